@@ -1,0 +1,50 @@
+"""chatapp: the chat server that a mobile team runs itself. `create_app` puts it together."""
+
+from flask import Flask
+
+from chatapp import api, background, cli, extensions, logs, sockets
+from config import Config, load
+
+__version__ = "0.1.0"
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application. Without a config it is read from the environment; raises ConfigError."""
+    config = config or load()
+    logs.configure(config)
+    extensions.start(config)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        JWT_SECRET_KEY=config.JWT_SECRET,
+        JWT_ALGORITHM="HS256",
+        JWT_DECODE_ALGORITHMS=["HS256"],
+        JWT_TOKEN_LOCATION=["headers"],
+        MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,
+        TESTING=config.APP_ENV == "testing",
+        PROPAGATE_EXCEPTIONS=False,
+        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_STORAGE_URI=config.REDIS_URL or "memory://",
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(config.REDIS_URL),
+    )
+    extensions.jwt.init_app(app)
+    _init_socketio(app, config)
+    api.register(app)
+    cli.register(app)
+    background.prepare(app)
+    return app
+
+
+def _init_socketio(app: Flask, config: Config) -> None:
+    origins = list(config.CORS_ORIGINS)
+    extensions.socketio.init_app(
+        app,
+        async_mode="gevent",
+        async_handlers=False,  # True would reorder one client's messages
+        manage_session=False,
+        transports=["polling", "websocket"],
+        cors_allowed_origins="*" if "*" in origins else origins,
+        ping_interval=config.PING_INTERVAL,
+        ping_timeout=config.PING_TIMEOUT,
+        max_http_buffer_size=config.MAX_FRAME_BYTES,
+    )
+    sockets.register(extensions.socketio.server)

@@ -1,0 +1,18 @@
+"""REST: load → service → (body, status). `register` puts all blueprints and hooks on the app."""
+
+from flask import Flask
+
+from chatapp.api import auth, conversations, docs, health, legacy, requests, sign_in, users
+
+
+def register(app: Flask) -> None:
+    """Put every route, hook and error handler on the app."""
+    requests.register(app)
+    sign_in.register()
+    app.register_blueprint(health.bp, url_prefix="/api")
+    app.register_blueprint(auth.bp, url_prefix="/api/auth")
+    app.register_blueprint(auth.bp, url_prefix="/auth", name="auth_at_root")
+    app.register_blueprint(users.bp, url_prefix="/api")
+    app.register_blueprint(conversations.bp, url_prefix="/api")
+    app.register_blueprint(legacy.bp)
+    app.register_blueprint(docs.bp)

@@ -1,0 +1,107 @@
+"""Accounts and sessions."""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from chatapp.api.contract import endpoint
+from chatapp.errors import Code
+from chatapp.extensions import object_id
+from chatapp.schemas.accounts import LoginIn, PasswordIn, RefreshIn, RegisterIn
+from chatapp.schemas.answers import (
+    EndedOut,
+    MessageOnlyOut,
+    SessionsOut,
+    SignedInOut,
+    SuccessOut,
+    TokensOut,
+)
+from chatapp.services import auth, sessions
+from chatapp.services.sessions import Device
+from chatapp.services.tokens import Identity
+
+bp = Blueprint("auth", __name__)
+
+
+@bp.post("/register")
+@endpoint(body=RegisterIn, out={201: SignedInOut}, codes=(Code.EMAIL_IN_USE, Code.SERVER_BUSY), signed_in=False)
+def register(
+    email: str, password: str, name: str | None = None, avatar: str | None = None, **device: Any
+) -> tuple[dict[str, Any], int]:
+    """Make an account and log it in."""
+    return auth.register(email, password, name, avatar, _device(**device)), 201
+
+
+@bp.post("/login")
+@endpoint(body=LoginIn, out=SignedInOut, codes=(Code.INVALID_CREDENTIALS, Code.SERVER_BUSY), signed_in=False)
+def login(email: str, password: str, **device: Any) -> dict[str, Any]:
+    """Log in; one session per device."""
+    return auth.log_in(email, password, _device(**device))
+
+
+def _device(protocol: int | None = None, deviceName: str | None = None, client: str | None = None) -> Device:
+    header = request.headers.get("X-Client-Protocol", "")
+    asked = protocol or (int(header) if header.isascii() and header.isdecimal() else sessions.LEGACY)
+    user_agent = request.headers.get("User-Agent", "")[:200]
+    return Device(
+        protocol=sessions.ROTATING if asked >= sessions.ROTATING else sessions.LEGACY,
+        name=deviceName,
+        client=client or user_agent or None,
+        address=request.remote_addr,
+    )
+
+
+@bp.post("/refresh")
+@endpoint(
+    body=RefreshIn,
+    out=TokensOut,
+    codes=(Code.INVALID_REFRESH_TOKEN, Code.TOKEN_REVOKED, Code.TOKEN_EXPIRED, Code.ACCOUNT_GONE),
+    signed_in=False,
+)
+def refresh(refreshToken: str) -> dict[str, Any]:
+    """Exchange a refresh token; within the grace time a repeat gives the same answer."""
+    return sessions.refresh(refreshToken)
+
+
+@bp.post("/logout")
+@endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
+def logout(caller: Identity) -> dict[str, Any]:
+    """End this session."""
+    sessions.revoke(caller, caller.session_id)
+    return {"msg": "Logged out"}
+
+
+@bp.post("/logout-all")
+@endpoint(out=EndedOut)
+def logout_all(caller: Identity) -> dict[str, Any]:
+    """End all sessions of the caller, this one too."""
+    return {"data": {"sessionsEnded": sessions.revoke_all(caller.user_id, "Logged out everywhere")}}
+
+
+@bp.post("/password")
+@endpoint(body=PasswordIn, out=EndedOut, codes=(Code.INVALID_CREDENTIALS, Code.SERVER_BUSY))
+def password(caller: Identity, currentPassword: str, newPassword: str) -> dict[str, Any]:
+    """Change the password; all other sessions end."""
+    return {"data": auth.change_password(caller, currentPassword, newPassword)}
+
+
+@bp.get("/sessions")
+@endpoint(out=SessionsOut)
+def list_sessions(caller: Identity) -> dict[str, Any]:
+    """The caller's sessions that work, last seen first."""
+    return {"data": sessions.of_user(caller)}
+
+
+@bp.delete("/sessions/<session_id>")
+@endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
+def end_session(caller: Identity, session_id: str) -> dict[str, Any]:
+    """End one of the caller's sessions."""
+    sessions.revoke(caller, object_id(session_id))
+    return {"msg": "Session ended"}
+
+
+@bp.get("/test")
+@endpoint(out=SuccessOut, signed_in=False)
+def test() -> dict[str, Any]:
+    """Old apps ask this to see that the routes are there."""
+    return {"message": "Auth routes are working"}

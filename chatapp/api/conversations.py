@@ -1,0 +1,96 @@
+"""Conversations and messages."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from chatapp.api.contract import endpoint
+from chatapp.errors import Code
+from chatapp.schemas.answers import (
+    ConversationOut,
+    ConversationsOut,
+    HiddenOut,
+    HistoryOut,
+    MessageOut,
+    ReadOut,
+)
+from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MessageIn, ReadIn
+from chatapp.services import conversations, messages
+from chatapp.services.tokens import Identity
+
+bp = Blueprint("conversations", __name__)
+
+
+@bp.get("/user/conversations")
+@endpoint(query=ListQuery, out=ConversationsOut)
+def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> dict[str, Any]:
+    """The caller's conversations with last message and unread count, last active first."""
+    return conversations.list_for(caller.user_id, skip=skip, limit=limit)
+
+
+@bp.post("/user/conversations")
+@endpoint(
+    body=ConversationIn,
+    out={201: ConversationOut, 200: ConversationOut},
+    codes=(Code.GROUP_TOO_LARGE, Code.ACCOUNT_GONE),
+)
+def create_conversation(
+    caller: Identity, type: str, participants: list[str], **group: Any
+) -> tuple[dict[str, Any], int]:
+    """Open the direct conversation with somebody (200 when it was there), or found a group."""
+    answer, is_new = conversations.create(caller.user_id, type, participants, **group)
+    return answer, 201 if is_new else 200
+
+
+@bp.get("/conversations/<conversation_id>")
+@endpoint(out=ConversationOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+def get_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
+    """One conversation."""
+    return conversations.get(caller.user_id, conversation_id)
+
+
+@bp.delete("/conversations/<conversation_id>")
+@endpoint(out=HiddenOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+def hide_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
+    """Hide the conversation and its past for the caller until the next message."""
+    return conversations.hide(caller.user_id, conversation_id)
+
+
+@bp.get("/conversations/<conversation_id>/messages")
+@bp.get("/user/messages/<conversation_id>", endpoint="get_messages_legacy")
+@endpoint(query=HistoryQuery, out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
+def get_messages(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
+    """A page of messages, newest first; `before` and `after` are seqs."""
+    return messages.history(caller.user_id, conversation_id, **page)
+
+
+@bp.post("/conversations/<conversation_id>/messages")
+@bp.post("/user/messages/<conversation_id>", endpoint="send_message_legacy")
+@endpoint(
+    body=MessageIn,
+    out={201: MessageOut, 200: MessageOut},
+    codes=(
+        Code.CONVERSATION_NOT_FOUND,
+        Code.NOT_ALLOWED,
+        Code.CONTENT_TOO_LARGE,
+        Code.IDEMPOTENCY_MISMATCH,
+        Code.SERVER_BUSY,
+    ),
+)
+def send_message(
+    caller: Identity,
+    conversation_id: str,
+    content: str | None = None,
+    attachment: str | None = None,
+    clientMsgId: str | None = None,
+) -> tuple[dict[str, Any], int]:
+    """Send a message; a repeat with the same clientMsgId gives the original with 200."""
+    answer = messages.send(caller.user_id, conversation_id, content, attachment, clientMsgId)
+    return answer, 200 if answer.get("duplicate") else 201
+
+
+@bp.post("/conversations/<conversation_id>/read")
+@endpoint(body=ReadIn, out=ReadOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+def mark_read(caller: Identity, conversation_id: str, seq: int | None = None) -> dict[str, Any]:
+    """Mark as read up to `seq`, or to the end."""
+    return messages.mark_read(caller.user_id, conversation_id, seq)

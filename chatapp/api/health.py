@@ -1,0 +1,52 @@
+"""Health: cheap, never limited, and honest about what is not ready."""
+
+from typing import Any
+
+import gevent
+from flask import Blueprint
+
+from chatapp import clock, errors, lifecycle
+from chatapp.api.contract import endpoint
+from chatapp.errors import Code
+from chatapp.extensions import limiter, ping
+from chatapp.schemas.answers import HealthOut, ReadyOut
+
+bp = Blueprint("health", __name__)
+_DATABASE_SECONDS = 3
+
+
+@bp.get("/health")
+@limiter.exempt
+@endpoint(out=HealthOut, signed_in=False)
+def health() -> dict[str, Any]:
+    """Is the process there? Asks nobody else."""
+    return {"status": "ok", "timestamp": clock.iso(clock.now())}
+
+
+@bp.get("/health/live")
+@limiter.exempt
+@endpoint(out=HealthOut, signed_in=False)
+def live() -> dict[str, Any]:
+    """The same for orchestrators: restart the process when this fails."""
+    return {"status": "ok", "timestamp": clock.iso(clock.now())}
+
+
+@bp.get("/health/ready")
+@limiter.exempt
+@endpoint(
+    out=ReadyOut,
+    codes=(Code.NOT_READY, Code.SHUTTING_DOWN, Code.DATABASE_UNAVAILABLE),
+    signed_in=False,
+)
+def ready() -> dict[str, Any]:
+    """Can it serve? 503 while the database is out of reach or the process is stopping."""
+    if lifecycle.is_draining():
+        raise errors.Unavailable(Code.SHUTTING_DOWN, "The server is stopping", 5)
+    try:
+        with gevent.Timeout(_DATABASE_SECONDS):
+            ping()
+    except gevent.Timeout:
+        raise errors.Unavailable(
+            Code.DATABASE_UNAVAILABLE, f"The database did not answer within {_DATABASE_SECONDS} s", 5
+        ) from None
+    return {"status": "ready", "checks": {"database": "ok"}, "timestamp": clock.iso(clock.now())}

@@ -1,0 +1,63 @@
+"""Discovery routes of the old apps, the root page, and metrics."""
+
+import hmac
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from chatapp import clock, errors, metrics
+from chatapp.api.contract import endpoint
+from chatapp.errors import Code
+from chatapp.extensions import config, limiter
+from chatapp.schemas.answers import DiscoverOut, SuccessOut
+
+bp = Blueprint("legacy", __name__)
+
+
+def base_url() -> str:
+    """The address under which clients reach this server."""
+    return config().PUBLIC_URL.rstrip("/") or request.host_url.rstrip("/")
+
+
+@bp.get("/")
+@limiter.exempt
+def root() -> Response:
+    """Says that the server runs."""
+    return Response("Server is running", mimetype="text/plain")
+
+
+@bp.get("/api/test-connection")
+@endpoint(out=SuccessOut, signed_in=False)
+def test_connection() -> dict[str, Any]:
+    """Old apps ask this before they log in."""
+    return {
+        "message": "Connection successful",
+        "timestamp": clock.iso(clock.now()),
+        "url": base_url(),
+    }
+
+
+@bp.get("/api/discover")
+@endpoint(out=DiscoverOut, signed_in=False)
+def discover() -> dict[str, Any]:
+    """The public base URL, never an inner address."""
+    url = base_url()
+    host, _, port = url.partition("://")[2].partition(":")
+    secure = url.startswith("https:")
+    return {
+        "ip": host,
+        "port": int(port) if port.isdecimal() else (443 if secure else 80),
+        "url": url,
+    }
+
+
+@bp.get("/metrics")
+@limiter.exempt
+def get_metrics() -> Response:
+    """Metrics for Prometheus; outside development with METRICS_TOKEN as Bearer token only."""
+    wanted = config().METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if wanted or config().is_production:
+        if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+            raise errors.Unauthorized(Code.TOKEN_INVALID, "Send METRICS_TOKEN as Bearer token")
+    return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)

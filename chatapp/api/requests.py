@@ -1,0 +1,141 @@
+"""What every request has in common: id, limits, log line, metrics, headers, and the central error handler."""
+
+import time
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from flask.json.provider import JSONProvider
+from flask_cors import CORS
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from chatapp import errors, lifecycle, logs, metrics
+from chatapp.api import sign_in
+from chatapp.extensions import config, limiter
+from chatapp.services.tokens import Identity
+
+log = structlog.get_logger("chatapp.requests")
+
+_ALWAYS_ANSWERED = ("health.", "legacy.metrics", "static")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Json(JSONProvider):
+    """JSON by orjson: several times faster than the standard library's."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        body = orjson.dumps(self._prepare_response_obj(args, kwargs))
+        return Response(body, mimetype="application/json")
+
+
+def register(app: Flask) -> None:
+    """Put the hooks on the app."""
+    app.json = Json(app)
+    CORS(
+        app,
+        origins=list(config().CORS_ORIGINS),
+        expose_headers=["X-Request-ID", "Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
+        max_age=600,
+    )
+    if config().TRUSTED_PROXIES:
+        hops = config().TRUSTED_PROXIES
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_count_out)
+    app.register_error_handler(Exception, answer_failure)
+    app.register_error_handler(HTTPException, answer_failure)
+    app.config["RATELIMIT_ENABLED"] = config().RATE_LIMITS_ENABLED
+    limiter.init_app(app)  # after _begin, which says what to count
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    logs.begin(requestId=logs.request_id(request.headers.get("X-Request-ID")))
+    if not (request.endpoint or "").startswith(_ALWAYS_ANSWERED):
+        lifecycle.begin()
+        g.counted = True
+        sign_in.identify()
+        _set_limit(sign_in.identity_or_error())
+
+
+def _finish(response: Response) -> Response:
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    route = request.url_rule.rule if request.url_rule else "(unknown)"
+    if response.status_code not in (429, 503):
+        response.headers.pop("Retry-After", None)  # flask-limiter says it on every answer
+    response.headers["X-Request-ID"] = logs.current_request_id()
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if config().is_production and request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    metrics.request(request.method, route, response.status_code, seconds)
+    _log(route, response.status_code, round(seconds * 1000, 2))
+    return response
+
+
+def _log(route: str, status: int, milliseconds: float) -> None:
+    fields = {"method": request.method, "route": route, "status": status, "ms": milliseconds}
+    if code := g.get("code"):
+        fields["code"] = code
+    if milliseconds > config().SLOW_REQUEST_MS:
+        log.warning("slow request", **fields)
+    elif (request.endpoint or "").startswith("health."):
+        log.debug("request", **fields)
+    else:
+        log.info("request", **fields)
+
+
+def _count_out(_: BaseException | None) -> None:
+    if g.pop("counted", False):
+        lifecycle.end()
+
+
+def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
+    """The central error handler: any exception, in the one envelope."""
+    known = errors.from_exception(error)
+    g.code = str(known.code)
+    metrics.error(known.code)
+    if known.code == errors.Code.INTERNAL_ERROR:
+        log.error("request failed", exc_info=error)
+    headers = {}
+    if known.retry_after is not None:
+        headers["Retry-After"] = str(known.retry_after)
+    if isinstance(error, HTTPException) and (allow := dict(error.get_headers()).get("Allow")):
+        headers["Allow"] = allow
+    return jsonify(errors.envelope(known, logs.current_request_id())), known.status, headers
+
+
+@errors.translate(RateLimitExceeded)
+def _rate_limited(_: RateLimitExceeded) -> errors.ChatError:
+    current = limiter.current_limit
+    seconds = round(current.reset_at - time.time() + 0.5) if current else 60
+    return errors.RateLimited(f"Too many requests. Try again in {max(1, seconds)} s.", seconds)
+
+
+def _set_limit(identity: Identity | errors.ChatError) -> None:
+    """Whose calls are counted together, and by which rule: the user's, or the address's of anybody else."""
+    if isinstance(identity, Identity):
+        g.limit_key, g.limit_rule = f"user:{identity.user_id}", config().RATE_USER
+    else:
+        g.limit_key, g.limit_rule = f"address:{request.remote_addr}", config().RATE_ANONYMOUS

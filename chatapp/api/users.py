@@ -1,0 +1,61 @@
+"""Profile and contacts."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from chatapp.api.contract import endpoint
+from chatapp.errors import Code
+from chatapp.schemas.accounts import ContactsQuery, ProfileIn, UserIdsIn
+from chatapp.schemas.answers import ContactsOut, ProfileChangedOut, ProfileOut, StreamUsersOut
+from chatapp.services import profiles
+from chatapp.services.tokens import Identity
+
+bp = Blueprint("users", __name__)
+
+
+@bp.get("/user/profile")
+@endpoint(out=ProfileOut, codes=(Code.ACCOUNT_GONE,))
+def get_profile(caller: Identity) -> dict[str, Any]:
+    """The caller's profile."""
+    return {"data": profiles.mine(caller.user_id)}
+
+
+@bp.put("/user/profile")
+@endpoint(body=ProfileIn, out=ProfileChangedOut, codes=(Code.EMAIL_IN_USE, Code.ACCOUNT_GONE))
+def put_profile(
+    caller: Identity, name: str | None = None, email: str | None = None, **avatar: str | None
+) -> dict[str, Any]:
+    """Change name, e-mail or avatar; what is not sent stays."""
+    return profiles.update(
+        caller,
+        name=name,
+        email=email,
+        avatar=avatar.get("avatar"),
+        clear_avatar=avatar.get("avatar", "") is None,
+    )
+
+
+@bp.get("/user/contacts")
+@endpoint(query=ContactsQuery, out=ContactsOut)
+def get_contacts(
+    caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
+) -> dict[str, Any]:
+    """Other people by name; an empty list says why in `meta`."""
+    return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
+
+
+@bp.get("/user/all")
+@endpoint(query=ContactsQuery, out=ContactsOut)
+def get_all(
+    caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
+) -> dict[str, Any]:
+    """The older name of contacts."""
+    return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
+
+
+@bp.post("/user/ensure-stream-users")
+@endpoint(body=UserIdsIn, out=StreamUsersOut)
+def ensure_stream_users(_caller: Identity, userIds: list[str]) -> dict[str, Any]:
+    """Old apps call this before a call; there is nothing to prepare."""
+    return {"data": [{"userId": user_id, "success": True} for user_id in userIds]}

@@ -1,0 +1,52 @@
+"""What runs beside the requests: token expiry on sockets, the report, tidying up, recovery after a crash."""
+
+from collections.abc import Callable
+
+import gevent
+import structlog
+from flask import Flask
+
+from chatapp import extensions, metrics, realtime
+from chatapp.extensions import config
+from chatapp.services import log as entry_log
+from chatapp.services import messages, sessions
+
+log = structlog.get_logger("chatapp.background")
+_RECOVER_ENTRIES = 1_000
+
+
+def prepare(app: Flask) -> None:
+    """Make `app.extensions["chatapp_background"]()` start the work; the worker calls it once it serves."""
+    app.extensions["chatapp_background"] = start
+
+
+def start() -> None:
+    """Start everything; called once in the process that serves."""
+    extensions.warm_pool()
+    gevent.spawn(_quietly, "recovery", _recover)
+    _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
+    _every(3600, "tidy sessions", sessions.tidy)
+    if config().METRICS_REPORT_SECONDS:
+        _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
+
+
+def _recover() -> None:
+    mended = entry_log.recover(_RECOVER_ENTRIES, messages.announce)
+    if mended:
+        log.info("finished what a crash had left", conversations=mended)
+
+
+def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
+    def loop() -> None:
+        while True:
+            gevent.sleep(seconds)
+            _quietly(name, work)
+
+    gevent.spawn(loop)
+
+
+def _quietly(name: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:
+        log.exception("background work failed", work=name)

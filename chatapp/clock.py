@@ -1,0 +1,39 @@
+"""The only source of time, so that tests can move it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+_offset = timedelta()
+
+
+def now() -> datetime:
+    """The time as UTC without a zone, cut to milliseconds: what the database gives back."""
+    moment = datetime.now(UTC).replace(tzinfo=None) + _offset
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def timestamp() -> int:
+    """Seconds since 1970, as JWT uses them."""
+    return int(time.time() + _offset.total_seconds())
+
+
+def monotonic() -> float:
+    """Seconds that only grow; for durations and deadlines inside this process."""
+    return time.monotonic() + _offset.total_seconds()
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, like 2026-01-31T09:30:00.000Z."""
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def move(by: timedelta) -> None:
+    """Shift this process's clock; for tests."""
+    global _offset
+    _offset += by
+
+
+def reset() -> None:
+    """Undo every move()."""
+    global _offset
+    _offset = timedelta()

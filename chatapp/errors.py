@@ -1,0 +1,222 @@
+"""The error family, and the only code that builds the error envelope.
+
+    ChatError                     anything that is answered in the envelope
+    ├── BadRequest        400     ├── NotFound          404     ├── TooLarge          413
+    ├── Unauthorized      401     ├── Conflict          409     ├── RateLimited       429
+    └── Forbidden         403     └── NotImplementedYet 501     └── Unavailable       503
+
+Services raise them; both transports answer `envelope(from_exception(error), request_id)`.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+
+class Code(StrEnum):
+    """Every `error.code` that a client can see."""
+
+    ACCOUNT_GONE = "ACCOUNT_GONE"
+    BAD_REQUEST = "BAD_REQUEST"
+    CONTENT_TOO_LARGE = "CONTENT_TOO_LARGE"
+    CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    EMAIL_IN_USE = "EMAIL_IN_USE"
+    GROUP_TOO_LARGE = "GROUP_TOO_LARGE"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+    INVALID_REFRESH_TOKEN = "INVALID_REFRESH_TOKEN"
+    LAST_OWNER = "LAST_OWNER"
+    MALFORMED_JSON = "MALFORMED_JSON"
+    MEMBER_NOT_FOUND = "MEMBER_NOT_FOUND"
+    MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
+    NOT_READY = "NOT_READY"
+    RATE_LIMITED = "RATE_LIMITED"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    ROUTE_NOT_FOUND = "ROUTE_NOT_FOUND"
+    SERVER_BUSY = "SERVER_BUSY"
+    SESSION_NOT_FOUND = "SESSION_NOT_FOUND"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"
+    TOKEN_INVALID = "TOKEN_INVALID"
+    TOKEN_MISSING = "TOKEN_MISSING"
+    TOKEN_REVOKED = "TOKEN_REVOKED"
+    UNKNOWN_EVENT = "UNKNOWN_EVENT"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    USER_NOT_FOUND = "USER_NOT_FOUND"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+
+
+class ChatError(Exception):
+    """Something that the client is told. Subclasses fix the status; the caller gives the code."""
+
+    status = 500
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+        if status is not None:
+            self.status = status
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which trying again makes sense, where that is known."""
+        return (self.details or {}).get("retryAfter")
+
+
+class BadRequest(ChatError):
+    """400: what was sent can't be used."""
+
+    status = 400
+
+
+class Unauthorized(ChatError):
+    """401: no session, or one that is over."""
+
+    status = 401
+
+
+class Forbidden(ChatError):
+    """403: known, but without the right."""
+
+    status = 403
+
+
+class NotFound(ChatError):
+    """404: is not there, or not for this user; the two look the same."""
+
+    status = 404
+
+
+class Conflict(ChatError):
+    """409: at odds with what is stored."""
+
+    status = 409
+
+
+class TooLarge(ChatError):
+    """413: over a size limit."""
+
+    status = 413
+
+
+class RateLimited(ChatError):
+    """429: too many; `retry_after` seconds from now there is room again."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(Code.RATE_LIMITED, message, details={"retryAfter": max(1, retry_after)})
+
+
+class NotImplementedYet(ChatError):
+    """501: the contract knows it, this version does not do it."""
+
+    status = 501
+
+
+class Unavailable(ChatError):
+    """503: not now; try again after `retry_after` seconds."""
+
+    status = 503
+
+    def __init__(self, code: Code, message: str, retry_after: int = 5) -> None:
+        super().__init__(code, message, details={"retryAfter": retry_after})
+
+
+def not_a_conversation() -> NotFound:
+    """The one answer for a conversation that is unknown, malformed, or not the caller's."""
+    return NotFound(Code.CONVERSATION_NOT_FOUND, "Conversation not found")
+
+
+def invalid(field: str, sentence: str) -> BadRequest:
+    """A validation failure found by a rule rather than by a schema."""
+    return BadRequest(Code.VALIDATION_ERROR, sentence, details={field: [sentence]})
+
+
+_HTTP_CODES = {
+    400: Code.BAD_REQUEST,
+    404: Code.ROUTE_NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    408: Code.REQUEST_TIMEOUT,
+    413: Code.CONTENT_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
+    429: Code.RATE_LIMITED,
+}
+_HTTP_MESSAGES = {
+    404: "Route not found",
+    405: "Method not allowed on this route",
+    413: "The request body is too large",
+    415: "Send JSON with Content-Type: application/json",
+}
+_translations: dict[type[Exception], Callable[[Any], ChatError]] = {}
+
+
+def translate(kind: type[Exception]) -> Callable[[Callable[[Any], ChatError]], None]:
+    """Say how exceptions of a library (and their subclasses) become ChatErrors."""
+
+    def register(translation: Callable[[Any], ChatError]) -> None:
+        _translations[kind] = translation
+
+    return register
+
+
+def from_exception(error: BaseException) -> ChatError:
+    """Any exception as a ChatError; what nobody foresaw is INTERNAL_ERROR without its text."""
+    if isinstance(error, ChatError):
+        return error
+    for kind in type(error).__mro__:
+        if kind in _translations:
+            return _translations[kind](error)
+    return ChatError(Code.INTERNAL_ERROR, "Something went wrong on the server")
+
+
+def envelope(error: ChatError, request_id: str) -> dict[str, Any]:
+    """The one shape of every failure, REST body and socket ack alike."""
+    body: dict[str, Any] = {
+        "code": str(error.code),
+        "message": error.message,
+        "statusCode": error.status,
+        "requestId": request_id,
+    }
+    if error.details:
+        body["details"] = error.details
+    return {"success": False, "error": body, "msg": error.message}
+
+
+@translate(ValidationError)
+def _from_marshmallow(error: ValidationError) -> ChatError:
+    messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    first = next(iter(messages.items()), ("", ["is not valid"]))
+    return BadRequest(Code.VALIDATION_ERROR, f"{first[0]}: {_first_text(first[1])}".lstrip(": "), details=messages)
+
+
+def _first_text(messages: Any) -> str:
+    while isinstance(messages, dict | list) and messages:
+        messages = next(iter(messages.values())) if isinstance(messages, dict) else messages[0]
+    return str(messages)
+
+
+@translate(HTTPException)
+def _from_http(error: HTTPException) -> ChatError:
+    status = error.code or 500
+    if status >= 500:
+        return ChatError(Code.INTERNAL_ERROR, "Something went wrong on the server")
+    message = _HTTP_MESSAGES.get(status) or error.description or error.name
+    return ChatError(_HTTP_CODES.get(status, Code.BAD_REQUEST), message, status=status)

@@ -1,0 +1,47 @@
+"""Is this process taking work, and how much is under way? Draining waits for the latter."""
+
+import gevent
+
+from chatapp import errors
+from chatapp.extensions import on_reset
+
+
+class _Work:
+    draining = False
+    under_way = 0
+
+
+_work = _Work()
+
+
+@on_reset
+def reset() -> None:
+    """Take work again; for tests."""
+    _work.draining = False
+    _work.under_way = 0
+
+
+def is_draining() -> bool:
+    """Was this process told to stop?"""
+    return _work.draining
+
+
+def begin() -> None:
+    """Count a request or event in. Raises Unavailable SHUTTING_DOWN while draining."""
+    if _work.draining:
+        raise errors.Unavailable(errors.Code.SHUTTING_DOWN, "The server is restarting. Try again in a moment.", 2)
+    _work.under_way += 1
+
+
+def end() -> None:
+    """Count a request or event out."""
+    _work.under_way -= 1
+
+
+def drain(seconds: float) -> bool:
+    """Take no new work and wait for what is under way; False when some was left after `seconds`."""
+    _work.draining = True
+    with gevent.Timeout(seconds, False):
+        while _work.under_way > 0:
+            gevent.sleep(0.02)
+    return _work.under_way == 0

@@ -1,0 +1,90 @@
+"""Counters and times for Prometheus, and the report in the log."""
+
+from collections import defaultdict
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+log = structlog.get_logger("chatapp.metrics")
+
+registry = CollectorRegistry()
+ProcessCollector(registry=registry)
+PlatformCollector(registry=registry)
+GCCollector(registry=registry)
+
+_requests = Counter("chatapp_requests_total", "HTTP requests", ["method", "route", "status"], registry=registry)
+_request_seconds = Histogram("chatapp_request_seconds", "Duration of HTTP requests", ["route"], registry=registry)
+_events = Counter("chatapp_events_total", "Socket events", ["event", "code"], registry=registry)
+_event_seconds = Histogram("chatapp_event_seconds", "Duration of socket events", ["event"], registry=registry)
+_errors = Counter("chatapp_errors_total", "Answers that were errors", ["code"], registry=registry)
+_commands = Histogram(
+    "chatapp_database_command_seconds", "Duration of database commands", ["command"], registry=registry
+)
+database_up = Gauge("chatapp_database_up", "1 while a database server can be reached", registry=registry)
+database_errors = Counter("chatapp_database_errors_total", "Calls lost to an outage", registry=registry)
+pool_open = Gauge("chatapp_database_connections_open", "Connections in the pool", registry=registry)
+pool_used = Gauge("chatapp_database_connections_used", "Connections in use", registry=registry)
+sockets = Gauge("chatapp_sockets", "Connected sockets", registry=registry)
+users_online = Gauge("chatapp_users_online", "Users with a connected device", registry=registry)
+sends = Counter("chatapp_messages_sent_total", "Messages stored", ["outcome"], registry=registry)
+deliveries = Counter("chatapp_deliveries_total", "Socket emissions of log entries", registry=registry)
+
+# Seconds and counts per route or event since the last report.
+_since_report: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+
+
+def request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one HTTP request. `route` is the rule, not the path, so that labels stay few."""
+    _requests.labels(method, route, status).inc()
+    _request_seconds.labels(route).observe(seconds)
+    _tally(f"{method} {route}", seconds)
+
+
+def event(name: str, code: str, seconds: float) -> None:
+    """Count one socket event; `code` is "OK" or the error code."""
+    _events.labels(name, code).inc()
+    _event_seconds.labels(name).observe(seconds)
+    _tally(f"event {name}", seconds)
+
+
+def error(code: str) -> None:
+    """Count one answer that was an error."""
+    _errors.labels(code).inc()
+
+
+def database_command(name: str, seconds: float) -> None:
+    """Count one command that the database has finished."""
+    _commands.labels(name).observe(seconds)
+
+
+def _tally(name: str, seconds: float) -> None:
+    row = _since_report[name]
+    row[0] += 1
+    row[1] += seconds
+
+
+def report() -> dict[str, dict[str, float]]:
+    """Log calls and mean milliseconds per route and event since the last report, and start anew."""
+    rows = {
+        name: {"calls": int(calls), "meanMs": round(seconds / calls * 1000, 2)}
+        for name, (calls, seconds) in sorted(_since_report.items())
+        if calls
+    }
+    _since_report.clear()
+    log.info("metrics report", sockets=int(sockets._value.get()), calls=rows)
+    return rows
+
+
+def exposition() -> bytes:
+    """All of it in Prometheus' text format."""
+    return generate_latest(registry)

@@ -1,0 +1,138 @@
+"""The only code that emits. Everybody has one room of their own; the server alone decides who is in it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from chatapp import clock, errors, metrics
+from chatapp.extensions import on_reset, socketio
+from chatapp.realtime.connections import Connection, Connections
+
+Data = dict[str, Any]
+
+connections = Connections()
+
+
+@on_reset
+def reset() -> None:
+    """Forget all connections."""
+    global connections
+    connections = Connections()
+
+
+def _room(user_id: ObjectId) -> str:
+    return f"user:{user_id}"
+
+
+def _emit(event: str, data: Any, to: str | list[str] | None, skip_sid: str | None = None) -> None:
+    """Emit, unless this process serves no sockets (a script that uses the services)."""
+    if socketio.server is not None and to != []:
+        socketio.server.emit(event, data, to=to, skip_sid=skip_sid)
+
+
+def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
+    """Emit to every device of these users that is connected here; gives how many sockets."""
+    online = [user_id for user_id in user_ids if connections.is_online(user_id)]
+    _emit(event, data, [_room(user_id) for user_id in online])
+    return connections.sockets_of(online)
+
+
+def enter(connection: Connection) -> bool:
+    """Subscribe an authenticated socket to what is the user's; True when it is their first."""
+    socketio.server.enter_room(connection.sid, _room(connection.user_id))
+    return connections.add(connection)
+
+
+def leave(sid: str) -> tuple[Connection, bool] | None:
+    """Forget a socket; see Connections.remove."""
+    return connections.remove(sid)
+
+
+def is_online(user_id: ObjectId) -> bool:
+    """Is any device of the user connected?"""
+    return connections.is_online(user_id)
+
+
+def reply(sid: str, event: str, data: Any) -> None:
+    """Emit to one socket only: the event form of an answer."""
+    _emit(event, data, sid)
+
+
+def publish_message(user_ids: list[ObjectId], message: Data) -> int:
+    """A new message, to all devices of all members, the sender's too; gives how many sockets."""
+    sockets = _emit_to_users("newMessage", {"success": True, "data": message}, user_ids)
+    metrics.deliveries.inc(sockets)
+    return sockets
+
+
+def publish_conversation(user_ids: list[ObjectId], conversation: Data) -> None:
+    """A new conversation, to all its members."""
+    _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids)
+
+
+def publish_hidden(user_id: ObjectId, data: Data) -> None:
+    """The user has deleted a conversation for themselves: to their own devices."""
+    _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id])
+
+
+def publish_receipt(user_ids: list[ObjectId], data: Data) -> None:
+    """A member has read up to a message, to all members."""
+    _emit_to_users("messageReadReceipt", data, user_ids)
+
+
+def publish_typing(user_ids: list[ObjectId], data: Data) -> None:
+    """Somebody types, or stopped, to the other members."""
+    _emit_to_users("userTyping", data, user_ids)
+
+
+def publish_profile(user_ids: list[ObjectId], profile: Data) -> None:
+    """A changed profile, to those who share a conversation with the user."""
+    data = {"userId": profile["id"], "name": profile["name"], "avatar": profile["avatar"]}
+    _emit_to_users("userProfileUpdated", data, user_ids)
+
+
+def publish_new_user(profile: Data) -> None:
+    """A new account, to everybody who is connected."""
+    _emit("newUserRegistered", profile, None)
+
+
+def publish_presence(user_ids: Iterable[ObjectId], user_id: ObjectId, status: str, moment: datetime) -> None:
+    """Somebody came online or went offline."""
+    users = list(user_ids)
+    data = {"userId": str(user_id), "status": status, "timestamp": clock.iso(moment)}
+    _emit_to_users("userStatusChanged", data, users)
+    _emit_to_users("userOnline" if status == "online" else "userOffline", {"userId": str(user_id)}, users)
+
+
+def close_session(session_id: ObjectId, code: errors.Code, reason: str) -> None:
+    """Tell the sockets of a session that it was ended, and close them."""
+    for connection in connections.of_session(session_id):
+        close(connection.sid, "sessionRevoked", code, reason)
+
+
+def close(sid: str, event: str, code: errors.Code, reason: str) -> None:
+    """Close a socket after telling it why."""
+    reply(sid, event, {"code": str(code), "message": reason, "reason": reason})
+    socketio.server.disconnect(sid)
+
+
+def close_all(code: errors.Code, reason: str) -> int:
+    """Close every socket after telling it why; gives how many."""
+    everybody = list(connections.by_sid)
+    for sid in everybody:
+        close(sid, "serverShutdown", code, reason)
+    return len(everybody)
+
+
+def sweep_expired(warning_seconds: int) -> None:
+    """Warn sockets whose token is about to expire, and close those whose token has."""
+    now = clock.timestamp()
+    for connection in list(connections.by_sid.values()):
+        left = connection.expires_at - now
+        if left <= 0:
+            close(connection.sid, "tokenExpired", errors.Code.TOKEN_EXPIRED, "The access token has expired")
+        elif left <= warning_seconds and not connection.warned:
+            connection.warned = True
+            reply(connection.sid, "tokenExpiring", {"expiresIn": left})

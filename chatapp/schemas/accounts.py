@@ -1,0 +1,83 @@
+"""Accounts, sessions and profiles."""
+
+from marshmallow import fields, validate
+
+from chatapp.schemas.fields import Email, In, Query, Text, identifier
+
+_NAME = validate.Length(min=1, max=100)
+_PASSWORD = validate.Length(min=6, max=256)
+_AVATAR = validate.Length(max=2048)
+_NOT_BLANK = validate.Regexp(r"(?s).*\S", error="Must not be blank.")
+
+
+class DeviceIn(In):
+    """What a client says of itself when it logs in; all of it optional."""
+
+    protocol = fields.Integer(strict=True, validate=validate.Range(min=1, max=99))
+    deviceName = Text(validate=validate.Length(max=100), allow_none=True)
+    client = Text(validate=validate.Length(max=100), allow_none=True)
+
+
+class RegisterIn(DeviceIn):
+    """A new account. Without a name, the part of the e-mail before the @ is taken."""
+
+    email = Email(required=True)
+    password = Text(required=True, validate=_PASSWORD, metadata={"format": "password"})
+    name = Text(validate=[_NAME, _NOT_BLANK], allow_none=True)
+    avatar = Text(validate=_AVATAR, allow_none=True)
+
+
+class LoginIn(DeviceIn):
+    """Credentials."""
+
+    email = Text(required=True, validate=validate.Length(min=1, max=254))
+    password = Text(required=True, validate=validate.Length(min=1, max=256), metadata={"format": "password"})
+
+
+class RefreshIn(In):
+    """A refresh token."""
+
+    refreshToken = Text(required=True, validate=validate.Length(min=1, max=256))
+
+
+class PasswordIn(In):
+    """A new password, and proof of the current one."""
+
+    currentPassword = Text(required=True, validate=validate.Length(min=1, max=256), metadata={"format": "password"})
+    newPassword = Text(required=True, validate=_PASSWORD, metadata={"format": "password"})
+
+
+class AuthRefreshIn(In):
+    """A fresh access token for a socket that stays connected."""
+
+    token = Text(required=True, validate=validate.Length(min=1, max=8192))
+
+
+class ProfileIn(In):
+    """Changes to the caller's profile; `avatar: null` removes it."""
+
+    name = Text(validate=[_NAME, _NOT_BLANK])
+    email = Email()
+    avatar = Text(validate=_AVATAR, allow_none=True)
+
+
+class ContactsIn(In):
+    """Paging and search over a socket."""
+
+    search = Text(validate=validate.Length(max=100), allow_none=True)
+    after = Text(validate=validate.Length(max=1024), allow_none=True)
+    limit = fields.Integer(strict=True, validate=validate.Range(min=1, max=1000))
+
+
+class ContactsQuery(Query):
+    """Paging and search over REST."""
+
+    search = Text(validate=validate.Length(max=100))
+    after = Text(validate=validate.Length(max=1024))
+    limit = fields.Integer(validate=validate.Range(min=1, max=1000))
+
+
+class UserIdsIn(In):
+    """Ids of users."""
+
+    userIds = fields.List(identifier(), required=True, validate=validate.Length(max=1000))

@@ -1,0 +1,53 @@
+"""Fields that refuse what must never reach a filter or the store."""
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+MAX_ID = 64
+MAX_SEQ = 2**53 - 1
+
+
+class Text(fields.String):
+    """Text that every store and client can carry: a real string, valid Unicode, without null characters."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise ValidationError("Null characters are not allowed.")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValidationError("Is not valid Unicode (a lone surrogate).") from None
+        return text
+
+
+class Email(Text):
+    """An e-mail address, cleared of surrounding white space."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=[validate.Email(), validate.Length(max=254)], **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).strip()
+
+
+def identifier(**kwargs: Any) -> Text:
+    """An id as clients send it: any short text; the service decides whether it names something."""
+    return Text(validate=validate.Length(min=1, max=MAX_ID), **kwargs)
+
+
+def sequence(**kwargs: Any) -> fields.Integer:
+    """A place in a log."""
+    return fields.Integer(strict=True, validate=validate.Range(min=0, max=MAX_SEQ), **kwargs)
+
+
+class In(Schema):
+    """Input: unknown fields are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class Query(In):
+    """Input from a query string, where every value is text."""

@@ -1,0 +1,1 @@
+"""The rules: each function finds, checks, spends, writes, publishes, returns. No Flask, no PyMongo."""

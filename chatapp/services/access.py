@@ -1,0 +1,55 @@
+"""Who may see what. Services reach a conversation on behalf of a person only through these functions."""
+
+from bson import ObjectId
+
+from chatapp import errors
+from chatapp.extensions import object_id
+from chatapp.services import conversation_cache
+from chatapp.services.conversation import Conversation, Member
+
+
+def conversation_id(text: object) -> ObjectId:
+    """The id that a client's text stands for; malformed looks like unknown. Raises NotFound."""
+    found = object_id(text)
+    if found is None:
+        raise errors.not_a_conversation()
+    return found
+
+
+def readable(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+    """The stored conversation for somebody who is or was a member. Raises NotFound."""
+    return reader(user_id, conversation_cache.load(conversation_id(conversation_text)))
+
+
+def current(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+    """The stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
+    conversation, member = readable(user_id, conversation_text)
+    return conversation, _not_former(member)
+
+
+def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+    """Like current, from what this process remembers: for signals that change nothing (typing)."""
+    found = conversation_id(conversation_text)
+    known = conversation_cache.known(found)
+    if known is None or user_id not in known.members:
+        return current(user_id, conversation_text)
+    return known, _not_former(known.members[user_id])
+
+
+def reader(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
+    """The member that the user is or was in this conversation. Raises NotFound."""
+    member = conversation.members.get(user_id) if conversation else None
+    if conversation is None or member is None:
+        raise errors.not_a_conversation()
+    return conversation, member
+
+
+def writer(user_id: ObjectId, conversation: Conversation) -> Member:
+    """The current member that the user is. Raises NotFound, or Forbidden for a former member."""
+    return _not_former(reader(user_id, conversation)[1])
+
+
+def _not_former(member: Member) -> Member:
+    if not member.is_current:
+        raise errors.Forbidden(errors.Code.NOT_ALLOWED, "You are no longer a member of this conversation")
+    return member

@@ -1,0 +1,21 @@
+"""The random id of this database: another one means that clients' cursors belong to another history."""
+
+from chatapp.extensions import on_reset
+from chatapp.stores import meta
+
+
+class _Known:
+    value: str | None = None
+
+
+@on_reset
+def reset() -> None:
+    """Ask the database again."""
+    _Known.value = None
+
+
+def current() -> str:
+    """The database's epoch, made when it is first asked for."""
+    if _Known.value is None:
+        _Known.value = meta.find_or_make_epoch()
+    return _Known.value

@@ -1,0 +1,117 @@
+"""Access tokens (JWT, HS256) and refresh tokens (opaque).
+
+A refresh token is `<session id>.<generation>.<MAC>`: it can be made again from its session and generation,
+so a client whose answer was lost gets the same one, while the database keeps only its SHA-256.
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from bson import ObjectId
+
+from chatapp import clock, errors
+from chatapp.extensions import Document, config, object_id
+
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls: from a token that was checked. `expires_at` is seconds since 1970."""
+
+    user_id: ObjectId
+    session_id: ObjectId
+    expires_at: int
+
+
+def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
+    """A token with the claims of every client generation. `serial` makes it unique (and repeatable)."""
+    user_id = str(user["_id"])
+    issued_at = int(issued.replace(tzinfo=UTC).timestamp())
+    claims = {
+        "sub": user_id,
+        "userId": user_id,
+        "email": user["email"],
+        "name": user["name"],
+        "user": {
+            "id": user_id,
+            "name": user["name"],
+            "email": user["email"],
+            "avatar": user.get("avatar"),
+        },
+        "sid": str(session_id),
+        "type": "access",
+        "jti": f"{session_id}:{serial}",
+        "iat": issued_at,
+        "exp": issued_at + seconds,
+    }
+    return jwt.encode(claims, config().JWT_SECRET.encode(), algorithm=ALGORITHM)
+
+
+def read_access_token(token: object) -> Identity:
+    """Check signature, type and time. Raises Unauthorized TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID."""
+    if not isinstance(token, str) or not token:
+        raise errors.Unauthorized(errors.Code.TOKEN_MISSING, "Access token required")
+    try:
+        claims = jwt.decode(
+            token.removeprefix("Bearer "),
+            config().JWT_SECRET.encode(),
+            algorithms=[ALGORITHM],
+            options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
+        )
+    except jwt.PyJWTError:
+        raise invalid_token() from None
+    return identity(claims)
+
+
+def identity(claims: dict[str, Any]) -> Identity:
+    """The Identity in verified claims. Raises Unauthorized when they are not an access token's, or over."""
+    user_id, session_id = object_id(claims.get("sub")), object_id(claims.get("sid"))
+    expires_at = claims.get("exp")
+    if claims.get("type") != "access" or user_id is None or session_id is None or not isinstance(expires_at, int):
+        raise invalid_token()
+    if expires_at <= clock.timestamp():
+        raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "The access token has expired")
+    return Identity(user_id, session_id, expires_at)
+
+
+def invalid_token() -> errors.Unauthorized:
+    """The answer to a token that is none of ours."""
+    return errors.Unauthorized(errors.Code.TOKEN_INVALID, "Invalid or expired token")
+
+
+def refresh_token(session_id: ObjectId, generation: int) -> str:
+    """The one refresh token of this session and generation."""
+    text = f"{session_id}.{generation}"
+    mac = hmac.new(_refresh_key(), text.encode(), hashlib.sha256).digest()
+    return f"{text}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def session_of_refresh_token(token: str) -> ObjectId | None:
+    """The session of a refresh token that is really ours, current or not; else None."""
+    session_text, _, rest = token.partition(".")
+    generation = rest.partition(".")[0]
+    session_id = object_id(session_text)
+    if session_id is None or not generation.isascii() or not generation.isdecimal() or len(generation) > 9:
+        return None
+    genuine = hmac.compare_digest(refresh_token(session_id, int(generation)).encode(), token.encode())
+    return session_id if genuine else None
+
+
+def digest(token: str) -> str:
+    """What the database keeps of a refresh token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _refresh_key() -> bytes:
+    return hmac.new(config().JWT_SECRET.encode(), b"chatapp refresh token", hashlib.sha256).digest()
+
+
+def lifetime(seconds: int) -> timedelta:
+    """Seconds as a timedelta."""
+    return timedelta(seconds=seconds)

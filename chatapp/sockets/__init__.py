@@ -1,0 +1,20 @@
+"""Socket.IO handlers: load, call the service, answer. Importing this package defines all events."""
+
+from socketio import Server
+
+from chatapp.sockets import accounts, connection, conversations, later, messages
+from chatapp.sockets.events import EVENTS, answer_unknown, dispatch
+
+__all__ = ["EVENTS", "accounts", "connection", "conversations", "later", "messages", "register"]
+
+
+def register(server: Server) -> None:
+    """Attach every handler to this app's Socket.IO server.
+
+    On the server itself, not through Flask-SocketIO's decorator, which makes a request context for each event.
+    """
+    server.on("connect", connection.connect)
+    server.on("disconnect", connection.disconnect)
+    for spec in EVENTS.values():
+        server.on(spec.name, dispatch(spec))
+    server.on("*", answer_unknown)

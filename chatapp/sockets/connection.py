@@ -1,0 +1,118 @@
+"""A socket comes and goes."""
+
+from typing import Any
+
+import gevent
+import structlog
+from bson import ObjectId
+from socketio.exceptions import ConnectionRefusedError
+
+from chatapp import clock, errors, lifecycle, limits, logs, metrics, realtime
+from chatapp.extensions import config
+from chatapp.realtime.connections import Connection
+from chatapp.schemas.accounts import AuthRefreshIn
+from chatapp.services import epoch, presence, sessions
+from chatapp.services.tokens import Identity
+from chatapp.sockets.events import Answer, Caller, event
+
+log = structlog.get_logger("chatapp.sockets")
+
+_REFUSALS = {
+    errors.Code.TOKEN_MISSING: "Authentication error: no token provided",
+    errors.Code.TOKEN_INVALID: "Authentication error: invalid token",
+    errors.Code.TOKEN_EXPIRED: "Authentication error: token expired",
+    errors.Code.TOKEN_REVOKED: "Authentication error: session ended",
+}
+
+
+def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+    """Let an authenticated socket in, or refuse it with a reason. Nothing else may get out of here: an
+    exception other than ConnectionRefusedError would let the client in."""
+    request_id = logs.request_id(_header(environ, "HTTP_X_REQUEST_ID"))
+    logs.begin(requestId=request_id, event="connect")
+    try:
+        _let_in(sid, _header(environ, "REMOTE_ADDR") or "unknown", auth)
+    except Exception as error:
+        known = errors.from_exception(error)
+        if known.code == errors.Code.INTERNAL_ERROR:
+            log.exception("connect failed")
+        metrics.error(known.code)
+        log.info("event", event_name="connect", code=str(known.code))
+        message = _REFUSALS.get(known.code, known.message)
+        raise ConnectionRefusedError(message, errors.envelope(known, request_id)["error"]) from None
+    log.info("event", event_name="connect", code="OK")
+
+
+def _header(environ: dict[str, Any], name: str) -> str | None:
+    value = environ.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _let_in(sid: str, address: str, auth: Any) -> None:
+    if lifecycle.is_draining():
+        raise errors.Unavailable(errors.Code.SHUTTING_DOWN, "The server is restarting.", 2)
+    limits.spend("connections", address, config().RATE_CONNECTS_ADDRESS)
+    identity = sessions.authenticate(auth.get("token") if isinstance(auth, dict) else None)
+    logs.bind(userId=str(identity.user_id))
+    ready = {
+        "sessionId": str(identity.session_id),
+        "userId": str(identity.user_id),
+        "epoch": epoch.current(),
+        "serverTime": clock.iso(clock.now()),
+        "expiresAt": identity.expires_at,
+        "limits": _limits(),
+    }
+    connection = Connection(sid, identity.user_id, identity.session_id, identity.expires_at, address)
+    first = realtime.enter(connection)
+    # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
+    gevent.spawn(_welcome, sid, identity.user_id, ready, first)
+
+
+def _limits() -> dict[str, int]:
+    settings = config()
+    return {
+        "maxTextLength": settings.MAX_TEXT_LENGTH,
+        "maxTextBytes": settings.MAX_TEXT_BYTES,
+        "maxFrameBytes": settings.MAX_FRAME_BYTES,
+        "maxGroupSize": settings.MAX_GROUP_SIZE,
+    }
+
+
+def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) -> None:
+    try:
+        realtime.reply(sid, "ready", ready)
+        realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.online_partners(user_id)})
+        if first:
+            presence.arrived(user_id)
+    except Exception as error:
+        log.warning("presence could not be told", code=str(errors.from_exception(error).code))
+
+
+def disconnect(sid: str, reason: str = "") -> None:
+    """Forget the socket; when it was the user's last, say that they are offline."""
+    gone = realtime.leave(sid)
+    if gone is None:
+        return
+    connection, last = gone
+    logs.begin(requestId=logs.request_id(), event="disconnect", userId=str(connection.user_id))
+    log.info("event", event_name="disconnect", code="OK", reason=str(reason))
+    if last:
+        gevent.spawn(_say_goodbye, connection.user_id)
+
+
+def _say_goodbye(user_id: ObjectId) -> None:
+    try:
+        if not realtime.is_online(user_id):
+            presence.left(user_id)
+    except Exception as error:
+        log.warning("presence could not be told", code=str(errors.from_exception(error).code))
+
+
+@event("auth:refresh", AuthRefreshIn)
+def refresh(caller: Caller, token: str) -> Answer:
+    """Go on with a fresh access token of the same user, without a reconnect."""
+    identity: Identity = sessions.authenticate(token)
+    if identity.user_id != caller.user_id:
+        raise errors.Forbidden(errors.Code.NOT_ALLOWED, "This token is another user's")
+    realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at)
+    return {"data": {"expiresAt": identity.expires_at}}

@@ -1,0 +1,60 @@
+"""Conversations over sockets."""
+
+from chatapp import realtime
+from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn
+from chatapp.services import access, conversations
+from chatapp.sockets.events import Answer, Caller, event
+
+
+@event("getConversations", ListIn, reply="getConversations")
+def get_conversations(caller: Caller, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
+    """The caller's conversations, last active first."""
+    return conversations.list_for(caller.user_id, skip=skip, limit=limit)
+
+
+@event("newConversation", ConversationIn, failure="newConversation")
+def new_conversation(
+    caller: Caller,
+    type: str,
+    participants: list[str],
+    name: str | None = None,
+    avatar: str | None = None,
+    history: str = "all",
+) -> Answer:
+    """Open a direct conversation or found a group; a new one is emitted to every member."""
+    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history)
+    if not is_new:
+        realtime.reply(caller.sid, "newConversation", {"success": True, **answer})
+    return answer
+
+
+@event("getConversation", ConversationIdIn, reply="getConversation", bare="conversationId")
+def get_conversation(caller: Caller, conversationId: str) -> Answer:
+    """One conversation."""
+    return conversations.get(caller.user_id, conversationId)
+
+
+@event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId")
+def join_conversation(caller: Caller, conversationId: str) -> Answer:
+    """Confirm membership. The server decides by itself who hears what; old apps ask for this first."""
+    access.current(caller.user_id, conversationId)
+    return {"conversationId": conversationId}
+
+
+@event("leaveConversation", ConversationIdIn, reply="conversationLeft", bare="conversationId")
+def leave_conversation(caller: Caller, conversationId: str) -> Answer:
+    """Leave the old live room; the membership stays as it is."""
+    access.readable(caller.user_id, conversationId)
+    return {"conversationId": conversationId}
+
+
+@event("rejoinConversations", EmptyIn, reply="rejoinedConversations")
+def rejoin_conversations(caller: Caller) -> Answer:
+    """Confirm all memberships after a reconnect."""
+    return {"count": len(conversations.ids_for(caller.user_id))}
+
+
+@event("deleteConversation", ConversationIdIn, reply="deleteConversation", bare="conversationId")
+def delete_conversation(caller: Caller, conversationId: str) -> Answer:
+    """Hide the conversation and its past for the caller until the next message."""
+    return conversations.hide(caller.user_id, conversationId)

@@ -1,0 +1,174 @@
+"""What every socket event has in common: request id, limits, schema, one answer as ack and as event, one log line."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from marshmallow import Schema
+
+from chatapp import errors, lifecycle, limits, logs, metrics, realtime
+from chatapp.extensions import config
+from chatapp.realtime.connections import Connection
+from chatapp.schemas.conversations import EmptyIn
+from chatapp.services import sessions
+from chatapp.services.tokens import Identity
+
+log = structlog.get_logger("chatapp.sockets")
+
+Answer = dict[str, Any]
+Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent the event, and over which socket."""
+
+    sid: str
+    identity: Identity
+
+    @property
+    def user_id(self) -> Any:
+        return self.identity.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event that clients may send.
+
+    The answer is the ack, and is emitted as `reply` where one is named. A failure is emitted as `failure`.
+    `bare` names the field that a payload without an object stands for.
+    """
+
+    name: str
+    schema: type[Schema]
+    handler: Handler
+    reply: str | None
+    failure: str
+    bare: str | None
+    summary: str
+    out: type[Schema] | None
+
+
+EVENTS: dict[str, Event] = {}
+
+
+def event(
+    name: str,
+    schema: type[Schema] = EmptyIn,
+    *,
+    reply: str | None = None,
+    failure: str | None = None,
+    bare: str | None = None,
+    out: type[Schema] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Define a socket event. The handler gets a Caller and the loaded fields, and gives what is added to
+    `{success: true}`."""
+
+    def define(handler: Handler) -> Handler:
+        summary = (handler.__doc__ or "").strip().splitlines()[0]
+        EVENTS[name] = Event(name, schema, handler, reply, failure or reply or name, bare, summary, out)
+        return handler
+
+    return define
+
+
+def dispatch(spec: Event) -> Callable[..., Answer]:
+    """The Socket.IO handler of an event."""
+    schema = spec.schema()
+
+    def handle(sid: str, *payloads: Any) -> Answer:
+        payload = payloads[0] if payloads else None
+        return _answer(
+            sid,
+            spec.name,
+            payload,
+            spec.reply,
+            spec.failure,
+            lambda caller: _call(spec, schema, caller, payload),
+        )
+
+    return handle
+
+
+def _call(spec: Event, schema: Schema, caller: Caller, payload: Any) -> Answer:
+    return spec.handler(caller, **schema.load(_fields(spec, payload)))
+
+
+def _fields(spec: Event, payload: Any) -> dict[str, Any]:
+    if payload is None:
+        return {}
+    if spec.bare is not None and not isinstance(payload, dict):
+        return {spec.bare: payload}
+    if not isinstance(payload, dict):
+        raise errors.invalid("payload", "Send an object.")
+    return payload
+
+
+def answer_unknown(name: str, sid: str, *payloads: Any) -> Answer:
+    """The answer to an event that nobody defined."""
+    payload = payloads[0] if payloads else None
+
+    def refuse(_: Caller) -> Answer:
+        raise errors.NotFound(errors.Code.UNKNOWN_EVENT, "There is no such event. See /api/asyncapi.json")
+
+    return _answer(sid, "(unknown)", payload, None, "error", refuse)
+
+
+def _answer(
+    sid: str,
+    name: str,
+    payload: Any,
+    reply: str | None,
+    failure: str,
+    call: Callable[[Caller], Answer],
+) -> Answer:
+    """Run one event from limits to log line; nothing that goes wrong stays without an answer."""
+    started = time.perf_counter()
+    proposed = payload.get("requestId") if isinstance(payload, dict) else None
+    request_id = logs.request_id(proposed)
+    logs.begin(requestId=request_id, event=name)
+    code = "OK"
+    try:
+        answer = _guarded(sid, call)
+        if isinstance(proposed, str):
+            answer["requestId"] = request_id
+        if reply:
+            realtime.reply(sid, reply, answer)
+    except Exception as error:
+        answer, code = _failed(error, name, request_id)
+        realtime.reply(sid, failure, answer)
+    seconds = time.perf_counter() - started
+    metrics.event(name, code, seconds)
+    milliseconds = round(seconds * 1000, 2)
+    (log.warning if milliseconds > config().SLOW_REQUEST_MS else log.info)(
+        "event", event_name=name, code=code, ms=milliseconds
+    )
+    return answer
+
+
+def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:
+    lifecycle.begin()
+    try:
+        caller = _caller(realtime.connections.by_sid.get(sid))
+        logs.bind(userId=str(caller.user_id))
+        limits.spend("calls", str(caller.user_id), config().RATE_USER)
+        return {"success": True, **call(caller)}
+    finally:
+        lifecycle.end()
+
+
+def _caller(connection: Connection | None) -> Caller:
+    if connection is None:
+        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+    identity = Identity(connection.user_id, connection.session_id, connection.expires_at)
+    return Caller(connection.sid, sessions.verify(identity))
+
+
+def _failed(error: Exception, name: str, request_id: str) -> tuple[Answer, str]:
+    known = errors.from_exception(error)
+    if known.status >= 500 and known.code == errors.Code.INTERNAL_ERROR:
+        log.exception("event failed", event_name=name)
+    metrics.error(known.code)
+    return errors.envelope(known, request_id), str(known.code)

@@ -1,0 +1,67 @@
+"""Messages over sockets."""
+
+from typing import Any
+
+from chatapp import errors, realtime
+from chatapp.schemas.conversations import (
+    HistoryIn,
+    LegacyRelayIn,
+    MarkAsReadIn,
+    MessageReadIn,
+    NewMessageIn,
+    TypingIn,
+)
+from chatapp.services import messages, presence
+from chatapp.sockets.events import Answer, Caller, event
+
+
+@event("getMessages", HistoryIn, reply="getMessages", bare="conversationId")
+def get_messages(caller: Caller, conversationId: str, **page: Any) -> Answer:
+    """A page of messages, newest first."""
+    return messages.history(caller.user_id, conversationId, **page)
+
+
+@event("newMessage", NewMessageIn)
+def new_message(
+    caller: Caller,
+    conversationId: str,
+    content: str | None = None,
+    attachment: str | None = None,
+    clientMsgId: str | None = None,
+    tempId: str | None = None,
+) -> Answer:
+    """Send a message; it is emitted as `newMessage` to every device of every member, the sender's too."""
+    answer = messages.send(caller.user_id, conversationId, content, attachment, clientMsgId or tempId)
+    if tempId:
+        message = answer["data"]
+        queued = {"tempId": tempId, "seq": message["seq"], "timestamp": message["createdAt"]}
+        realtime.reply(caller.sid, "messageQueued", queued)
+    return answer
+
+
+@event("sendMessage", LegacyRelayIn, failure="newMessage")
+def send_message(caller: Caller, conversationId: str, message: Any, tempId: str | None = None) -> Answer:
+    """The oldest apps' name for newMessage; `message` is the text, or an object with content and attachment."""
+    fields = {"content": message} if isinstance(message, str) else message
+    if not isinstance(fields, dict):
+        raise errors.invalid("message", "Send a text, or an object with content.")
+    loaded = NewMessageIn().load({**fields, "conversationId": conversationId})
+    return new_message(caller, **{"tempId": tempId, **loaded})
+
+
+@event("markAsRead", MarkAsReadIn, reply="markAsRead", bare="conversationId")
+def mark_as_read(caller: Caller, conversationId: str, seq: int | None = None) -> Answer:
+    """Mark the conversation as read, up to `seq` or to the end."""
+    return messages.mark_read(caller.user_id, conversationId, seq)
+
+
+@event("messageRead", MessageReadIn)
+def message_read(caller: Caller, conversationId: str, messageId: str) -> Answer:
+    """Mark as read up to this message; members get `messageReadReceipt`."""
+    return messages.mark_message_read(caller.user_id, conversationId, messageId)
+
+
+@event("typing", TypingIn)
+def typing(caller: Caller, conversationId: str, isTyping: bool) -> Answer:
+    """Tell the other members that the caller types, or stopped."""
+    return presence.typing(caller.user_id, conversationId, isTyping)

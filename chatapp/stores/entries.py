@@ -1,0 +1,85 @@
+"""The `entries` collection: one append-only log per conversation.
+
+An entry: `{_id, conversation_id, seq, mseq, type, sender_id, client_msg_id, body, created_at, request_id,
+salt, body_hash, hash}`. (conversation_id, seq) and (sender_id, client_msg_id) are unique; `seq` has no holes,
+so a page of the log is a list of exact keys. It is asked for as such (`$in`) because that is exact on every
+store and needs no scan on the embedded one, whose indexes know equality only.
+"""
+
+from collections.abc import Iterable
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from chatapp.extensions import Document, db, is_embedded
+
+WINDOW = 64
+
+
+def insert(entry: Document) -> bool:
+    """Append: True when the number was free. False: the number or the client's id is taken."""
+    try:
+        db().entries.insert_one(entry)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Document | None:
+    """The entry that this sender made under this id."""
+    return db().entries.find_one({"sender_id": sender_id, "client_msg_id": client_msg_id})
+
+
+def find_by_id(entry_id: ObjectId) -> Document | None:
+    """The entry with this id."""
+    return db().entries.find_one({"_id": entry_id})
+
+
+def find_run_after(conversation_id: ObjectId, seq: int) -> list[Document]:
+    """Up to WINDOW entries that follow `seq`, ascending."""
+    return find_range(conversation_id, seq + 1, seq + WINDOW)
+
+
+def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Document]:
+    """Entries first … last (both included), ascending."""
+    if last < first:
+        return []
+    cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last)})
+    return list(cursor.sort("seq", 1))
+
+
+def find_messages_in_range(
+    conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
+) -> list[Document]:
+    """At most `limit` message entries within first … last."""
+    if last < first:
+        return []
+    cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last), "type": "message"})
+    return list(cursor.sort("seq", -1 if descending else 1).limit(limit))
+
+
+def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
+    """Entries of several logs at once: (conversation_id, first, last) each, in one command, in no order."""
+    wanted = [row for row in ranges if row[1] <= row[2]]
+    if not wanted:
+        return []
+    rule: Document = {
+        "$or": [
+            {"conversation_id": conversation_id, "seq": {"$gte": first, "$lte": last}}
+            for conversation_id, first, last in wanted
+        ]
+    }
+    if is_embedded():  # its planner looks at neither $or nor ranges: narrow by equality first
+        rule["conversation_id"] = {"$in": [row[0] for row in wanted]}
+        rule["seq"] = {"$in": sorted({seq for row in wanted for seq in range(row[1], row[2] + 1)})}
+    return list(db().entries.find(rule))
+
+
+def find_newest(limit: int) -> list[Document]:
+    """The entries made last, of all conversations, newest first: ids and numbers only."""
+    cursor = db().entries.find({}, {"conversation_id": 1, "seq": 1})
+    return list(cursor.sort("_id", -1).limit(limit))
+
+
+def _keys(first: int, last: int) -> Document:
+    return {"$in": list(range(first, last + 1))}

@@ -1,0 +1,61 @@
+"""The `meta` collection: what is known of the database itself, and which migrations ran."""
+
+import uuid
+from datetime import datetime
+
+from pymongo.errors import DuplicateKeyError
+
+from chatapp.extensions import Document, db
+
+
+def find_or_make_epoch() -> str:
+    """The random id that was stored with this database when it was first used."""
+    row = db().meta.find_one({"_id": "epoch"})
+    if row is None:
+        try:
+            db().meta.insert_one({"_id": "epoch", "value": uuid.uuid4().hex})
+        except DuplicateKeyError:
+            pass
+        row = db().meta.find_one({"_id": "epoch"})
+    assert row is not None
+    return str(row["value"])
+
+
+def find_migrations() -> set[str]:
+    """Names of the migrations that ran."""
+    return {row["name"] for row in db().meta.find({"kind": "migration"})}
+
+
+def insert_migration(name: str, moment: datetime) -> None:
+    """Note that a migration ran."""
+    db().meta.update_one(
+        {"_id": f"migration:{name}"},
+        {"$setOnInsert": {"kind": "migration", "name": name, "at": moment}},
+        upsert=True,
+    )
+
+
+def take_migration_lock(owner: str, now: datetime, stale_before: datetime) -> bool:
+    """Become the one process that migrates; a lock older than `stale_before` was left by a crash."""
+    db().meta.delete_one({"_id": "migration-lock", "at": {"$lt": stale_before}})
+    try:
+        db().meta.insert_one({"_id": "migration-lock", "owner": owner, "at": now})
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def release_migration_lock(owner: str) -> None:
+    """Let the next process migrate."""
+    db().meta.delete_one({"_id": "migration-lock", "owner": owner})
+
+
+def index_names() -> dict[str, set[str]]:
+    """Names of the indexes that exist, by collection."""
+    names = ("users", "sessions", "conversations", "memberships", "entries")
+    return {name: set(db()[name].index_information()) for name in names}
+
+
+def find_any(collection: str) -> Document | None:
+    """Any one document of a collection."""
+    return db()[collection].find_one({})

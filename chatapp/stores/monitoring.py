@@ -1,0 +1,99 @@
+"""What the database driver tells about itself: commands, slow ones, the connection, the pool."""
+
+from typing import Any
+
+import structlog
+from pymongo import errors as mongo
+from pymongo import monitoring
+
+from chatapp import metrics
+
+log = structlog.get_logger("chatapp.database")
+
+
+def listeners(slow_ms: int) -> list[Any]:
+    """The listeners for one client. `slow_ms`: commands above it are logged."""
+    return [_Commands(slow_ms), _Topology(), _Pool()]
+
+
+def is_outage(error: mongo.PyMongoError) -> bool:
+    """Is the database out of reach (rather than the command at fault)?"""
+    if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError):
+        return True
+    return isinstance(error, mongo.OperationFailure) and bool(
+        error.has_error_label("TransientTransactionError")
+        or (error.code in _OUTAGE_CODES)
+        or "connect" in str(error).lower()
+    )
+
+
+# Interrupted, shutting down, no primary, host unreachable, network time-out (MongoDB's error codes).
+_OUTAGE_CODES = frozenset({6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436})
+
+
+class _Commands(monitoring.CommandListener):
+    def __init__(self, slow_ms: int) -> None:
+        self.slow_microseconds = slow_ms * 1000
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self._finished(event.command_name, event.duration_micros)
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        self._finished(event.command_name, event.duration_micros)
+        log.warning("database command failed", command=event.command_name, code=event.failure.get("code"))
+
+    def _finished(self, name: str, microseconds: int) -> None:
+        metrics.database_command(name, microseconds / 1e6)
+        if microseconds > self.slow_microseconds:
+            log.warning("slow database command", command=name, ms=round(microseconds / 1000, 1))
+
+
+class _Topology(monitoring.TopologyListener):
+    """Says once per change whether a server can be reached."""
+
+    def __init__(self) -> None:
+        self.reachable: bool | None = None
+
+    def opened(self, event: monitoring.TopologyOpenedEvent) -> None:
+        pass
+
+    def closed(self, event: monitoring.TopologyClosedEvent) -> None:
+        pass
+
+    def description_changed(self, event: monitoring.TopologyDescriptionChangedEvent) -> None:
+        reachable = event.new_description.has_writable_server()
+        if reachable == self.reachable or (self.reachable is None and not reachable):
+            return
+        if reachable:
+            log.info("database connected" if self.reachable is None else "database back")
+        else:
+            log.error("database lost")
+        self.reachable = reachable
+        metrics.database_up.set(1 if reachable else 0)
+
+
+class _Pool(monitoring.ConnectionPoolListener):
+    """Counts open and used connections."""
+
+    def connection_created(self, event: Any) -> None:
+        metrics.pool_open.inc()
+
+    def connection_closed(self, event: Any) -> None:
+        metrics.pool_open.dec()
+
+    def connection_checked_out(self, event: Any) -> None:
+        metrics.pool_used.inc()
+
+    def connection_checked_in(self, event: Any) -> None:
+        metrics.pool_used.dec()
+
+    def pool_created(self, event: Any) -> None: ...
+    def pool_ready(self, event: Any) -> None: ...
+    def pool_cleared(self, event: Any) -> None: ...
+    def pool_closed(self, event: Any) -> None: ...
+    def connection_ready(self, event: Any) -> None: ...
+    def connection_check_out_started(self, event: Any) -> None: ...
+    def connection_check_out_failed(self, event: Any) -> None: ...

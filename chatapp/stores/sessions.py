@@ -1,0 +1,69 @@
+"""The `sessions` collection: one log-in on one device.
+
+A session: `{_id, user_id, protocol, device_name, client, address, created_at, last_seen_at, expires_at,
+revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at} | None}`.
+"""
+
+from datetime import datetime
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+
+from chatapp.extensions import Document, db
+
+
+def insert(session: Document) -> None:
+    """Store a new session."""
+    db().sessions.insert_one(session)
+
+
+def find_by_id(session_id: ObjectId) -> Document | None:
+    """The session, revoked or not."""
+    return db().sessions.find_one({"_id": session_id})
+
+
+def find_live_and_touch(session_id: ObjectId, now: datetime) -> Document | None:
+    """The session when it is neither revoked nor over; notes that it was seen."""
+    session: Document | None = db().sessions.find_one_and_update(
+        {"_id": session_id, "revoked_at": None, "expires_at": {"$gt": now}},
+        {"$max": {"last_seen_at": now}},
+        return_document=ReturnDocument.AFTER,
+    )
+    return session
+
+
+def find_live_of_user(user_id: ObjectId, now: datetime) -> list[Document]:
+    """All sessions of the user that work, last seen first."""
+    cursor = db().sessions.find({"user_id": user_id, "revoked_at": None, "expires_at": {"$gt": now}})
+    return list(cursor.sort("last_seen_at", -1))
+
+
+def rotate_refresh(session_id: ObjectId, presented_hash: str, refresh: Document, expires: datetime) -> bool:
+    """Exchange the current refresh token; False when `presented_hash` is not the current one (any more)."""
+    result = db().sessions.update_one(
+        {"_id": session_id, "revoked_at": None, "refresh.hash": presented_hash},
+        {"$set": {"refresh": refresh, "expires_at": expires}},
+    )
+    return result.matched_count == 1
+
+
+def revoke(session_id: ObjectId, user_id: ObjectId, now: datetime) -> bool:
+    """End one session of the user; False when there is none to end."""
+    result = db().sessions.update_one(
+        {"_id": session_id, "user_id": user_id, "revoked_at": None}, {"$set": {"revoked_at": now}}
+    )
+    return result.matched_count == 1
+
+
+def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None) -> list[ObjectId]:
+    """End the user's sessions but `keep`; gives those that were ended."""
+    live = {"user_id": user_id, "revoked_at": None}
+    ids = [row["_id"] for row in db().sessions.find(live, {"_id": 1}) if row["_id"] != keep]
+    if ids:
+        db().sessions.update_many({"_id": {"$in": ids}}, {"$set": {"revoked_at": now}})
+    return ids
+
+
+def delete_over(before: datetime) -> int:
+    """Remove sessions that ended before that time; gives how many."""
+    return db().sessions.delete_many({"expires_at": {"$lt": before}}).deleted_count

@@ -1,0 +1,113 @@
+"""The `users` collection.
+
+A user: `{_id, email (lower case, unique), name, avatar | None, password_hash, search_keys, name_key,
+created_at, updated_at, last_seen_at?, privacy?}`.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from chatapp.extensions import Document, db
+
+_PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1}
+
+
+def insert(user: Document) -> bool:
+    """Store a new user; False when the e-mail is taken."""
+    try:
+        db().users.insert_one(user)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def find_by_email(email: str) -> Document | None:
+    """The whole user with this e-mail (lower case)."""
+    return db().users.find_one({"email": email})
+
+
+def find_by_id(user_id: ObjectId) -> Document | None:
+    """The whole user."""
+    return db().users.find_one({"_id": user_id})
+
+
+def find_profiles(user_ids: list[ObjectId]) -> list[Document]:
+    """Profiles of those of the users that exist, in no order."""
+    return list(db().users.find({"_id": {"$in": user_ids}}, dict(_PROFILE)))
+
+
+def find_page(
+    *,
+    excluding: ObjectId,
+    among: list[ObjectId] | None,
+    prefix: str,
+    after: tuple[str, ObjectId] | None,
+    limit: int,
+) -> list[Document]:
+    """Profiles by name, at most `limit`.
+
+    `among`: only these users (None: everybody). `prefix`: a lower-case start of a name, of a word in it
+    or of an e-mail. `after`: name key and id of the last one of the page before.
+    """
+    rules: list[Document] = [{"_id": {"$ne": excluding}}]
+    if among is not None:
+        rules.append({"_id": {"$in": among}})
+    if prefix:
+        rules.append({"search_keys": {"$regex": "^" + re.escape(prefix)}})
+    if after is not None:
+        name_key, user_id = after
+        rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
+    cursor = db().users.find({"$and": rules}, dict(_PROFILE))
+    return list(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit))
+
+
+def update(user_id: ObjectId, changes: Document) -> Document | None:
+    """Set fields and give the user as it is then; None when the e-mail is taken by another."""
+    try:
+        user: Document | None = db().users.find_one_and_update(
+            {"_id": user_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
+        )
+    except DuplicateKeyError:
+        return None
+    return user
+
+
+def set_last_seen(user_id: ObjectId, moment: datetime) -> None:
+    """Note when the user was last connected."""
+    db().users.update_one({"_id": user_id}, {"$max": {"last_seen_at": moment}})
+
+
+def count() -> int:
+    """How many users there are."""
+    return db().users.count_documents({})
+
+
+def find_oldest(limit: int) -> list[Document]:
+    """The first users that were made, with their profiles."""
+    return list(db().users.find({}, dict(_PROFILE)).sort("_id", 1).limit(limit))
+
+
+def delete(user_id: ObjectId) -> None:
+    """Remove the account."""
+    db().users.delete_one({"_id": user_id})
+
+
+def search_keys(name: str, email: str) -> list[str]:
+    """What a search compares its prefix with: the e-mail, the name, each further word of the name."""
+    key = name_key(name)
+    return list(dict.fromkeys([email, key, *key.split()]))
+
+
+def name_key(name: str) -> str:
+    """The name as it is sorted and searched."""
+    return " ".join(name.casefold().split())
+
+
+def profile_fields(user: Document) -> dict[str, Any]:
+    """The part of a user that is copied onto memberships."""
+    return {"name": user["name"], "email": user["email"], "avatar": user.get("avatar")}

@@ -1,0 +1,239 @@
+"""Settings: read from the environment (and `.env`) once, typed, validated all together.
+
+Nothing else in the project reads the environment. `.env.example` lists every setting.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvValidationError
+from marshmallow import validate
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENTS = ("development", "production", "testing")
+SECRET_BYTES = 32
+DAY = 24 * 60 * 60
+
+
+class ConfigError(Exception):
+    """The settings can't be used. `problems` has one sentence for each, all of them at once."""
+
+    def __init__(self, problems: list[str]):
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting with its default. Times are in seconds unless the name says otherwise."""
+
+    APP_ENV: str = "development"
+    HOST: str = "0.0.0.0"
+    PORT: int = 3000
+    PUBLIC_URL: str = ""
+    INSTANCE_DIR: str = "instance"
+    WEB_CONCURRENCY: int = 1
+    WORKER_CONNECTIONS: int = 12_000
+    DRAIN_SECONDS: int = 8
+
+    MONGO_URI: str = ""
+    MONGO_DATABASE: str = "chatapp"
+    MONGO_MAX_POOL_SIZE: int = 10
+    MONGO_MIN_POOL_SIZE: int = 2
+    MONGO_SERVER_SELECTION_MS: int = 5_000
+    MONGO_CONNECT_TIMEOUT_MS: int = 5_000
+    MONGO_SOCKET_TIMEOUT_MS: int = 45_000
+    MONGO_WAIT_QUEUE_MS: int = 5_000
+
+    JWT_SECRET: str = field(default="", repr=False)
+    ACCESS_TOKEN_SECONDS: int = 60 * 60
+    REFRESH_TOKEN_SECONDS: int = 30 * DAY
+    LEGACY_TOKEN_SECONDS: int = 7 * DAY
+    REFRESH_GRACE_SECONDS: int = 30
+    TOKEN_WARNING_SECONDS: int = 60
+    ARGON2_MEMORY_KIB: int = 19_456
+    ARGON2_TIME_COST: int = 2
+    ARGON2_PARALLELISM: int = 1
+    PASSWORD_HASH_THREADS: int = 2
+    PASSWORD_HASH_QUEUE: int = 100
+
+    CORS_ORIGINS: tuple[str, ...] = ("*",)
+    TRUSTED_PROXIES: int = 0
+    REDIS_URL: str = field(default="", repr=False)
+    RATE_LIMITS_ENABLED: bool = True
+    RATE_ANONYMOUS: str = "100 per 15 minutes"
+    RATE_USER: str = "600 per minute"
+    RATE_SENDS: str = "100 per 10 seconds; 1200 per 10 minutes"
+    RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
+    RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
+    RATE_CONNECTS_ADDRESS: str = "600 per minute"
+
+    PING_INTERVAL: float = 25
+    PING_TIMEOUT: float = 60
+    MAX_FRAME_BYTES: int = 1_000_000
+    MAX_BODY_BYTES: int = 1_000_000
+    MAX_TEXT_LENGTH: int = 10_000
+    MAX_TEXT_BYTES: int = 65_536
+    MAX_GROUP_SIZE: int = 256
+    DIRECTORY_OPEN: bool = True
+
+    LOG_LEVEL: str = "INFO"
+    LOG_FORMAT: str = "console"
+    SLOW_REQUEST_MS: int = 1_000
+    SLOW_COMMAND_MS: int = 250
+    METRICS_TOKEN: str = field(default="", repr=False)
+    METRICS_REPORT_SECONDS: int = 300
+
+    @property
+    def is_production(self) -> bool:
+        return self.APP_ENV == "production"
+
+    @property
+    def instance_path(self) -> Path:
+        """The folder for what this machine keeps: the embedded store and the development secret."""
+        return ROOT / self.INSTANCE_DIR
+
+    @property
+    def store_uri(self) -> str:
+        """MONGO_URI, or the embedded store's address where none is set."""
+        return self.MONGO_URI or f"litemongo://{self.instance_path / 'store'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestConfig(Config):
+    """What the tests run with: cheap password hashing, limits that only limit tests reach."""
+
+    __test__ = False  # not a test class, whatever its name makes pytest think
+
+    APP_ENV: str = "testing"
+    JWT_SECRET: str = field(default="only-for-tests-" + "0" * 32, repr=False)
+    ARGON2_MEMORY_KIB: int = 64
+    ARGON2_TIME_COST: int = 1
+    RATE_ANONYMOUS: str = "100000 per minute"
+    RATE_USER: str = "100000 per minute"
+    RATE_SENDS: str = "100000 per minute"
+    RATE_LOGIN_ACCOUNT: str = "100000 per minute"
+    RATE_LOGIN_ADDRESS: str = "100000 per minute"
+    RATE_CONNECTS_ADDRESS: str = "100000 per minute"
+    METRICS_REPORT_SECONDS: int = 0
+    LOG_LEVEL: str = "WARNING"
+
+
+def load(**overrides: Any) -> Config:
+    """The settings of this process.
+
+    Keyword arguments win over the environment (a test or a script sets them).
+    Raises ConfigError with every problem that was found.
+    """
+    env = Env(eager=False)
+    env.read_env(str(ROOT / ".env"), recurse=False)
+    values = _read(env)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages: Any = error.error_messages
+        raise ConfigError([f"{name}: {' '.join(map(str, texts))}" for name, texts in messages.items()]) from None
+    values |= overrides
+    problems = _production_problems(values) if values["APP_ENV"] == "production" else []
+    problems += _general_problems(values)
+    if problems:
+        raise ConfigError(problems)
+    if not values["JWT_SECRET"]:
+        values["JWT_SECRET"] = _development_secret(ROOT / values["INSTANCE_DIR"])
+    return Config(**values)
+
+
+def _read(env: Env) -> dict[str, Any]:
+    """Each field of Config from the environment, by the field's type; stricter rules follow the loop."""
+    positive = validate.Range(min=1)
+    values: dict[str, Any] = {}
+    app_env = env.str("APP_ENV", "development", validate=validate.OneOf(ENVIRONMENTS))
+    for spec in fields(Config):
+        name: str = spec.name
+        default: Any = spec.default
+        if isinstance(default, bool):
+            values[name] = env.bool(name, default)
+        elif isinstance(default, int):
+            zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT")
+            values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
+        elif isinstance(default, float) or spec.type in (float, "float"):
+            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
+        elif isinstance(default, tuple):
+            fallback = [] if app_env == "production" else list(default)
+            values[name] = tuple(env.list(name, fallback, subcast=str) or ())
+        else:
+            values[name] = env.str(name, default)
+    values["APP_ENV"] = app_env
+    values["PORT"] = env.int("PORT", 3000, validate=validate.Range(min=0, max=65_535))
+    values["LOG_LEVEL"] = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
+    values["LOG_FORMAT"] = env.str(
+        "LOG_FORMAT",
+        "json" if app_env == "production" else "console",
+        validate=validate.OneOf(("json", "console")),
+    )
+    return values
+
+
+def _general_problems(values: dict[str, Any]) -> list[str]:
+    problems = []
+    secret = values["JWT_SECRET"]
+    if secret and len(secret.encode()) < SECRET_BYTES:
+        problems.append(
+            f"JWT_SECRET: has {len(secret.encode())} bytes; set one of {SECRET_BYTES} or more: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    if values["WEB_CONCURRENCY"] > 1:
+        problems.append(
+            f"WEB_CONCURRENCY: is {values['WEB_CONCURRENCY']}, but sockets need one worker process; "
+            "set WEB_CONCURRENCY=1."
+        )
+    if values["MAX_BODY_BYTES"] < 2 * values["MAX_TEXT_BYTES"]:
+        problems.append("MAX_BODY_BYTES: has to be at least twice MAX_TEXT_BYTES; raise it.")
+    if values["MAX_FRAME_BYTES"] < 2 * values["MAX_TEXT_BYTES"]:
+        problems.append("MAX_FRAME_BYTES: has to be at least twice MAX_TEXT_BYTES; raise it.")
+    if values["MONGO_MIN_POOL_SIZE"] > values["MONGO_MAX_POOL_SIZE"]:
+        problems.append("MONGO_MIN_POOL_SIZE: is above MONGO_MAX_POOL_SIZE; lower it.")
+    return problems
+
+
+def _production_problems(values: dict[str, Any]) -> list[str]:
+    problems = []
+    if not values["MONGO_URI"]:
+        problems.append("MONGO_URI: is missing; set it to your MongoDB's address (mongodb:// or mongodb+srv://).")
+    elif not values["MONGO_URI"].startswith(("mongodb://", "mongodb+srv://")):
+        problems.append(
+            "MONGO_URI: has to start with mongodb:// or mongodb+srv:// in production; the embedded "
+            "store is for one machine's development."
+        )
+    if not values["JWT_SECRET"]:
+        problems.append(
+            f"JWT_SECRET: is missing; set a random one of {SECRET_BYTES} bytes or more: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    if not values["CORS_ORIGINS"]:
+        problems.append(
+            "CORS_ORIGINS: is missing; list your web app's origins, like https://chat.example.com "
+            "(native apps need none: set it to your own address)."
+        )
+    elif "*" in values["CORS_ORIGINS"]:
+        problems.append("CORS_ORIGINS: is * in production; list your web app's origins, like https://chat.example.com.")
+    return problems
+
+
+def _development_secret(folder: Path) -> str:
+    """The secret that development made once, so that tokens survive a restart."""
+    path = folder / "jwt_secret"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            [f"INSTANCE_DIR: {folder} can't be written ({error.strerror}); make it writable or set another."]
+        ) from None

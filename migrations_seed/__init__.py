@@ -1,0 +1,1 @@
+"""Numbered forward migrations (`NNNN_name.py` with `up(db)`), and the demo data."""

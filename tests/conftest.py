@@ -1,0 +1,178 @@
+"""Fixtures. Each test runs on the embedded store, and once more on MONGO when TEST_MONGO_URI names a server."""
+
+import importlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from chatapp import clock, create_app, extensions
+from chatapp.extensions import socketio
+from config import TestConfig
+
+MONGO = os.environ.get("TEST_MONGO_URI", "")
+STORES = ["embedded", *(["mongo"] if MONGO else [])]
+COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries")
+PASSWORD = "password123"
+
+
+@pytest.fixture(scope="session", params=STORES)
+def store_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty store of each kind."""
+    if request.param == "embedded":
+        yield f"litemongo://{tmp_path_factory.mktemp('store')}"
+        return
+    name = f"chatapp_test_{uuid.uuid4().hex[:12]}"
+    base, _, options = MONGO.partition("?")
+    yield f"{base.rstrip('/')}/{name}?{options}"
+    extensions.start(TestConfig(MONGO_URI=MONGO))
+    extensions.db().client.drop_database(name)
+    extensions.stop()
+
+
+@pytest.fixture(scope="session")
+def config(store_uri: str, tmp_path_factory: pytest.TempPathFactory) -> TestConfig:
+    """The settings of the tests, on this store."""
+    return TestConfig(MONGO_URI=store_uri, INSTANCE_DIR=str(tmp_path_factory.mktemp("instance")))
+
+
+@pytest.fixture(scope="session")
+def _app(config: TestConfig) -> Iterator[Flask]:
+    app = create_app(config)
+    importlib.import_module("migrations_seed.0001_indexes").up(extensions.db())
+    yield app
+    extensions.stop()
+
+
+@pytest.fixture
+def app(_app: Flask, config: TestConfig) -> Iterator[Flask]:
+    """The application on an empty store."""
+    clock.reset()
+    for name in COLLECTIONS:
+        extensions.db()[name].delete_many({})
+    extensions.reset_caches()
+    yield _app
+    clock.reset()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """An HTTP client that nobody is signed in with."""
+    return app.test_client()
+
+
+@dataclass
+class Socket:
+    """A Socket.IO test client that remembers what it received."""
+
+    inner: Any
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def call(self, name: str, *payload: Any) -> Any:
+        """Emit and give the ack."""
+        return self.inner.emit(name, *payload, callback=True)
+
+    def emit(self, name: str, *payload: Any) -> None:
+        """Emit without asking for an ack."""
+        self.inner.emit(name, *payload)
+
+    def received(self, name: str | None = None) -> list[Any]:
+        """First arguments of the events received so far under this name (all: the events themselves)."""
+        gevent.sleep(0)
+        if self.inner.is_connected():
+            self.events += self.inner.get_received()
+        if name is None:
+            return self.events
+        return [row["args"][0] if row["args"] else None for row in self.events if row["name"] == name]
+
+    def forget(self) -> None:
+        """Start anew with what is received."""
+        self.received()
+        self.events.clear()
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.inner.is_connected())
+
+
+@dataclass
+class Person:
+    """A registered user with one session, over both transports."""
+
+    app: Flask
+    user: dict[str, Any]
+    token: str
+    tokens: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.user["id"])
+
+    def rest(self, method: str, path: str, **kwargs: Any) -> Any:
+        """An HTTP call with this person's token; gives the response."""
+        headers = {"Authorization": f"Bearer {self.token}"} | kwargs.pop("headers", {})
+        return self.app.test_client().open(path, method=method, headers=headers, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        """The JSON of a GET."""
+        return self.rest("GET", path, **kwargs).json
+
+    def post(self, path: str, body: Any = None, **kwargs: Any) -> Any:
+        """The JSON of a POST."""
+        return self.rest("POST", path, json={} if body is None else body, **kwargs).json
+
+    def socket(self) -> Socket:
+        """A new connected socket of this person."""
+        inner = socketio.test_client(self.app, auth={"token": self.token})
+        socket = Socket(inner)
+        gevent.sleep(0)
+        return socket
+
+    def direct(self, other: "Person") -> str:
+        """Id of the direct conversation with somebody."""
+        answer = self.post("/api/user/conversations", {"type": "direct", "participants": [other.id]})
+        return str(answer["data"]["id"])
+
+    def group(self, *others: "Person", name: str = "Team", **more: Any) -> str:
+        """Id of a new group with others."""
+        body = {"type": "group", "participants": [row.id for row in others], "name": name, **more}
+        return str(self.post("/api/user/conversations", body)["data"]["id"])
+
+    def send(self, conversation_id: str, content: str, **more: Any) -> Any:
+        """Send a message over REST; gives the JSON."""
+        return self.post(f"/api/conversations/{conversation_id}/messages", {"content": content, **more})
+
+
+@pytest.fixture
+def register(app: Flask) -> Callable[..., Person]:
+    """Register somebody by first name: `ann = register("ann")`. More fields go into the body."""
+
+    def make(name: str, **more: Any) -> Person:
+        body = {"email": f"{name}@test.com", "password": PASSWORD, "name": name.title(), **more}
+        answer = app.test_client().post("/api/auth/register", json=body)
+        assert answer.status_code == 201, answer.json
+        return Person(app, answer.json["data"], answer.json["token"], answer.json)
+
+    return make
+
+
+@pytest.fixture
+def ann(register: Callable[..., Person]) -> Person:
+    return register("ann")
+
+
+@pytest.fixture
+def bob(register: Callable[..., Person]) -> Person:
+    return register("bob")
+
+
+@pytest.fixture
+def eve(register: Callable[..., Person]) -> Person:
+    """Somebody who is in no conversation of the others."""
+    return register("eve")
