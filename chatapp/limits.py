@@ -1,6 +1,8 @@
 """Rate limits: one rule for REST and sockets, in memory or in Redis when REDIS_URL is set."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import structlog
@@ -23,6 +25,7 @@ class _Limiter:
         self.local = FixedWindowRateLimiter(MemoryStorage())
         self.rules: dict[str, list[RateLimitItem]] = {}
         self.degraded = False
+        self.suspended = False
 
     def strategy(self) -> FixedWindowRateLimiter:
         if self.shared is None:
@@ -78,7 +81,7 @@ def reset() -> None:
 
 def spend(name: str, key: str, rule: str, cost: int = 1) -> None:
     """Count one act of `key` under `name`; raises RateLimited when the rule has no room left."""
-    if config().RATE_LIMITS_ENABLED:
+    if config().RATE_LIMITS_ENABLED and not _limiter.suspended:
         _refuse_until(_limiter.hit(rule, name, key, cost), name)
 
 
@@ -86,6 +89,16 @@ def check(name: str, key: str, rule: str) -> None:
     """Raise RateLimited when the rule has no room left, without counting."""
     if config().RATE_LIMITS_ENABLED:
         _refuse_until(_limiter.full_until(rule, name, key), name)
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Count nothing meanwhile: for the operator's own commands."""
+    _limiter.suspended = True
+    try:
+        yield
+    finally:
+        _limiter.suspended = False
 
 
 def _refuse_until(reset_at: float | None, name: str) -> None:

@@ -17,7 +17,8 @@ from chatapp.services.tokens import Identity
 def identify() -> None:
     """Read the request's token once: who it is, or what is wrong with it, is kept for `current_identity`."""
     try:
-        verify_jwt_in_request()
+        if verify_jwt_in_request() is None:  # a method without sign-in (OPTIONS)
+            raise errors.Unauthorized(Code.TOKEN_MISSING, "Access token required")
         identity = sessions.verify(tokens.identity(get_jwt()))
         logs.bind(userId=str(identity.user_id))
         g.identity = identity

@@ -1,0 +1,50 @@
+# chatapp: `make run` starts everything, `make test` tests everything, `make help` lists the rest.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 3000
+export FLASK_APP := wsgi
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help run dev test lint format requirements clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+run: $(VENV)/runtime.stamp  ## Set everything up and start the server on 0.0.0.0:3000 (PORT=… changes it)
+	@$(BIN)/python scripts/run.py
+
+dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
+	@$(BIN)/python scripts/run.py --reload
+
+test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(VENV)/dev.stamp  ## Format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+requirements:  ## Compile the pinned requirements anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make requirements" requirements.in -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make requirements" requirements-dev.in -o requirements-dev.txt
+
+clean:  ## Remove the virtual environment and caches; the data under instance/ stay
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/python.stamp:
+	@scripts/find_python $(VENV) $(PYTHON)
+	@touch $@
+
+$(VENV)/runtime.stamp: $(VENV)/python.stamp requirements.txt
+	@echo "Installing the requirements …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/python.stamp requirements-dev.txt
+	@echo "Installing the requirements for tests …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,22 @@
+"""What the operator sees when the server is up."""
+
+from chatapp import extensions
+from config import Config
+
+
+def text(config: Config, network_address: str | None) -> str:
+    """The banner: addresses, store, demo log-in, where the documents are. Never a password of the store."""
+    local = f"http://localhost:{config.PORT}"
+    lines = ["", "SERVER STARTED SUCCESSFULLY", f"  Local:    {local}"]
+    if config.HOST in ("0.0.0.0", "::") and network_address:
+        lines.append(f"  Network:  http://{network_address}:{config.PORT}")
+    lines += [
+        f"  Store:    {extensions.store_name()}",
+        "  Log in:   tini@test.com / password123  (demo users; see `flask seed`)",
+        f"  Docs:     {local}/api/docs",
+        f"  Health:   {local}/api/health",
+        f"  Metrics:  {local}/metrics",
+        "  Stop with Ctrl-C.",
+        "",
+    ]
+    return "\n".join(lines)

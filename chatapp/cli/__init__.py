@@ -1,0 +1,11 @@
+"""The operator's commands: `flask --app wsgi COMMAND`. One file each; this package only puts them on the app."""
+
+from flask import Flask
+
+from chatapp.cli import check_users, doctor, events, migrate, seed
+
+
+def register(app: Flask) -> None:
+    """Put the commands on the app."""
+    for command in (migrate.migrate, seed.seed, check_users.check_users, doctor.doctor, events.events):
+        app.cli.add_command(command)

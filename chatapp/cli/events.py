@@ -1,0 +1,16 @@
+"""flask events"""
+
+import click
+
+from chatapp.sockets.events import EVENTS
+
+
+@click.command()
+def events() -> None:
+    """List every socket event that clients may send."""
+    for name, spec in sorted(EVENTS.items()):
+        fields = ", ".join(key + ("" if field.required else "?") for key, field in spec.schema().fields.items())
+        click.echo(f"{name} {{{fields}}}")
+        answers = ["ack", *([spec.reply] if spec.reply else [])]
+        click.echo(f"    {spec.summary}")
+        click.echo(f"    answers: {', '.join(answers)}; failure: {spec.failure}")

@@ -1,0 +1,63 @@
+"""Numbered forward migrations: each runs once per database, in order, by one process at a time."""
+
+import importlib
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import gevent
+
+import migrations_seed
+from chatapp import clock, errors
+from chatapp.extensions import db, exclusive, is_embedded
+from chatapp.stores import meta
+
+_NUMBERED = re.compile(r"\d{4}_\w+")
+_STALE = timedelta(minutes=10)
+_PATIENCE_SECONDS = 120
+
+
+def names() -> list[str]:
+    """All migrations there are, in order."""
+    folder = Path(migrations_seed.__path__[0])
+    return sorted(path.stem for path in folder.glob("*.py") if _NUMBERED.fullmatch(path.stem))
+
+
+def pending() -> list[str]:
+    """Those that have not run on this database."""
+    done = meta.find_migrations()
+    return [name for name in names() if name not in done]
+
+
+def run(told: Callable[[str], None]) -> int:
+    """Run what is pending, telling each name; gives how many ran. Safe to run twice and by two at once."""
+    with _alone():
+        todo = pending()
+        for name in todo:
+            importlib.import_module(f"migrations_seed.{name}").up(db())
+            meta.insert_migration(name, clock.now())
+            told(name)
+    return len(todo)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Be the only process that migrates: a file lock for the embedded store, a lock document for MongoDB."""
+    if is_embedded():
+        with exclusive("migrate"):
+            yield
+        return
+    owner = f"{os.getpid()}-{uuid.uuid4().hex}"
+    deadline = clock.monotonic() + _PATIENCE_SECONDS
+    while not meta.take_migration_lock(owner, clock.now(), clock.now() - _STALE):
+        if clock.monotonic() > deadline:
+            raise errors.Unavailable(errors.Code.SERVER_BUSY, "Another process has been migrating for too long.")
+        gevent.sleep(0.2)
+    try:
+        yield
+    finally:
+        meta.release_migration_lock(owner)

@@ -1,0 +1,81 @@
+"""Demo data, made by calling services, so that it goes through the log. Adds what is missing, changes nothing."""
+
+import random
+from collections.abc import Callable, Iterable
+
+from bson import ObjectId
+
+from chatapp.services import auth, conversations, messages, passwords
+from chatapp.stores import users
+from migrations_seed import demo
+
+Progress = Callable[[Iterable[int], str], Iterable[int]]
+
+
+def demo_data() -> dict[str, int]:
+    """The four demo users, their conversations and history; gives how many of each were added."""
+    counts = {"users": 0, "conversations": 0, "messages": 0}
+    people: dict[str, ObjectId] = {}
+    for name, email in demo.USERS:
+        people[name], added = _user(email, name, demo.PASSWORD)
+        counts["users"] += added
+    for index, (kind, title, members, lines) in enumerate(demo.CONVERSATIONS):
+        ids = [people[name] for name in members]
+        conversation_id, is_new = _conversation(kind, title, ids)
+        counts["conversations"] += is_new
+        for number, (sender, text) in enumerate(lines):
+            answer = messages.send(people[sender], conversation_id, text, client_msg_id=f"demo-{index}-{number}")
+            counts["messages"] += not answer.get("duplicate")
+    return counts
+
+
+def _user(email: str, name: str, password: str, password_hash: str | None = None) -> tuple[ObjectId, bool]:
+    """The user with this e-mail, and whether they were added now."""
+    known = users.find_by_email(email)
+    if known is not None:
+        return known["_id"], False
+    user = auth.new_user(email, name, None, password_hash or passwords.hash_password(password))
+    if users.insert(user):
+        return user["_id"], True
+    return _user(email, name, password, password_hash)
+
+
+def _conversation(kind: str, title: str | None, members: list[ObjectId]) -> tuple[str, bool]:
+    """The direct conversation of two, or the first one's group of this name; and whether it was added now."""
+    if kind == conversations.GROUP:
+        for row in conversations.list_for(members[0], limit=conversations.LARGEST_PAGE)["data"]:
+            if row["type"] == kind and row["name"] == title:
+                return str(row["id"]), False
+    answer, is_new = conversations.create(members[0], kind, [str(row) for row in members[1:]], title)
+    return str(answer["data"]["id"]), is_new
+
+
+def many(user_count: int, message_count: int, progress: Progress) -> dict[str, int]:
+    """`user_count` users who know each other in pairs and `message_count` messages between them.
+
+    The same numbers make the same data; what is there stays.
+    """
+    counts = {"users": 0, "conversations": 0, "messages": 0}
+    password_hash = passwords.hash_password(demo.PASSWORD)
+    people = []
+    for number in progress(range(user_count), "users"):
+        name = f"{demo.FIRST_NAMES[number % len(demo.FIRST_NAMES)]} {number}"
+        user_id, added = _user(f"user{number}@example.com", name, demo.PASSWORD, password_hash)
+        people.append(user_id)
+        counts["users"] += added
+    if user_count < 2:
+        return counts
+    chance = random.Random(user_count)  # noqa: S311 - repeatable on purpose
+    pairs: dict[tuple[int, int], str] = {}
+    for number in progress(range(message_count), "messages"):
+        one, other = sorted(chance.sample(range(user_count), 2))
+        if (one, other) not in pairs:
+            pairs[one, other], is_new = _conversation(conversations.DIRECT, None, [people[one], people[other]])
+            counts["conversations"] += is_new
+        sender = people[chance.choice((one, other))]
+        text = demo.PHRASES[number % len(demo.PHRASES)]
+        answer = messages.send(
+            sender, pairs[one, other], f"{text} ({number})", client_msg_id=f"seed-{user_count}-{number}"
+        )
+        counts["messages"] += not answer.get("duplicate")
+    return counts
