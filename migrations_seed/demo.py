@@ -1,6 +1,6 @@
 """Who the demo users are and what they said."""
 
-PASSWORD = "password123"  # noqa: S105 - the demo users', in development
+PASSWORD = "password123"
 
 USERS = [
     ("Tini", "tini@test.com"),

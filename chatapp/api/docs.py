@@ -1,5 +1,74 @@
-"""The documents: OpenAPI, AsyncAPI and Swagger UI."""
+"""The documents: OpenAPI, AsyncAPI, and a page to try the API out, without internet."""
 
-from flask import Blueprint
+from pathlib import Path
+from typing import Any
+
+import flask_swagger_ui
+from flask import Blueprint, Response, current_app, jsonify, send_from_directory
+
+from chatapp.api import asyncapi, openapi
+from chatapp.extensions import limiter
 
 bp = Blueprint("docs", __name__)
+_VERSION = "0.1.0"
+_FILES = Path(flask_swagger_ui.__file__).parent / "dist"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>chatapp API</title>
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+_documents: dict[str, Any] = {}
+
+
+def _made_once(name: str, make: Any) -> Any:
+    if name not in _documents:
+        _documents[name] = make()
+    return _documents[name]
+
+
+@bp.get("/api/openapi.json")
+@limiter.exempt
+def get_openapi() -> Response:
+    """The OpenAPI 3.1 document."""
+    return jsonify(_made_once("openapi", lambda: openapi.document(current_app, _VERSION)))
+
+
+@bp.get("/api/asyncapi.json")
+@limiter.exempt
+def get_asyncapi() -> Response:
+    """The AsyncAPI 3.0 document."""
+    return jsonify(_made_once("asyncapi", lambda: asyncapi.document(_VERSION)))
+
+
+@bp.get("/api/docs")
+@limiter.exempt
+def page() -> Response:
+    """Swagger UI."""
+    answer = Response(_PAGE, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = _POLICY
+    return answer
+
+
+@bp.get("/api/docs/<path:name>")
+@limiter.exempt
+def file(name: str) -> Response:
+    """A file of Swagger UI, from its package."""
+    if name == "start.js":
+        return Response(_START, mimetype="text/javascript")
+    answer = send_from_directory(_FILES, name)
+    answer.headers["Cache-Control"] = "public, max-age=86400"
+    return answer

@@ -35,7 +35,7 @@ def live() -> dict[str, Any]:
 @limiter.exempt
 @endpoint(
     out=ReadyOut,
-    codes=(Code.NOT_READY, Code.SHUTTING_DOWN, Code.DATABASE_UNAVAILABLE),
+    codes=(Code.SHUTTING_DOWN, Code.DATABASE_UNAVAILABLE),
     signed_in=False,
 )
 def ready() -> dict[str, Any]:

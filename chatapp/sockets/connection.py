@@ -11,6 +11,7 @@ from chatapp import clock, errors, lifecycle, limits, logs, metrics, realtime
 from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
+from chatapp.schemas.pushed import ExpiryOut
 from chatapp.services import epoch, presence, sessions
 from chatapp.services.tokens import Identity
 from chatapp.sockets.events import Answer, Caller, event
@@ -108,7 +109,7 @@ def _say_goodbye(user_id: ObjectId) -> None:
         log.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 
-@event("auth:refresh", AuthRefreshIn)
+@event("auth:refresh", AuthRefreshIn, out=ExpiryOut)
 def refresh(caller: Caller, token: str) -> Answer:
     """Go on with a fresh access token of the same user, without a reconnect."""
     identity: Identity = sessions.authenticate(token)

@@ -1,18 +1,20 @@
 """Conversations over sockets."""
 
 from chatapp import realtime
+from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut
 from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn
+from chatapp.schemas.pushed import CountPushed, JoinedPushed
 from chatapp.services import access, conversations
 from chatapp.sockets.events import Answer, Caller, event
 
 
-@event("getConversations", ListIn, reply="getConversations")
+@event("getConversations", ListIn, reply="getConversations", out=ConversationsOut)
 def get_conversations(caller: Caller, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
     """The caller's conversations, last active first."""
     return conversations.list_for(caller.user_id, skip=skip, limit=limit)
 
 
-@event("newConversation", ConversationIn, failure="newConversation")
+@event("newConversation", ConversationIn, failure="newConversation", out=ConversationOut)
 def new_conversation(
     caller: Caller,
     type: str,
@@ -28,33 +30,33 @@ def new_conversation(
     return answer
 
 
-@event("getConversation", ConversationIdIn, reply="getConversation", bare="conversationId")
+@event("getConversation", ConversationIdIn, reply="getConversation", bare="conversationId", out=ConversationOut)
 def get_conversation(caller: Caller, conversationId: str) -> Answer:
     """One conversation."""
     return conversations.get(caller.user_id, conversationId)
 
 
-@event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId")
+@event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId", out=JoinedPushed)
 def join_conversation(caller: Caller, conversationId: str) -> Answer:
     """Confirm membership. The server decides by itself who hears what; old apps ask for this first."""
     access.current(caller.user_id, conversationId)
     return {"conversationId": conversationId}
 
 
-@event("leaveConversation", ConversationIdIn, reply="conversationLeft", bare="conversationId")
+@event("leaveConversation", ConversationIdIn, reply="conversationLeft", bare="conversationId", out=JoinedPushed)
 def leave_conversation(caller: Caller, conversationId: str) -> Answer:
     """Leave the old live room; the membership stays as it is."""
     access.readable(caller.user_id, conversationId)
     return {"conversationId": conversationId}
 
 
-@event("rejoinConversations", EmptyIn, reply="rejoinedConversations")
+@event("rejoinConversations", EmptyIn, reply="rejoinedConversations", out=CountPushed)
 def rejoin_conversations(caller: Caller) -> Answer:
     """Confirm all memberships after a reconnect."""
     return {"count": len(conversations.ids_for(caller.user_id))}
 
 
-@event("deleteConversation", ConversationIdIn, reply="deleteConversation", bare="conversationId")
+@event("deleteConversation", ConversationIdIn, reply="deleteConversation", bare="conversationId", out=HiddenOut)
 def delete_conversation(caller: Caller, conversationId: str) -> Answer:
     """Hide the conversation and its past for the caller until the next message."""
     return conversations.hide(caller.user_id, conversationId)

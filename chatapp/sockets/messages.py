@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatapp import errors, realtime
+from chatapp.schemas.answers import HistoryOut, MessageOut, ReadOut
 from chatapp.schemas.conversations import (
     HistoryIn,
     LegacyRelayIn,
@@ -11,17 +12,18 @@ from chatapp.schemas.conversations import (
     NewMessageIn,
     TypingIn,
 )
+from chatapp.schemas.pushed import ReceiptOut, TypingOut
 from chatapp.services import messages, presence
 from chatapp.sockets.events import Answer, Caller, event
 
 
-@event("getMessages", HistoryIn, reply="getMessages", bare="conversationId")
+@event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut)
 def get_messages(caller: Caller, conversationId: str, **page: Any) -> Answer:
     """A page of messages, newest first."""
     return messages.history(caller.user_id, conversationId, **page)
 
 
-@event("newMessage", NewMessageIn)
+@event("newMessage", NewMessageIn, out=MessageOut)
 def new_message(
     caller: Caller,
     conversationId: str,
@@ -39,7 +41,7 @@ def new_message(
     return answer
 
 
-@event("sendMessage", LegacyRelayIn, failure="newMessage")
+@event("sendMessage", LegacyRelayIn, failure="newMessage", out=MessageOut)
 def send_message(caller: Caller, conversationId: str, message: Any, tempId: str | None = None) -> Answer:
     """The oldest apps' name for newMessage; `message` is the text, or an object with content and attachment."""
     fields = {"content": message} if isinstance(message, str) else message
@@ -49,19 +51,19 @@ def send_message(caller: Caller, conversationId: str, message: Any, tempId: str 
     return new_message(caller, **{"tempId": tempId, **loaded})
 
 
-@event("markAsRead", MarkAsReadIn, reply="markAsRead", bare="conversationId")
+@event("markAsRead", MarkAsReadIn, reply="markAsRead", bare="conversationId", out=ReadOut)
 def mark_as_read(caller: Caller, conversationId: str, seq: int | None = None) -> Answer:
     """Mark the conversation as read, up to `seq` or to the end."""
     return messages.mark_read(caller.user_id, conversationId, seq)
 
 
-@event("messageRead", MessageReadIn)
+@event("messageRead", MessageReadIn, out=ReceiptOut)
 def message_read(caller: Caller, conversationId: str, messageId: str) -> Answer:
     """Mark as read up to this message; members get `messageReadReceipt`."""
     return messages.mark_message_read(caller.user_id, conversationId, messageId)
 
 
-@event("typing", TypingIn)
+@event("typing", TypingIn, out=TypingOut)
 def typing(caller: Caller, conversationId: str, isTyping: bool) -> Answer:
     """Tell the other members that the caller types, or stopped."""
     return presence.typing(caller.user_id, conversationId, isTyping)

@@ -1,0 +1,105 @@
+"""The AsyncAPI 3.0 document: every socket event, each way."""
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
+
+from chatapp.realtime.events import PUSHED
+from chatapp.schemas.answers import ErrorOut
+from chatapp.sockets.events import EVENTS, Event
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document."""
+    schemas = _Schemas()
+    messages: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for name, (schema, sentence) in sorted(PUSHED.items()):
+        messages[f"pushed.{name}"] = schemas.message(name, sentence, schema)
+        operations[f"hear.{name}"] = _operation("send", f"pushed.{name}", sentence)
+    for spec in sorted(EVENTS.values(), key=lambda spec: spec.name):
+        messages[f"sent.{spec.name}"] = schemas.message(spec.name, spec.summary, spec.schema, bare=spec.bare)
+        messages[f"ack.{spec.name}"] = schemas.message(spec.name, "The ack", spec.out)
+        operations[f"emit.{spec.name}"] = _request(spec)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "chatapp socket events",
+            "version": version,
+            "description": (
+                "Socket.IO v4, path /socket.io, default namespace, handshake auth {token}. Each event may be sent "
+                "with an ack; the answer comes as ack and, where a reply is named, as an event too. Failures carry "
+                "the error envelope, as ack and as the event that x-failure names."
+            ),
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "socket": {
+                "address": "/socket.io",
+                "messages": {_key(name): {"$ref": f"#/components/messages/{_key(name)}"} for name in messages},
+            }
+        },
+        "operations": {_key(name): operation for name, operation in operations.items()},
+        "components": {
+            "messages": {_key(name): message for name, message in messages.items()},
+            "schemas": schemas.all(),
+        },
+    }
+
+
+def _key(name: str) -> str:
+    """A component's key: letters, digits, dots, hyphens and underscores only."""
+    return name.replace(":", "_")
+
+
+def _message_ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/socket/messages/{_key(name)}"}
+
+
+def _operation(action: str, message: str, sentence: str) -> dict[str, Any]:
+    """`action` is the server's: it sends what clients hear."""
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/socket"},
+        "summary": sentence,
+        "messages": [_message_ref(message)],
+    }
+
+
+def _request(spec: Event) -> dict[str, Any]:
+    operation = _operation("receive", f"sent.{spec.name}", spec.summary)
+    operation["reply"] = {"channel": {"$ref": "#/channels/socket"}, "messages": [_message_ref(f"ack.{spec.name}")]}
+    operation["x-failure"] = spec.failure
+    if spec.reply:
+        operation["x-reply"] = spec.reply
+    return operation
+
+
+class _Schemas:
+    """JSON schemas of marshmallow's, made by apispec."""
+
+    def __init__(self) -> None:
+        self.plugin = MarshmallowPlugin(schema_name_resolver=lambda schema: _class_name(schema))
+        self.spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[self.plugin])
+        self.reference(ErrorOut)
+
+    def reference(self, schema: type[Schema]) -> dict[str, Any]:
+        assert self.plugin.converter is not None
+        resolved: dict[str, Any] = self.plugin.converter.resolve_nested_schema(schema)  # type: ignore[no-untyped-call]
+        return dict(resolved)
+
+    def message(self, name: str, summary: str, schema: type[Schema] | None, bare: str | None = None) -> dict[str, Any]:
+        payload = self.reference(schema) if schema else self.reference(ErrorOut)
+        if bare:
+            payload = {"anyOf": [payload, {"type": ["string", "null"]}]}
+        return {"name": name, "title": name, "summary": summary, "payload": payload}
+
+    def all(self) -> dict[str, Any]:
+        return dict(self.spec.to_dict()["components"]["schemas"])
+
+
+def _class_name(schema: Any) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return str(kind.__name__)

@@ -1,0 +1,27 @@
+"""Every event that the server emits by itself: name → (its shape, when it comes)."""
+
+from marshmallow import Schema
+
+from chatapp.schemas import pushed
+from chatapp.schemas.answers import ErrorOut, User
+
+PUSHED: dict[str, tuple[type[Schema], str]] = {
+    "ready": (pushed.ReadyPushed, "First after CONNECT: the socket hears everything that is the user's."),
+    "onlineUsers": (pushed.OnlineUsersPushed, "After ready: users online who share a conversation."),
+    "newMessage": (pushed.NewMessagePushed, "A message, to every device of every member, the sender's too."),
+    "newConversation": (pushed.NewConversationPushed, "A new conversation, to every member."),
+    "messageQueued": (pushed.MessageQueuedPushed, "To a sender that gave a tempId, after the message is stored."),
+    "messageReadReceipt": (pushed.ReceiptPushed, "A member has read up to a message, to every member."),
+    "userTyping": (pushed.TypingPushed, "Somebody types, or stopped, to the other members."),
+    "userStatusChanged": (pushed.StatusPushed, "Somebody who shares a conversation came or went."),
+    "userOnline": (pushed.UserIdPushed, "The same as its own event, for old apps."),
+    "userOffline": (pushed.UserIdPushed, "The same as its own event, for old apps."),
+    "userProfileUpdated": (pushed.ProfilePushed, "Name or avatar of somebody who shares a conversation changed."),
+    "newUserRegistered": (User, "A new account, while the directory is open."),
+    "conversationDeleted": (pushed.HiddenPushed, "Deleted for this user on another device."),
+    "sessionRevoked": (pushed.ClosingPushed, "The session was ended; the socket is closed next."),
+    "tokenExpiring": (pushed.ExpiringPushed, "The access token is about to expire: send auth:refresh."),
+    "tokenExpired": (pushed.ClosingPushed, "The access token has expired; the socket is closed next."),
+    "serverShutdown": (pushed.ClosingPushed, "The server restarts; the socket is closed next. Connect again."),
+    "error": (ErrorOut, "The answer to an event that does not exist."),
+}

@@ -1,0 +1,121 @@
+"""What the server emits by itself."""
+
+from marshmallow import Schema, fields
+
+from chatapp.schemas.answers import Conversation, ConversationRef, Message, Out
+
+
+class Limits(Schema):
+    """The limits that a client should know."""
+
+    maxTextLength = fields.Integer(required=True)
+    maxTextBytes = fields.Integer(required=True)
+    maxFrameBytes = fields.Integer(required=True)
+    maxGroupSize = fields.Integer(required=True)
+
+
+class ReadyPushed(Schema):
+    """The socket is authenticated and hears everything that is the user's."""
+
+    sessionId = fields.String(required=True)
+    userId = fields.String(required=True)
+    epoch = fields.String(required=True)
+    serverTime = fields.String(required=True)
+    expiresAt = fields.Integer(required=True)
+    limits = fields.Nested(Limits, required=True)
+
+
+class OnlineUsersPushed(Out):
+    data = fields.List(fields.String(), required=True)
+
+
+class NewMessagePushed(Out):
+    data = fields.Nested(Message, required=True)
+
+
+class NewConversationPushed(Out):
+    data = fields.Nested(Conversation, required=True)
+
+
+class MessageQueuedPushed(Schema):
+    tempId = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    timestamp = fields.String(required=True)
+
+
+class ReceiptPushed(Schema):
+    messageId = fields.String(required=True)
+    conversationId = fields.String(required=True)
+    readBy = fields.String(required=True)
+    timestamp = fields.String(required=True)
+
+
+class TypingPushed(Schema):
+    userId = fields.String(required=True)
+    userEmail = fields.String(required=True)
+    userName = fields.String(required=True)
+    conversationId = fields.String(required=True)
+    isTyping = fields.Boolean(required=True)
+
+
+class StatusPushed(Schema):
+    userId = fields.String(required=True)
+    status = fields.String(required=True, metadata={"enum": ["online", "offline"]})
+    timestamp = fields.String(required=True)
+
+
+class UserIdPushed(Schema):
+    userId = fields.String(required=True)
+
+
+class ProfilePushed(UserIdPushed):
+    name = fields.String(required=True)
+    avatar = fields.String(required=True, allow_none=True)
+
+
+class HiddenPushed(Out):
+    data = fields.Nested(ConversationRef, required=True)
+
+
+class ClosingPushed(Schema):
+    """Why the socket is about to be closed."""
+
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    reason = fields.String(required=True)
+
+
+class ExpiringPushed(Schema):
+    expiresIn = fields.Integer(required=True, metadata={"description": "Seconds"})
+
+
+class JoinedPushed(Out):
+    conversationId = fields.String(required=True)
+
+
+class CountPushed(Out):
+    count = fields.Integer(required=True)
+
+
+class TextPushed(Out):
+    msg = fields.String(required=True)
+
+
+class DoneOut(Out):
+    """Done; there is nothing to add."""
+
+
+class ExpiryData(Schema):
+    expiresAt = fields.Integer(required=True)
+
+
+class ExpiryOut(Out):
+    data = fields.Nested(ExpiryData, required=True)
+
+
+class ReceiptOut(Out):
+    data = fields.Nested(ReceiptPushed, required=True)
+
+
+class TypingOut(Out):
+    data = fields.Nested(TypingPushed, required=True)

@@ -1,0 +1,117 @@
+"""A real server for tests: gunicorn as a subprocess on a free port."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import socketio
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_SECONDS = 20
+SETTINGS = {
+    "APP_ENV": "development",
+    "HOST": "127.0.0.1",
+    "JWT_SECRET": "only-for-tests-" + "0" * 32,
+    "ARGON2_MEMORY_KIB": "8",
+    "ARGON2_TIME_COST": "1",
+    "RATE_ANONYMOUS": "10000 per minute",
+    "RATE_SENDS": "10000 per minute",
+    "LOG_FORMAT": "json",
+}
+
+
+def free_port() -> int:
+    """A port that nobody uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A server process; `start` again after `stop` comes back on the same port and store."""
+
+    folder: Path
+    store_uri: str
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Only what the server and the interpreter need: nothing leaks in from the developer's shell."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {"PORT": str(self.port), "MONGO_URI": self.store_uri, "INSTANCE_DIR": str(self.folder)}
+        return kept | {"PYTHONDONTWRITEBYTECODE": "1", "FLASK_APP": "wsgi"} | SETTINGS | own | self.settings
+
+    def start(self) -> None:
+        """Migrate, start, and wait until it is healthy."""
+        migrate = [sys.executable, "-m", "flask", "migrate"]
+        subprocess.run(migrate, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.is_healthy():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((self.folder / "server.log").read_text()[-3000:])
+            time.sleep(0.05)
+
+    def is_healthy(self) -> bool:
+        """Does it answer its health route?"""
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/api/health", timeout=2).ok
+        return False
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> None:
+        """End the process and wait for it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(with_signal)
+            try:
+                self.process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def register(self, name: str) -> dict[str, Any]:
+        """Register somebody: the answer's JSON."""
+        body = {"email": f"{name}@test.com", "password": "password123", "name": name.title()}
+        return dict(self.call("POST", "/api/auth/register", None, body))
+
+    def call(self, method: str, path: str, person: dict[str, Any] | None, body: Any = None) -> dict[str, Any]:
+        """The JSON of an HTTP call by this person."""
+        headers = {"Authorization": f"Bearer {person['token']}"} if person else {}
+        answer = requests.request(method, self.url + path, json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        return dict(answer.json())
+
+    def connect(self, person: dict[str, Any], transports: list[str], **options: Any) -> socketio.Client:
+        """A connected socket of this person."""
+        client = socketio.Client(**{"reconnection": False, **options})
+        auth = {"token": person["token"]}
+        client.connect(self.url, auth=auth, transports=transports, wait_timeout=PATIENCE_SECONDS)
+        return client
+
+
+@contextlib.contextmanager
+def running(folder: Path, store_uri: str, **settings: str) -> Iterator[Server]:
+    """A started server, stopped at the end."""
+    server = Server(folder, store_uri, settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,98 @@
+"""Imports look down only, and each dangerous thing happens in one place (design section 2)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = {"api": 3, "sockets": 3, "cli": 3, "services": 2, "realtime": 1, "stores": 0, "schemas": 0}
+STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py")
+OWNER_OF_WORKER = "chatapp/realtime/worker.py"  # the process around the application, not a layer of it
+
+
+def sources() -> dict[str, str]:
+    """Every module of the server, by its path from the root."""
+    paths = [*ROOT.glob("*.py"), *(ROOT / "chatapp").rglob("*.py"), *(ROOT / "migrations_seed").rglob("*.py")]
+    return {str(path.relative_to(ROOT)): path.read_text() for path in paths}
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of what is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def attributes(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(owner, attribute) of everything like `os.environ` or `server.emit`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.value.id if isinstance(node.value, ast.Name) else "", node.attr
+
+
+def layer(path: str) -> str:
+    """The layer that a file belongs to, or the module of chatapp that stands beside the layers."""
+    parts = Path(path).parts
+    return Path(parts[1]).stem if parts[0] == "chatapp" and len(parts) > 1 else ""
+
+
+def faults(path: str, source: str) -> list[str]:
+    """What this file does that its place does not allow."""
+    tree = ast.parse(source)
+    here, found = layer(path), []
+    for name in imports(tree):
+        parts = name.split(".")
+        there = parts[1] if parts[0] == "chatapp" and len(parts) > 1 else ""
+        if path != OWNER_OF_WORKER and here in LAYERS and LAYERS.get(there, -1) > LAYERS[here]:
+            found.append(f"looks up: {name}")
+        if here in ("api", "sockets") and there == "stores":
+            found.append(f"goes past the services: {name}")
+        if {here, there} == {"api", "sockets"}:
+            found.append(f"one transport uses the other: {name}")
+        if here in ("services", "schemas", "stores", "realtime") and parts[0].startswith("flask"):
+            found.append(f"knows the web framework: {name}")
+        if parts[0] == "pymongo" and here not in ("stores", "extensions") and path.startswith("chatapp/"):
+            found.append(f"knows the database driver: {name}")
+        if name in ("os.environ", "os.getenv") and path not in ("config.py", *STARTS_THE_PROCESS):
+            found.append(f"reads the environment: {name}")
+    for owner, attribute in attributes(tree):
+        if attribute == "emit" and here != "realtime":
+            found.append("emits")
+        if owner == "os" and attribute in ("environ", "getenv") and path not in ("config.py", *STARTS_THE_PROCESS):
+            found.append(f"reads the environment: os.{attribute}")
+    return found
+
+
+def test_every_module_keeps_to_its_layer():
+    found = {path: problems for path, source in sources().items() if (problems := faults(path, source))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("chatapp/services/x.py", "import flask"),
+        ("chatapp/services/x.py", "from flask import g"),
+        ("chatapp/services/x.py", "def act():\n    from flask_socketio import emit"),
+        ("chatapp/services/x.py", "from chatapp.api import auth"),
+        ("chatapp/services/x.py", "from chatapp import sockets"),
+        ("chatapp/services/x.py", "import pymongo.errors"),
+        ("chatapp/services/x.py", "server.emit('newMessage', {})"),
+        ("chatapp/stores/x.py", "from chatapp.services import messages"),
+        ("chatapp/stores/x.py", "from chatapp import realtime"),
+        ("chatapp/realtime/x.py", "from chatapp.services import messages"),
+        ("chatapp/api/x.py", "from chatapp.stores import users"),
+        ("chatapp/api/x.py", "from chatapp.sockets import EVENTS"),
+        ("chatapp/sockets/x.py", "from pymongo import MongoClient"),
+        ("chatapp/sockets/x.py", "a.b.emit('x')"),
+        ("chatapp/limits.py", "import os\nos.environ['X']"),
+        ("chatapp/limits.py", "from os import getenv"),
+    ],
+)
+def test_a_planted_violation_is_found(path, source):
+    assert faults(path, source)
