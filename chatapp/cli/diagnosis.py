@@ -5,7 +5,6 @@ reason why it can't be made.
 """
 
 import base64
-import os
 import re
 import socket
 import time
@@ -142,8 +141,8 @@ def _users(patient: Patient) -> str:
 
 
 def _workers(patient: Patient) -> str:
-    wanted = os.environ.get("WEB_CONCURRENCY", "1")  # what gunicorn itself would read
-    if patient.own and wanted not in ("", "1"):
+    wanted = config().WEB_CONCURRENCY
+    if patient.own and wanted != 1:
         raise Problem(f"WEB_CONCURRENCY is {wanted}, but sockets need one worker process: set WEB_CONCURRENCY=1.")
     return "one worker process"
 
