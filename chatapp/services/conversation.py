@@ -30,7 +30,7 @@ class Member:
     delivered_seq: int = 0
     read_seq: int = 0
     read_mseq: int = 0
-    cleared_seq: int = 0
+    cleared_seq: int = -1  # 0 when the conversation was deleted while it was empty
     cleared_mseq: int = 0
     changed_seq: int = 0
 

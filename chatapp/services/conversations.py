@@ -50,7 +50,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str
 
 def _is_hidden(conversation: Conversation, member: Member) -> bool:
     """Was it deleted by this member, without a message since?"""
-    return member.cleared_seq > 0 and conversation.mseq <= member.cleared_mseq
+    return member.cleared_seq >= 0 and conversation.mseq <= member.cleared_mseq
 
 
 def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
