@@ -1,0 +1,229 @@
+"""Every route and every event × every kind of caller. What is not listed here fails."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from bson import ObjectId
+
+from chatapp import clock
+from chatapp.extensions import db, reset_caches, socketio
+from chatapp.sockets import EVENTS
+from chatapp.sockets.later import _ERROR_EVENTS as LATER
+
+ANONYMOUS, EXPIRED, REVOKED = "anonymous", "expired", "revoked"
+STRANGER, MEMBER, FORMER = "stranger", "member", "former member"
+WITHOUT_SESSION = {ANONYMOUS: "TOKEN_MISSING", EXPIRED: "TOKEN_EXPIRED", REVOKED: "TOKEN_REVOKED"}
+CALLERS = [*WITHOUT_SESSION, STRANGER, MEMBER, FORMER]
+UNKNOWN, NOT_ALLOWED = "CONVERSATION_NOT_FOUND", "NOT_ALLOWED"
+INVALID = "VALIDATION_ERROR"
+
+
+def everybody(code: str) -> dict[str, str]:
+    """The route asks for no session."""
+    return dict.fromkeys(CALLERS, code)
+
+
+def signed_in(code: str) -> dict[str, str]:
+    """Any session will do."""
+    return WITHOUT_SESSION | dict.fromkeys((STRANGER, MEMBER, FORMER), code)
+
+
+def of_members(member: str = "OK", former: str = NOT_ALLOWED) -> dict[str, str]:
+    """It is about a conversation: nobody else learns that there is one."""
+    return WITHOUT_SESSION | {STRANGER: UNKNOWN, MEMBER: member, FORMER: former}
+
+
+# "METHOD rule": (body, what each kind of caller gets). {conversation} and {message} are those of the member.
+# Bodies are kept incomplete where success would change who calls.
+ROUTES: dict[str, tuple[dict[str, object] | None, dict[str, str]]] = {
+    "GET /": (None, everybody("OK")),
+    "GET /metrics": (None, everybody("OK")),
+    "GET /api/asyncapi.json": (None, everybody("OK")),
+    "GET /api/auth/sessions": (None, signed_in("OK")),
+    "DELETE /api/auth/sessions/<session_id>": (None, signed_in("SESSION_NOT_FOUND")),
+    "GET /api/auth/test": (None, everybody("OK")),
+    "POST /api/auth/login": ({}, everybody(INVALID)),
+    "POST /api/auth/logout": (None, signed_in("OK")),
+    "POST /api/auth/logout-all": (None, signed_in("OK")),
+    "POST /api/auth/password": ({}, signed_in(INVALID)),
+    "POST /api/auth/refresh": ({}, everybody(INVALID)),
+    "POST /api/auth/register": ({}, everybody(INVALID)),
+    "GET /api/conversations/<conversation_id>": (None, of_members()),
+    "DELETE /api/conversations/<conversation_id>": (None, of_members()),
+    "GET /api/conversations/<conversation_id>/messages": (None, of_members(former="OK")),
+    "POST /api/conversations/<conversation_id>/messages": ({"content": "hello"}, of_members()),
+    "POST /api/conversations/<conversation_id>/read": ({}, of_members()),
+    "GET /api/discover": (None, everybody("OK")),
+    "GET /api/docs": (None, everybody("OK")),
+    "GET /api/docs/<path:name>": (None, everybody("ROUTE_NOT_FOUND")),
+    "GET /api/health": (None, everybody("OK")),
+    "GET /api/health/live": (None, everybody("OK")),
+    "GET /api/health/ready": (None, everybody("OK")),
+    "GET /api/openapi.json": (None, everybody("OK")),
+    "GET /api/test-connection": (None, everybody("OK")),
+    "GET /api/user/all": (None, signed_in("OK")),
+    "GET /api/user/contacts": (None, signed_in("OK")),
+    "GET /api/user/conversations": (None, signed_in("OK")),
+    "POST /api/user/conversations": ({}, signed_in(INVALID)),
+    "POST /api/user/ensure-stream-users": ({"userIds": []}, signed_in("OK")),
+    "GET /api/user/messages/<conversation_id>": (None, of_members(former="OK")),
+    "POST /api/user/messages/<conversation_id>": ({"content": "hello"}, of_members()),
+    "GET /api/user/profile": (None, signed_in("OK")),
+    "PUT /api/user/profile": ({}, signed_in("OK")),
+}
+# The oldest apps call the account routes without /api.
+ROUTES |= {rule.replace("/api/auth", "/auth"): row for rule, row in ROUTES.items() if "/api/auth" in rule}
+
+# event: (payload, what each kind of caller gets). An event cannot be sent without a session at all.
+EVENT_TABLE: dict[str, tuple[object, dict[str, str]]] = {
+    "auth:refresh": ({}, signed_in(INVALID)),
+    "deleteConversation": ({"conversationId": "{conversation}"}, of_members()),
+    "getContacts": (None, signed_in("OK")),
+    "getConversation": ({"conversationId": "{conversation}"}, of_members()),
+    "getConversations": (None, signed_in("OK")),
+    "getMessages": ({"conversationId": "{conversation}"}, of_members(former="OK")),
+    "joinConversation": ("{conversation}", of_members()),
+    "leaveConversation": ("{conversation}", of_members(former="OK")),
+    "markAsRead": ({"conversationId": "{conversation}"}, of_members()),
+    "messageRead": ({"conversationId": "{conversation}", "messageId": "{message}"}, of_members()),
+    "newConversation": ({}, signed_in(INVALID)),
+    "newMessage": ({"conversationId": "{conversation}", "content": "hello"}, of_members()),
+    "onlineUsers": (None, signed_in("OK")),
+    "rejoinConversations": (None, signed_in("OK")),
+    "sendMessage": ({"conversationId": "{conversation}", "message": "hello"}, of_members()),
+    "testSocket": (None, signed_in("OK")),
+    "typing": ({"conversationId": "{conversation}", "isTyping": True}, of_members()),
+    "updateProfile": ({}, signed_in("OK")),
+    "userOffline": (None, signed_in("OK")),
+    "userOnline": (None, signed_in("OK")),
+} | {name: ({}, signed_in("NOT_IMPLEMENTED")) for name in LATER}
+
+
+def rules(app):
+    """Every "METHOD rule" that the application answers, without what Flask adds by itself."""
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+
+
+def test_every_route_is_listed(app):
+    assert rules(app) == set(ROUTES)
+
+
+def test_every_event_is_listed():
+    assert set(EVENTS) == set(EVENT_TABLE)
+
+
+def remove_from_group(conversation, person):
+    """Make somebody a former member, as the log would."""
+    found, user_id = ObjectId(conversation), ObjectId(person.id)
+    seq = db().conversations.find_one({"_id": found})["head"]["seq"]
+    db().memberships.update_one({"conversation_id": found, "user_id": user_id}, {"$set": {"left_seq": seq}})
+    db().conversations.update_one({"_id": found}, {"$pull": {"participants": user_id}})
+    reset_caches()
+
+
+class Scene:
+    """A group with a message, and one caller of each kind."""
+
+    def __init__(self, register: Callable[..., object]) -> None:
+        self.owner, self.member, self.former = register("olga"), register("max"), register("fred")
+        self.stranger, self.revoked = register("eve"), register("rob")
+        self.conversation = self.owner.group(self.member, self.former)
+        self.message = self.owner.send(self.conversation, "secret")["data"]["id"]
+        remove_from_group(self.conversation, self.former)
+        self.owner.send(self.conversation, "after")
+        self.revoked.post("/api/auth/logout")
+
+    def person(self, kind):
+        people = {REVOKED: self.revoked, MEMBER: self.member, FORMER: self.former, STRANGER: self.stranger}
+        return people.get(kind, self.stranger)
+
+    def fill(self, value):
+        """The payload with this scene's ids in it."""
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        if isinstance(value, str):
+            return value.replace("{conversation}", self.conversation).replace("{message}", self.message)
+        return value
+
+
+@pytest.fixture
+def scene(register):
+    return Scene(register)
+
+
+def outcome(body):
+    """The code of an answer: OK or the error's."""
+    return "OK" if body is None or body.get("success", True) else body["error"]["code"]
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_route(scene, client, route, caller):
+    body, expected = ROUTES[route]
+    method, rule = route.split()
+    path = rule.replace("<conversation_id>", scene.conversation).replace("<session_id>", "f" * 24)
+    person = scene.person(caller)
+    headers = {} if caller == ANONYMOUS else {"Authorization": f"Bearer {person.token}"}
+    if caller == EXPIRED:
+        clock.move(timedelta(days=8))
+    answer = client.open(path.replace("<path:name>", "nothing"), method=method, json=body, headers=headers)
+    code = outcome(answer.json if answer.is_json else None)
+    assert code == expected[caller]
+    assert (answer.status_code < 400) == (code == "OK")
+    if caller in (STRANGER, *WITHOUT_SESSION):
+        assert b"secret" not in answer.data
+
+
+@pytest.mark.parametrize("caller", [STRANGER, MEMBER, FORMER])
+@pytest.mark.parametrize("event", sorted(EVENT_TABLE))
+def test_event(scene, event, caller):
+    payload, expected = EVENT_TABLE[event]
+    socket = scene.person(caller).socket()
+    arguments = () if payload is None else (scene.fill(payload),)
+    answer = socket.call(event, *arguments)
+    assert outcome(answer) == expected[caller]
+    if caller == STRANGER:
+        assert "secret" not in str(socket.received())
+
+
+@pytest.mark.parametrize("caller", list(WITHOUT_SESSION))
+def test_a_socket_without_a_session_is_refused(app, scene, caller):
+    token = {} if caller == ANONYMOUS else {"token": scene.person(caller).token}
+    if caller == EXPIRED:
+        clock.move(timedelta(days=8))
+    assert not socketio.test_client(app, auth=token).is_connected()
+
+
+@pytest.mark.parametrize("event", sorted(EVENT_TABLE))
+def test_event_after_the_session_was_revoked(scene, event):
+    payload, _ = EVENT_TABLE[event]
+    socket, arguments = scene.member.socket(), () if payload is None else (scene.fill(payload),)
+    scene.member.post("/api/auth/logout")
+    assert not socket.connected
+    before = db().entries.count_documents({})
+    with pytest.raises(RuntimeError, match="not connected"):
+        socket.call(event, *arguments)
+    assert db().entries.count_documents({}) == before
+
+
+@pytest.mark.parametrize("caller", [STRANGER, FORMER])
+def test_who_is_not_a_member_hears_nothing_of_a_conversation(scene, caller):
+    socket, member = scene.person(caller).socket(), scene.member.socket()
+    socket.forget()
+    scene.owner.send(scene.conversation, "hello")
+    for event in ("typing", "messageRead", "newMessage", "markAsRead", "deleteConversation"):
+        assert member.call(event, scene.fill(EVENT_TABLE[event][0]))["success"]
+    about = [row for row in socket.received() if scene.conversation in str(row)]
+    assert about == []
+
+
+def test_a_conversation_that_does_not_exist_looks_like_somebody_elses(scene):
+    for text in (scene.conversation, "f" * 24, "nonsense"):
+        answer = scene.stranger.get(f"/api/conversations/{text}")
+        assert (answer["error"]["code"], answer["msg"]) == (UNKNOWN, "Conversation not found")
