@@ -232,15 +232,19 @@ def envelope(error: ChatError, request_id: str) -> dict[str, Any]:
 
 @translate(ValidationError)
 def _from_marshmallow(error: ValidationError) -> ChatError:
-    messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
-    first = next(iter(messages.items()), ("", ["is not valid"]))
-    return BadRequest(Code.VALIDATION_ERROR, f"{first[0]}: {_first_text(first[1])}".lstrip(": "), details=messages)
+    found: dict[Any, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    details = {str(name): _texts(messages) for name, messages in found.items()} or {"": ["is not valid"]}
+    name, messages = next(iter(details.items()))
+    return BadRequest(Code.VALIDATION_ERROR, f"{name}: {messages[0]}".lstrip(": "), details=details)
 
 
-def _first_text(messages: Any) -> str:
-    while isinstance(messages, dict | list) and messages:
-        messages = next(iter(messages.values())) if isinstance(messages, dict) else messages[0]
-    return str(messages)
+def _texts(messages: Any) -> list[str]:
+    """All messages about one field; those about the items of a list come keyed by index."""
+    if isinstance(messages, dict):
+        messages = list(messages.values())
+    if isinstance(messages, list):
+        return list(dict.fromkeys(text for message in messages for text in _texts(message)))
+    return [str(messages)]
 
 
 @translate(HTTPException)
