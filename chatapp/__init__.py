@@ -23,8 +23,7 @@ def create_app(config: Config | None = None) -> Flask:
         TESTING=config.APP_ENV == "testing",
         PROPAGATE_EXCEPTIONS=False,
         RATELIMIT_HEADERS_ENABLED=True,
-        RATELIMIT_STORAGE_URI=config.REDIS_URL or "memory://",
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(config.REDIS_URL),
+        RATELIMIT_STORAGE_URI="chatapp://",  # chatapp.limits.Counts
     )
     extensions.jwt.init_app(app)
     _init_socketio(app, config)
@@ -42,7 +41,7 @@ def _init_socketio(app: Flask, config: Config) -> None:
         async_handlers=False,  # True would reorder one client's messages
         manage_session=False,
         transports=["polling", "websocket"],
-        cors_allowed_origins="*" if "*" in origins else origins,
+        cors_allowed_origins="*" if "*" in origins else origins or None,  # [] would check nothing
         ping_interval=config.PING_INTERVAL,
         ping_timeout=config.PING_TIMEOUT,
         max_http_buffer_size=config.MAX_FRAME_BYTES,

@@ -1,107 +1,211 @@
 """Rate limits: one rule for REST and sockets, in memory or in Redis when REDIS_URL is set."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from dataclasses import dataclass, field
 
+import gevent
 import structlog
 from limits import RateLimitItem, parse_many
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, Storage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.storage import Storage, storage_from_string
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from chatapp import errors
-from chatapp.extensions import config, on_reset
+from chatapp.extensions import config, limiter, on_reset
 
 log = structlog.get_logger("chatapp.limits")
+_REDIS_SECONDS = 0.5
+_REDIS_AGAIN_SECONDS = 5.0
+_SWEEP_SECONDS = 10.0
 
 
-class _Limiter:
-    """Counts in the configured storage, and in memory while that can't be reached."""
+class Memory:
+    """Counters that end by themselves. (The library's own starts a timer thread with nearly every count.)"""
 
     def __init__(self) -> None:
-        self.shared: FixedWindowRateLimiter | None = None
-        self.local = FixedWindowRateLimiter(MemoryStorage())
-        self.rules: dict[str, list[RateLimitItem]] = {}
-        self.degraded = False
-        self.suspended = False
+        self.rows: dict[str, tuple[int, float]] = {}
+        self.swept_at = time.time()
 
-    def strategy(self) -> FixedWindowRateLimiter:
-        if self.shared is None:
-            uri = config().REDIS_URL
-            storage = storage_from_string(uri, wrap_exceptions=True) if uri else MemoryStorage()
-            self.shared = FixedWindowRateLimiter(cast(Storage, storage))
-        return self.shared
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to the counter, which ends `expiry` seconds after its first count."""
+        now = time.time()
+        self._sweep(now)
+        count, ends = self.rows.get(key, (0, 0.0))
+        if ends <= now:
+            count, ends = 0, now + expiry
+        self.rows[key] = (count + amount, ends)
+        return count + amount
 
-    def items(self, rule: str) -> list[RateLimitItem]:
-        if rule not in self.rules:
-            self.rules[rule] = parse_many(rule)
-        return self.rules[rule]
+    def _sweep(self, now: float) -> None:
+        if now - self.swept_at > _SWEEP_SECONDS:
+            self.swept_at = now
+            self.rows = {key: row for key, row in self.rows.items() if row[1] > now}
 
-    def hit(self, rule: str, name: str, key: str, cost: int) -> float | None:
-        """Count, and give the time at which the first full window ends; None when there was room."""
+    def get(self, key: str) -> int:
+        """The counter's value."""
+        count, ends = self.rows.get(key, (0, 0.0))
+        return count if ends > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        """When the counter ends, in seconds since 1970."""
+        return max(self.rows.get(key, (0, 0.0))[1], time.time())
+
+
+class Counts(Storage):
+    """Where Flask-Limiter and `spend` count: in Redis while that answers, else in memory.
+
+    Only the call that finds Redis out of reach waits for it (half a second at most); while it is, a greenlet
+    beside the calls looks whether it is back.
+    """
+
+    STORAGE_SCHEME = ["chatapp"]  # noqa: RUF012  # declared so by the library
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: float | str | bool) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        self.memory = Memory()
+        self.redis = _redis(config().REDIS_URL)
+        self.reachable = True
+        self.look_again_at = 0.0
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return RedisError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return int(self._ask("incr", key, expiry, amount))
+
+    def get(self, key: str) -> int:
+        return int(self._ask("get", key))
+
+    def get_expiry(self, key: str) -> float:
+        return self._ask("get_expiry", key)
+
+    def check(self) -> bool:
+        return self.reachable
+
+    def reset(self) -> int | None:
+        self.memory = Memory()
+        return None
+
+    def clear(self, key: str) -> None:
+        self.memory.rows.pop(key, None)
+        if self.redis is not None and self.reachable:
+            self.redis.clear(key)
+
+    def _ask(self, method: str, *arguments: str | int) -> float:
+        if self.redis is not None:
+            if self.reachable:
+                answer = self._ask_redis(self.redis, method, *arguments)
+                if answer is not None:
+                    return answer
+            elif time.monotonic() >= self.look_again_at:
+                self.look_again_at = time.monotonic() + _REDIS_AGAIN_SECONDS
+                gevent.spawn(self._look_again, self.redis)
+        return float(getattr(self.memory, method)(*arguments))
+
+    def _ask_redis(self, redis: Storage, method: str, *arguments: str | int) -> float | None:
         try:
-            answer = self._hit(self.strategy(), rule, name, key, cost)
-            self._note(degraded=False)
-        except StorageError:
-            self._note(degraded=True)
-            answer = self._hit(self.local, rule, name, key, cost)
-        return answer
-
-    def _hit(self, strategy: FixedWindowRateLimiter, rule: str, name: str, key: str, cost: int) -> float | None:
-        full = [item for item in self.items(rule) if not strategy.hit(item, name, key, cost=cost)]
-        return max((strategy.get_window_stats(item, name, key)[0] for item in full), default=None)
-
-    def full_until(self, rule: str, name: str, key: str) -> float | None:
-        """Like hit, without counting."""
-        strategy = self.strategy()
-        try:
-            full = [item for item in self.items(rule) if not strategy.test(item, name, key)]
-            return max((strategy.get_window_stats(item, name, key)[0] for item in full), default=None)
-        except StorageError:
-            self._note(degraded=True)
+            with gevent.Timeout(_REDIS_SECONDS):
+                return float(getattr(redis, method)(*arguments))
+        except (RedisError, OSError, gevent.Timeout):
+            self._note(reachable=False)
             return None
 
-    def _note(self, degraded: bool) -> None:
-        if degraded != self.degraded:
-            self.degraded = degraded
-            log.warning("rate limits count in memory" if degraded else "rate limits count in Redis again")
+    def _look_again(self, redis: Storage) -> None:
+        with gevent.Timeout(_REDIS_SECONDS, False):
+            if redis.check():
+                self._note(reachable=True)
+
+    def _note(self, reachable: bool) -> None:
+        if reachable != self.reachable:
+            self.reachable = reachable
+            self.look_again_at = time.monotonic() + _REDIS_AGAIN_SECONDS
+            log.warning("rate limits count in Redis again" if reachable else "Redis lost, rate limits count in memory")
 
 
-_limiter = _Limiter()
+def _redis(url: str) -> Storage | None:
+    if not url:
+        return None
+    options = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_SECONDS}
+    storage = storage_from_string(url, **options)  # type: ignore[arg-type]  # they go to redis-py as they are
+    return storage if isinstance(storage, Storage) else None
+
+
+@dataclass
+class _State:
+    suspended: bool = False
+    under_way: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+_state = _State()
+_rules: dict[str, list[RateLimitItem]] = {}
 
 
 @on_reset
 def reset() -> None:
     """Forget all counts that are kept in memory."""
-    global _limiter
-    _limiter = _Limiter()
+    _state.under_way.clear()
+    if limiter.initialized:
+        limiter.storage.reset()
 
 
 def spend(name: str, key: str, rule: str, cost: int = 1) -> None:
     """Count one act of `key` under `name`; raises RateLimited when the rule has no room left."""
-    if config().RATE_LIMITS_ENABLED and not _limiter.suspended:
-        _refuse_until(_limiter.hit(rule, name, key, cost), name)
+    if _is_counting():
+        full = [item for item in _items(rule) if not limiter.limiter.hit(item, name, key, cost=cost)]
+        _refuse_if(full, name, key)
 
 
-def check(name: str, key: str, rule: str) -> None:
-    """Raise RateLimited when the rule has no room left, without counting."""
-    if config().RATE_LIMITS_ENABLED:
-        _refuse_until(_limiter.full_until(rule, name, key), name)
+@contextmanager
+def failures(name: str, key: str, rule: str) -> Iterator[None]:
+    """Count the block when it raises Unauthorized, and raise RateLimited instead of running it when the rule has no
+    room left. Blocks under way take room too, so that guesses made at once are not more than guesses made in turn.
+    """
+    if not _is_counting():
+        yield
+        return
+    place = (name, key)
+    needed = _state.under_way[place] + 1
+    _refuse_if([item for item in _items(rule) if not limiter.limiter.test(item, name, key, cost=needed)], name, key)
+    _state.under_way[place] += 1
+    try:
+        yield
+    except errors.Unauthorized:
+        for item in _items(rule):
+            limiter.limiter.hit(item, name, key)
+        raise
+    finally:
+        _state.under_way[place] -= 1
+        if not _state.under_way[place]:
+            del _state.under_way[place]
 
 
 @contextmanager
 def suspended() -> Iterator[None]:
     """Count nothing meanwhile: for the operator's own commands."""
-    _limiter.suspended = True
+    _state.suspended = True
     try:
         yield
     finally:
-        _limiter.suspended = False
+        _state.suspended = False
 
 
-def _refuse_until(reset_at: float | None, name: str) -> None:
-    if reset_at is not None:
+def _is_counting() -> bool:
+    return config().RATE_LIMITS_ENABLED and not _state.suspended
+
+
+def _items(rule: str) -> list[RateLimitItem]:
+    if rule not in _rules:
+        _rules[rule] = parse_many(rule)
+    return _rules[rule]
+
+
+def _refuse_if(full: list[RateLimitItem], name: str, key: str) -> None:
+    if full:
+        reset_at = max(limiter.limiter.get_window_stats(item, name, key)[0] for item in full)
         seconds = max(1, round(reset_at - time.time() + 0.5))
         raise errors.RateLimited(f"Too many {name}. Try again in {seconds} s.", seconds)

@@ -12,7 +12,7 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chatapp import errors, lifecycle, logs, metrics
+from chatapp import errors, lifecycle, limits, logs, metrics
 from chatapp.api import sign_in
 from chatapp.extensions import config, limiter
 from chatapp.services.tokens import Identity
@@ -50,7 +50,13 @@ def register(app: Flask) -> None:
     CORS(
         app,
         origins=list(config().CORS_ORIGINS),
-        expose_headers=["X-Request-ID", "Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
+        expose_headers=[
+            "X-Request-ID",
+            "Retry-After",
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+        ],
         max_age=600,
     )
     if config().TRUSTED_PROXIES:
@@ -64,24 +70,33 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, answer_failure)
     app.register_error_handler(HTTPException, answer_failure)
     app.config["RATELIMIT_ENABLED"] = config().RATE_LIMITS_ENABLED
+    limiter.request_filter(_is_preflight)  # browsers ask before their calls, and those count
     limiter.init_app(app)  # after _begin, which says what to count
 
 
 def _begin() -> None:
     g.started = time.perf_counter()
     logs.begin(requestId=logs.request_id(request.headers.get("X-Request-ID")))
-    if not (request.endpoint or "").startswith(_ALWAYS_ANSWERED):
-        lifecycle.begin()
-        g.counted = True
-        sign_in.identify()
-        _set_limit(sign_in.identity_or_error())
+    if _is_preflight() or (request.endpoint or "").startswith(_ALWAYS_ANSWERED):
+        return
+    lifecycle.begin()
+    g.counted = True
+    sign_in.identify()
+    _set_limit(sign_in.identity_or_error())
+    if request.endpoint is None:  # Flask-Limiter leaves unknown routes alone
+        limits.spend("calls", g.limit_key, g.limit_rule)
+
+
+def _is_preflight() -> bool:
+    return request.method == "OPTIONS"
 
 
 def _finish(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = request.url_rule.rule if request.url_rule else "(unknown)"
-    if response.status_code not in (429, 503):
-        response.headers.pop("Retry-After", None)  # flask-limiter says it on every answer
+    response.headers.pop("Retry-After", None)  # flask-limiter says it on every answer
+    if retry_after := g.get("retry_after"):
+        response.headers["Retry-After"] = str(retry_after)
     response.headers["X-Request-ID"] = logs.current_request_id()
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
@@ -118,9 +133,8 @@ def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
     metrics.error(known.code)
     if known.code == errors.Code.INTERNAL_ERROR:
         log.error("request failed", exc_info=error)
+    g.retry_after = known.retry_after
     headers = {}
-    if known.retry_after is not None:
-        headers["Retry-After"] = str(known.retry_after)
     if isinstance(error, HTTPException) and (allow := dict(error.get_headers()).get("Allow")):
         headers["Allow"] = allow
     return jsonify(errors.envelope(known, logs.current_request_id())), known.status, headers
