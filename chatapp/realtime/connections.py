@@ -51,12 +51,15 @@ class Connections:
         self._count()
         return connection, connection.user_id not in self._by_user
 
-    def renew(self, sid: str, session_id: ObjectId, expires_at: int) -> None:
-        """Go on with another token, of the same session or another one of the same user."""
-        connection = self.by_sid[sid]
-        self.remove(sid)
+    def renew(self, sid: str, session_id: ObjectId, expires_at: int) -> bool:
+        """Go on with another token, of the same session or another one of the same user; False when it is gone."""
+        removed = self.remove(sid)
+        if removed is None:
+            return False
+        connection = removed[0]
         connection.session_id, connection.expires_at, connection.warned = session_id, expires_at, False
         self.add(connection)
+        return True
 
     def is_online(self, user_id: ObjectId) -> bool:
         """Has the user a socket here?"""

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors, limits, realtime
 from chatapp.extensions import Document, config
-from chatapp.services import passwords, profiles, sessions
+from chatapp.services import passwords, profiles, sessions, tokens
 from chatapp.services.sessions import Device
 from chatapp.services.tokens import Identity
 from chatapp.stores import users
@@ -47,30 +47,43 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
     Unknown user and wrong password look the same and take the same time; failures are counted per
     account and per address.
     """
-    email, address = email.lower(), device.address or "unknown"
-    limits.check("log-ins", email, config().RATE_LOGIN_ACCOUNT)
-    limits.check("log-ins from here", address, config().RATE_LOGIN_ADDRESS)
-    user = users.find_by_email(email)
-    if not passwords.matches(user["password_hash"] if user else None, password) or user is None:
-        limits.spend("log-ins", email, config().RATE_LOGIN_ACCOUNT)
-        limits.spend("log-ins from here", address, config().RATE_LOGIN_ADDRESS)
-        raise errors.Unauthorized(errors.Code.INVALID_CREDENTIALS, "Invalid credentials")
-    if passwords.needs_rehash(user["password_hash"]):
-        users.update(user["_id"], {"password_hash": passwords.hash_password(password)})
+    email, address = email.strip().lower(), device.address or "unknown"
+    with (
+        limits.failures("log-ins", email, config().RATE_LOGIN_ACCOUNT),
+        limits.failures("log-ins from here", address, config().RATE_LOGIN_ADDRESS),
+    ):
+        user = users.find_by_email(email)
+        password_hash = _verified(user, password)
+    assert user is not None
+    if passwords.needs_rehash(password_hash):
+        grown = passwords.hash_password(password)
+        if users.exchange_password(user["_id"], password_hash, grown, clock.now()):
+            password_hash = grown
     answer = sessions.begin(user, device)
+    if not users.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
+        begun = tokens.read_access_token(answer["token"])
+        sessions.revoke(begun, begun.session_id)
+        raise _invalid_credentials()
     return answer | {"data": profiles.view(user), "msg": "Login successful"}
+
+
+def _verified(user: Document | None, password: str) -> str:
+    """The hash that the password matches; without a user the work is the same. Raises Unauthorized."""
+    password_hash = user["password_hash"] if user else None
+    if not passwords.matches(password_hash, password) or password_hash is None:
+        raise _invalid_credentials()
+    return str(password_hash)
+
+
+def _invalid_credentials() -> errors.Unauthorized:
+    return errors.Unauthorized(errors.Code.INVALID_CREDENTIALS, "Invalid credentials")
 
 
 def change_password(identity: Identity, current: str, new: str) -> dict[str, Any]:
     """Set a new password and end all other sessions. Raises Unauthorized INVALID_CREDENTIALS."""
-    limits.check("password attempts", str(identity.user_id), config().RATE_LOGIN_ACCOUNT)
-    user = users.find_by_id(identity.user_id)
-    if user is None or not passwords.matches(user["password_hash"], current):
-        limits.spend("password attempts", str(identity.user_id), config().RATE_LOGIN_ACCOUNT)
-        raise errors.Unauthorized(errors.Code.INVALID_CREDENTIALS, "Invalid credentials")
-    users.update(
-        identity.user_id,
-        {"password_hash": passwords.hash_password(new), "updated_at": clock.now()},
-    )
+    with limits.failures("password attempts", str(identity.user_id), config().RATE_LOGIN_ACCOUNT):
+        password_hash = _verified(users.find_by_id(identity.user_id), current)
+    if not users.exchange_password(identity.user_id, password_hash, passwords.hash_password(new), clock.now()):
+        raise _invalid_credentials()  # another change was faster
     ended = sessions.revoke_all(identity.user_id, "The password was changed", keep=identity.session_id)
     return {"sessionsEnded": ended}

@@ -34,6 +34,7 @@ class _Known:
 
     def __init__(self) -> None:
         self.rows: OrderedDict[ObjectId, tuple[ObjectId, datetime, float]] = OrderedDict()
+        self.forgotten = 0  # grows with every revocation
 
     def user_of(self, session_id: ObjectId) -> ObjectId | None:
         row = self.rows.get(session_id)
@@ -49,6 +50,7 @@ class _Known:
             self.rows.popitem(last=False)
 
     def forget(self, session_id: ObjectId) -> None:
+        self.forgotten += 1
         self.rows.pop(session_id, None)
 
 
@@ -169,10 +171,12 @@ def verify(identity: Identity) -> Identity:
     """Raise Unauthorized TOKEN_REVOKED unless the session still works."""
     user_id = _known.user_of(identity.session_id)
     if user_id is None:
+        forgotten = _known.forgotten
         session = store.find_live_and_touch(identity.session_id, clock.now())
         if session is not None:
-            _known.add(session)
             user_id = session["user_id"]
+            if forgotten == _known.forgotten:  # else it may have been revoked since it was read
+                _known.add(session)
     if user_id != identity.user_id:
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     return identity

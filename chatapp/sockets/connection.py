@@ -1,5 +1,6 @@
 """A socket comes and goes."""
 
+import time
 from typing import Any
 
 import gevent
@@ -7,14 +8,14 @@ import structlog
 from bson import ObjectId
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp import clock, errors, lifecycle, limits, logs, metrics, realtime
+from chatapp import clock, errors, lifecycle, limits, logs, realtime
 from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
 from chatapp.services import epoch, presence, sessions
 from chatapp.services.tokens import Identity
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.events import Answer, Caller, event, failed, finished
 
 log = structlog.get_logger("chatapp.sockets")
 
@@ -30,18 +31,16 @@ def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
     """Let an authenticated socket in, or refuse it with a reason. Nothing else may get out of here: an
     exception other than ConnectionRefusedError would let the client in."""
     request_id = logs.request_id(_header(environ, "HTTP_X_REQUEST_ID"))
-    logs.begin(requestId=request_id, event="connect")
+    logs.begin(requestId=request_id, event_name="connect")
+    started = time.perf_counter()
     try:
         _let_in(sid, _header(environ, "REMOTE_ADDR") or "unknown", auth)
     except Exception as error:
-        known = errors.from_exception(error)
-        if known.code == errors.Code.INTERNAL_ERROR:
-            log.exception("connect failed")
-        metrics.error(known.code)
-        log.info("event", event_name="connect", code=str(known.code))
+        known = failed(error)
+        finished("connect", str(known.code), started)
         message = _REFUSALS.get(known.code, known.message)
         raise ConnectionRefusedError(message, errors.envelope(known, request_id)["error"]) from None
-    log.info("event", event_name="connect", code="OK")
+    finished("connect", "OK", started)
 
 
 def _header(environ: dict[str, Any], name: str) -> str | None:
@@ -65,6 +64,11 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     }
     connection = Connection(sid, identity.user_id, identity.session_id, identity.expires_at, address)
     first = realtime.enter(connection)
+    try:
+        sessions.verify(identity)  # again: what was revoked before `enter` did not find this socket
+    except Exception:
+        realtime.leave(sid)
+        raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
     gevent.spawn(_welcome, sid, identity.user_id, ready, first)
 
@@ -95,8 +99,8 @@ def disconnect(sid: str, reason: str = "") -> None:
     if gone is None:
         return
     connection, last = gone
-    logs.begin(requestId=logs.request_id(), event="disconnect", userId=str(connection.user_id))
-    log.info("event", event_name="disconnect", code="OK", reason=str(reason))
+    logs.begin(requestId=logs.request_id(), event_name="disconnect", userId=str(connection.user_id))
+    log.info("event", code="OK", reason=str(reason))
     if last:
         gevent.spawn(_say_goodbye, connection.user_id)
 
@@ -115,5 +119,6 @@ def refresh(caller: Caller, token: str) -> Answer:
     identity: Identity = sessions.authenticate(token)
     if identity.user_id != caller.user_id:
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "This token is another user's")
-    realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at)
+    if not realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at):
+        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     return {"data": {"expiresAt": identity.expires_at}}

@@ -128,7 +128,7 @@ def _answer(
     started = time.perf_counter()
     proposed = payload.get("requestId") if isinstance(payload, dict) else None
     request_id = logs.request_id(proposed)
-    logs.begin(requestId=request_id, event=name)
+    logs.begin(requestId=request_id, event_name=name)
     code = "OK"
     try:
         answer = _guarded(sid, call)
@@ -137,15 +137,31 @@ def _answer(
         if reply:
             realtime.reply(sid, reply, answer)
     except Exception as error:
-        answer, code = _failed(error, name, request_id)
+        known = failed(error)
+        answer, code = errors.envelope(known, request_id), str(known.code)
         realtime.reply(sid, failure, answer)
+    finished(name, code, started)
+    return answer
+
+
+def failed(error: Exception) -> errors.ChatError:
+    """What the client is told of an exception; what nobody foresaw is logged with its stack."""
+    known = errors.from_exception(error)
+    if known.code == errors.Code.INTERNAL_ERROR:
+        log.exception("event failed")
+    metrics.error(known.code)
+    return known
+
+
+def finished(name: str, code: str, started: float) -> None:
+    """Count and log an event that began at `started` (of time.perf_counter)."""
     seconds = time.perf_counter() - started
     metrics.event(name, code, seconds)
     milliseconds = round(seconds * 1000, 2)
-    (log.warning if milliseconds > config().SLOW_REQUEST_MS else log.info)(
-        "event", event_name=name, code=code, ms=milliseconds
-    )
-    return answer
+    if milliseconds > config().SLOW_REQUEST_MS:
+        log.warning("slow event", code=code, ms=milliseconds)
+    else:
+        log.info("event", code=code, ms=milliseconds)
 
 
 def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:
@@ -164,11 +180,3 @@ def _caller(connection: Connection | None) -> Caller:
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     identity = Identity(connection.user_id, connection.session_id, connection.expires_at)
     return Caller(connection.sid, sessions.verify(identity))
-
-
-def _failed(error: Exception, name: str, request_id: str) -> tuple[Answer, str]:
-    known = errors.from_exception(error)
-    if known.status >= 500 and known.code == errors.Code.INTERNAL_ERROR:
-        log.exception("event failed", event_name=name)
-    metrics.error(known.code)
-    return errors.envelope(known, request_id), str(known.code)

@@ -77,6 +77,19 @@ def update(user_id: ObjectId, changes: Document) -> Document | None:
     return user
 
 
+def exchange_password(user_id: ObjectId, old_hash: str, new_hash: str, moment: datetime) -> bool:
+    """Put the new hash in place of the old one; False when the old one is not there any more."""
+    result = db().users.update_one(
+        {"_id": user_id, "password_hash": old_hash}, {"$set": {"password_hash": new_hash, "updated_at": moment}}
+    )
+    return result.matched_count == 1
+
+
+def has_password(user_id: ObjectId, password_hash: str) -> bool:
+    """Is this the user's hash now?"""
+    return db().users.find_one({"_id": user_id, "password_hash": password_hash}, {"_id": 1}) is not None
+
+
 def set_last_seen(user_id: ObjectId, moment: datetime) -> None:
     """Note when the user was last connected."""
     db().users.update_one({"_id": user_id}, {"$max": {"last_seen_at": moment}})
