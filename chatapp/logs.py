@@ -13,7 +13,13 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, get_conte
 from config import Config
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_LIBRARY_LEVELS = {"pymongo": "WARNING", "engineio": "ERROR", "socketio": "ERROR", "geventwebsocket": "ERROR"}
+_LIBRARY_LEVELS = {
+    "pymongo": "WARNING",
+    "engineio": "ERROR",
+    "socketio": "ERROR",
+    "geventwebsocket": "ERROR",
+    "flask-limiter": "ERROR",  # a refused call has its line already
+}
 
 
 def configure(config: Config) -> None:
@@ -54,7 +60,13 @@ def _renderers(log_format: str) -> list[Any]:
             structlog.processors.EventRenamer("message"),
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time")]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            timestamp_key="time",
+            exception_formatter=structlog.dev.plain_traceback,  # the pretty ones show locals: passwords
+        )
+    ]
 
 
 def _to_json(record: dict[str, Any], default: Any = None, **_: Any) -> str:

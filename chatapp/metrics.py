@@ -14,6 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 log = structlog.get_logger("chatapp.metrics")
 
@@ -45,6 +46,7 @@ _since_report: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
 
 def request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one HTTP request. `route` is the rule, not the path, so that labels stay few."""
+    method = method if method in _METHODS else "(other)"
     _requests.labels(method, route, status).inc()
     _request_seconds.labels(route).observe(seconds)
     _tally(f"{method} {route}", seconds)

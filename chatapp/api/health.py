@@ -3,6 +3,7 @@
 from typing import Any
 
 import gevent
+import structlog
 from flask import Blueprint
 
 from chatapp import clock, errors, lifecycle
@@ -12,6 +13,7 @@ from chatapp.extensions import limiter, ping
 from chatapp.schemas.answers import HealthOut, ReadyOut
 
 bp = Blueprint("health", __name__)
+log = structlog.get_logger("chatapp.health")
 _DATABASE_SECONDS = 3
 
 
@@ -49,4 +51,10 @@ def ready() -> dict[str, Any]:
         raise errors.Unavailable(
             Code.DATABASE_UNAVAILABLE, f"The database did not answer within {_DATABASE_SECONDS} s", 5
         ) from None
+    except Exception as error:
+        known = errors.from_exception(error)
+        if known.status == errors.Unavailable.status:
+            raise
+        log.exception("the database refuses to answer")
+        raise errors.Unavailable(Code.DATABASE_UNAVAILABLE, "The database refuses to answer", 5) from None
     return {"status": "ready", "checks": {"database": "ok"}, "timestamp": clock.iso(clock.now())}

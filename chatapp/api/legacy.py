@@ -2,6 +2,7 @@
 
 import hmac
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
@@ -42,11 +43,10 @@ def test_connection() -> dict[str, Any]:
 def discover() -> dict[str, Any]:
     """The public base URL, never an inner address."""
     url = base_url()
-    host, _, port = url.partition("://")[2].partition(":")
-    secure = url.startswith("https:")
+    parts = urlsplit(url)
     return {
-        "ip": host,
-        "port": int(port) if port.isdecimal() else (443 if secure else 80),
+        "ip": parts.hostname,
+        "port": parts.port or (443 if parts.scheme == "https" else 80),
         "url": url,
     }
 
