@@ -4,18 +4,26 @@ Nothing else in the project reads the environment. `.env.example` lists every se
 """
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from environs import Env, EnvValidationError
+from limits import parse_many
 from marshmallow import validate
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("development", "production", "testing")
 SECRET_BYTES = 32
 DAY = 24 * 60 * 60
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
+ADDRESSES = {
+    "MONGO_URI": ("mongodb://", "mongodb+srv://", "litemongo://"),
+    "REDIS_URL": ("redis://", "rediss://"),
+    "PUBLIC_URL": ("http://", "https://"),
+}
 
 
 class ConfigError(Exception):
@@ -131,14 +139,12 @@ def load(**overrides: Any) -> Config:
     env = Env(eager=False)
     env.read_env(str(ROOT / ".env"), recurse=False)
     values = _read(env)
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        messages: Any = error.error_messages
-        raise ConfigError([f"{name}: {' '.join(map(str, texts))}" for name, texts in messages.items()]) from None
+    invalid = _invalid(env)
+    values |= {spec.name: spec.default for spec in fields(Config) if spec.name in invalid}  # to check the others
     values |= overrides
-    problems = _production_problems(values) if values["APP_ENV"] == "production" else []
-    problems += _general_problems(values)
+    problems = [f"{name}: {text}" for name, text in invalid.items()]
+    problems += _production_problems(values) if values["APP_ENV"] == "production" else []
+    problems += _general_problems(values) + _format_problems(values)
     if problems:
         raise ConfigError(problems)
     if not values["JWT_SECRET"]:
@@ -177,6 +183,16 @@ def _read(env: Env) -> dict[str, Any]:
     return values
 
 
+def _invalid(env: Env) -> dict[str, str]:
+    """What is wrong with the settings that don't have their type or range, by name."""
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages: Any = error.error_messages
+        return {name: " ".join(map(str, texts)) for name, texts in messages.items()}
+    return {}
+
+
 def _general_problems(values: dict[str, Any]) -> list[str]:
     problems = []
     secret = values["JWT_SECRET"]
@@ -199,11 +215,30 @@ def _general_problems(values: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _format_problems(values: dict[str, Any]) -> list[str]:
+    """Settings whose text nothing could be done with later."""
+    problems = []
+    for name, schemes in ADDRESSES.items():
+        if values[name] and not values[name].startswith(schemes):
+            problems.append(f"{name}: has to start with {' or '.join(schemes)}; correct it.")
+    for origin in values["CORS_ORIGINS"]:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            problems.append(
+                f"CORS_ORIGINS: {origin} is no origin; write it like https://chat.example.com, without a path."
+            )
+    for name in (spec.name for spec in fields(Config) if spec.name.startswith("RATE_") and spec.type is str):
+        try:
+            parse_many(values[name])
+        except ValueError:
+            problems.append(f"{name}: {values[name]!r} is no rate; write it like '100 per 15 minutes'.")
+    return problems
+
+
 def _production_problems(values: dict[str, Any]) -> list[str]:
     problems = []
     if not values["MONGO_URI"]:
         problems.append("MONGO_URI: is missing; set it to your MongoDB's address (mongodb:// or mongodb+srv://).")
-    elif not values["MONGO_URI"].startswith(("mongodb://", "mongodb+srv://")):
+    elif values["MONGO_URI"].startswith("litemongo:"):
         problems.append(
             "MONGO_URI: has to start with mongodb:// or mongodb+srv:// in production; the embedded "
             "store is for one machine's development."

@@ -1,0 +1,129 @@
+"""The settings: defaults, what is refused and with which sentence, and that `.env.example` agrees."""
+
+import re
+from dataclasses import fields
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+import config
+from config import Config, ConfigError, load
+
+EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
+SECRET = "s" * 32
+PRODUCTION = {
+    "APP_ENV": "production",
+    "MONGO_URI": "mongodb://db.example.com/chat",
+    "JWT_SECRET": SECRET,
+    "CORS_ORIGINS": "https://chat.example.com",
+}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting from the developer's shell or `.env`; the project's folder is an empty one."""
+    for spec in fields(Config):
+        monkeypatch.setenv(spec.name, "")  # so that what `.env` adds to the environment is taken out again
+        monkeypatch.delenv(spec.name)
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
+    """What is wrong with this environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load()
+    return caught.value.problems
+
+
+def test_development_needs_no_setting() -> None:
+    settings = load()
+    assert (settings.APP_ENV, settings.PORT, settings.HOST) == ("development", 3000, "0.0.0.0")
+
+
+def test_development_keeps_its_secret() -> None:
+    first = load()
+    assert len(first.JWT_SECRET.encode()) >= 32
+    assert load().JWT_SECRET == first.JWT_SECRET
+    assert (first.instance_path / "jwt_secret").stat().st_mode & 0o077 == 0
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=3100\nMAX_GROUP_SIZE=7\n")
+    monkeypatch.setenv("PORT", "3200")
+    settings = load()
+    assert (settings.PORT, settings.MAX_GROUP_SIZE) == (3200, 7)
+
+
+def test_production_says_everything_that_is_missing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = problems(monkeypatch, APP_ENV="production", WEB_CONCURRENCY="2", PORT="many")
+    names = sorted(problem.partition(":")[0] for problem in found)
+    assert names == ["CORS_ORIGINS", "JWT_SECRET", "MONGO_URI", "PORT", "WEB_CONCURRENCY"]
+
+
+def test_production_starts_with_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PRODUCTION.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert settings.is_production
+    assert settings.LOG_FORMAT == "json"
+    assert settings.CORS_ORIGINS == ("https://chat.example.com",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("MONGO_URI", "litemongo:///tmp/x", "has to start with mongodb://"),
+        ("JWT_SECRET", "short", "set one of 32 or more"),
+        ("CORS_ORIGINS", "https://a.example.com,*", "is \\* in production"),
+        ("WEB_CONCURRENCY", "2", "set WEB_CONCURRENCY=1"),
+    ],
+)
+def test_production_refuses(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
+    found = problems(monkeypatch, **PRODUCTION | {name: value})
+    assert len(found) == 1
+    assert re.match(f"{name}: .*{sentence}", found[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("APP_ENV", "staging"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("DIRECTORY_OPEN", "perhaps"),
+        ("PING_INTERVAL", "0"),
+        ("MONGO_URI", "localhost:27017"),
+        ("REDIS_URL", "localhost"),
+        ("PUBLIC_URL", "chat.example.com"),
+        ("CORS_ORIGINS", "chat.example.com"),
+        ("RATE_SENDS", "a lot"),
+        ("MONGO_MIN_POOL_SIZE", "11"),
+        ("MAX_BODY_BYTES", "1000"),
+    ],
+)
+def test_a_value_without_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    found = problems(monkeypatch, **{name: value})
+    assert [problem.partition(":")[0] for problem in found] == [name]
+
+
+def test_secrets_are_not_shown() -> None:
+    assert SECRET not in repr(Config(JWT_SECRET=SECRET, METRICS_TOKEN=SECRET, REDIS_URL=f"redis://:{SECRET}@bus"))
+
+
+def test_the_example_lists_every_setting_with_its_default() -> None:
+    lines = [line.removeprefix("#") for line in EXAMPLE.read_text().splitlines() if re.match(r"#[A-Z]", line)]
+    assert all(re.search(r"  # \S", line) for line in lines), "one line says what each is for"
+    shown = dotenv_values(stream=StringIO("\n".join(lines)))
+    assert shown == {spec.name: as_text(spec.default) for spec in fields(Config)}
+
+
+def as_text(value: object) -> str:
+    """A default as it is written in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
