@@ -1,17 +1,20 @@
 """The gunicorn worker: WebSocket support, and a stop that loses nothing and does not wait for idle sockets."""
 
-import signal
+import fcntl
+import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import gevent
 import structlog
 from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import PyWSGIServer
 
 from chatapp import banner, errors, lifecycle, realtime
-from chatapp.extensions import config, socketio
+from chatapp.extensions import config, is_embedded, socketio
 
 log = structlog.get_logger("chatapp.worker")
 
@@ -32,22 +35,21 @@ class ChatWorker(GeventWebSocketWorker):  # type: ignore[misc]
     server_class = ChatServer
     _draining = False
 
-    def init_signals(self) -> None:
-        """SIGINT is a graceful stop too: Ctrl-C in a terminal reaches the worker as well as the master."""
-        super().init_signals()
-        signal.signal(signal.SIGINT, self.handle_exit)
-
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: drain, then stop as gunicorn does. Runs in a signal handler, so the work is spawned."""
         if not self._draining:
             self._draining = True
             gevent.spawn(self._drain_and_exit, sig, frame)
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGINT, or SIGQUIT from a master that got one: Ctrl-C in a terminal is a graceful stop too."""
+        self.handle_exit(sig, frame)
+
     def _drain_and_exit(self, sig: int, frame: Any) -> None:
         log.info("draining")
         try:
             finished = lifecycle.drain(max(1, config().DRAIN_SECONDS - 3))
-            closed = realtime.close_all(errors.Code.SHUTTING_DOWN, "The server is restarting")
+            closed = realtime.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
             gevent.sleep(0.2)  # the writers of the sockets send what was just put into their queues
             _close_transports()
             log.info("drained", sockets=closed, everything_answered=finished)
@@ -56,21 +58,49 @@ class ChatWorker(GeventWebSocketWorker):  # type: ignore[misc]
 
 
 def _close_transports() -> None:
-    """Close every Engine.IO session: also those that never connected, and polls that wait."""
+    """Close every Engine.IO session: also those that never connected, and polls that wait.
+
+    Without a CLOSE packet, so that every client takes it for a broken connection and connects again.
+    """
     eio = socketio.server.eio
     sessions = list(eio.sockets.values())
-    waiting = [gevent.spawn(session.close, wait=False) for session in sessions]
+    waiting = [gevent.spawn(session.close, wait=False, abort=True) for session in sessions]
     gevent.joinall(waiting, timeout=1)
 
 
 def begin_to_serve(worker: Any) -> None:
     """Called once in the process that serves, before its first request."""
+    _own_store(worker.ppid)
     app = worker.wsgi
     app.extensions["chatapp_background"]()
     if config().APP_ENV == "development":
         print(banner.text(config(), _network_address()), file=sys.stdout, flush=True)
     else:
         log.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)
+
+
+def _own_store(master: int) -> None:
+    """Let no second server use this embedded store: each would overwrite what the other remembers.
+
+    The operator's commands don't ask for the lock. A restarted worker waits for its predecessor's drain.
+    """
+    if not is_embedded():
+        return
+    store = Path(config().store_uri.removeprefix("litemongo://"))
+    lock = os.open(store.with_name(store.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)  # held until the process ends
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if os.pread(lock, 20, 0) != str(master).encode():
+                print(
+                    f"Another server uses the store {store}: stop it, or set INSTANCE_DIR to another.", file=sys.stderr
+                )
+                sys.exit(Arbiter.WORKER_BOOT_ERROR)
+            gevent.sleep(0.1)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(master).encode(), 0)
 
 
 def _network_address() -> str | None:
