@@ -14,6 +14,9 @@ from typing import Any
 
 import requests
 import socketio
+from engineio.payload import Payload
+
+Payload.max_decode_packets = 4096  # or the Python client gives up polling when more than 16 events wait for it
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 20

@@ -118,11 +118,14 @@ def close(sid: str, event: str, code: errors.Code, reason: str) -> None:
     socketio.server.disconnect(sid)
 
 
-def close_all(code: errors.Code, reason: str) -> int:
-    """Close every socket after telling it why; gives how many."""
+def announce_shutdown(code: errors.Code, reason: str) -> int:
+    """Tell every socket why its connection ends next; gives how many.
+
+    No Socket.IO DISCONNECT follows: after one, clients would not connect again by themselves.
+    """
     everybody = list(connections.by_sid)
     for sid in everybody:
-        close(sid, "serverShutdown", code, reason)
+        reply(sid, "serverShutdown", {"code": str(code), "message": reason, "reason": reason})
     return len(everybody)
 
 
