@@ -1,19 +1,25 @@
 """Fixtures. Each test runs on the embedded store, and once more on MONGO when TEST_MONGO_URI names a server."""
 
 import importlib
+import io
+import json
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gevent.pywsgi import WSGIServer
+from geventwebsocket.handler import WebSocketHandler
 
-from chatapp import clock, create_app, extensions
-from chatapp.extensions import socketio
+from chatapp import clock, create_app, extensions, limits, logs
+from chatapp.extensions import limiter, socketio
+from chatapp.services import passwords
 from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
@@ -176,3 +182,73 @@ def bob(register: Callable[..., Person]) -> Person:
 def eve(register: Callable[..., Person]) -> Person:
     """Somebody who is in no conversation of the others."""
     return register("eve")
+
+
+@pytest.fixture
+def settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change settings that are read while the application runs: `settings(SLOW_REQUEST_MS=1)`."""
+
+    def change(**values: Any) -> None:
+        monkeypatch.setattr(extensions._runtime, "config", replace(extensions.config(), **values))
+        limits.reset()
+        passwords.reset()
+
+    return change
+
+
+@pytest.fixture
+def other_app(app: Flask, config: TestConfig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Flask]]:
+    """Make an application of its own on the same store, with settings that are read at the start."""
+
+    def make(**values: Any) -> Flask:
+        return create_app(replace(config, **values))
+
+    for part, name in ((socketio, "server"), (limiter, "_storage"), (limiter, "_limiter"), (limiter, "enabled")):
+        monkeypatch.setattr(part, name, getattr(part, name))  # as it is now, so that it is so again afterwards
+    yield make
+    logs.configure(config)
+    extensions.start(config)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Flask], str]]:
+    """Serve an application for real, WebSocket too; gives its URL."""
+    servers = []
+
+    def start(application: Flask) -> str:
+        server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=WebSocketHandler)
+        server.start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.stop(timeout=1)
+
+
+@dataclass
+class Log:
+    """What was logged: the text, and each line's fields."""
+
+    stream: io.StringIO
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    def lines(self, **fields: Any) -> list[dict[str, Any]]:
+        """The lines that have these fields."""
+        rows = [json.loads(line) for line in self.text.splitlines()]
+        return [row for row in rows if all(row.get(name) == value for name, value in fields.items())]
+
+
+@pytest.fixture
+def log(app: Flask, config: TestConfig) -> Iterator[Log]:
+    """The log as production writes it: a JSON object a line."""
+    logs.configure(replace(config, LOG_FORMAT="json", LOG_LEVEL="INFO"))
+    stream = io.StringIO()
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
+    yield Log(stream)
+    logs.configure(config)
