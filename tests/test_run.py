@@ -1,0 +1,164 @@
+"""The server as a process: started by gunicorn, used over real sockets, stopped by real signals."""
+
+import gc
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import socketio
+
+from tests.server import PATIENCE_SECONDS, ROOT, Server, running
+
+STOP_SECONDS = 10  # what issue 3 section 8 promises
+
+
+# The socket client leaves its HTTP connection to the garbage collector when the server closes it.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a test's clients have left is collected before the next test is blamed for it."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the tests that leave it running."""
+    folder = tmp_path_factory.mktemp("shared")
+    with running(folder, f"litemongo://{folder / 'store'}") as started:
+        yield started
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server on an embedded store of its own."""
+    with running(tmp_path, f"litemongo://{tmp_path / 'store'}") as started:
+        yield started
+
+
+def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run something that is expected to end by itself."""
+    environment = Server(folder, f"litemongo://{folder / 'store'}", settings).environment
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def gunicorn(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """`gunicorn wsgi:app` where it can't start."""
+    return run(folder, sys.executable, "-m", "gunicorn", "wsgi:app", **settings)
+
+
+def log_of(server: Server) -> str:
+    """What the server has written."""
+    return (server.folder / "server.log").read_text()
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+def test_a_message_arrives_over_each_transport(shared: Server, transports: list[str]) -> None:
+    name = "-".join(transports)
+    ann, bob = shared.register(f"ann-{name}"), shared.register(f"bob-{name}")
+    body = {"type": "direct", "participants": [bob["data"]["id"]]}
+    conversation = shared.call("POST", "/api/user/conversations", ann, body)["data"]["id"]
+    here, there = shared.connect(ann, transports), shared.connect(bob, transports)
+    assert here.transport() == transports[-1]
+    seen: queue.Queue[dict[str, Any]] = queue.Queue()
+    there.on("newMessage", seen.put)
+    ack = here.call("newMessage", {"conversationId": conversation, "content": "hi"}, timeout=PATIENCE_SECONDS)
+    assert seen.get(timeout=PATIENCE_SECONDS)["data"] == ack["data"]
+    here.disconnect()
+    there.disconnect()
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_tells_every_socket_and_ends_in_time(server: Server, with_signal: signal.Signals) -> None:
+    ann = server.register("ann")
+    told: queue.Queue[str] = queue.Queue()
+    clients: list[socketio.Client] = []
+    for transport in ("polling", "websocket"):
+        client = server.connect(ann, [transport])
+        client.on("serverShutdown", lambda data: told.put(data["code"]))
+        clients.append(client)
+    session = requests.get(f"{server.url}/socket.io/?EIO=4&transport=polling", timeout=PATIENCE_SECONDS)
+    assert session.ok  # an Engine.IO session that never sends CONNECT
+    idle = socket.create_connection(("127.0.0.1", server.port))  # and a connection that asks nothing
+    process = server.process
+    assert process is not None
+    process.send_signal(with_signal)
+    assert process.wait(STOP_SECONDS) == 0
+    assert [told.get(timeout=PATIENCE_SECONDS) for _ in clients] == ["SHUTTING_DOWN"] * 2
+    assert "Traceback" not in log_of(server)
+    idle.close()
+    for client in clients:
+        client.wait()
+
+
+def test_what_is_stored_is_there_after_a_restart(server: Server) -> None:
+    ann = server.register("ann")
+    server.stop()
+    server.start()
+    assert server.call("GET", "/api/user/profile", ann)["data"]["email"] == "ann@test.com"
+
+
+def test_the_banner_says_where_everything_is(shared: Server) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "Ctrl-C" not in log_of(shared) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shown = log_of(shared)
+    for part in ("SERVER STARTED SUCCESSFULLY", shared.url.replace("127.0.0.1", "localhost"), "embedded, "):
+        assert part in shown
+    for part in ("tini@test.com / password123", "/api/docs", "/api/health", "/metrics"):
+        assert part in shown
+
+
+def test_a_second_server_on_the_same_store_is_refused(shared: Server) -> None:
+    second = gunicorn(shared.folder)
+    assert second.returncode != 0
+    assert "Another server uses the store" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert shared.is_healthy()
+    assert run(shared.folder, sys.executable, "-m", "flask", "check-users").returncode in (0, 1)
+
+
+def test_settings_that_cannot_be_used_stop_the_master(tmp_path: Path) -> None:
+    result = gunicorn(tmp_path, APP_ENV="production", MONGO_URI="", JWT_SECRET="short")
+    assert result.returncode != 0
+    for name in ("MONGO_URI", "JWT_SECRET", "CORS_ORIGINS"):
+        assert f"  {name}: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_make_run_says_that_the_port_is_taken(shared: Server, tmp_path: Path) -> None:
+    result = run(tmp_path, sys.executable, "scripts/run.py", PORT=str(shared.port))
+    assert result.returncode != 0
+    assert result.stderr.startswith(f"Port {shared.port} on 127.0.0.1 can't be used")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_make_run_says_that_the_folder_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = str(tmp_path / "file" / "instance")
+    result = run(tmp_path, sys.executable, "scripts/run.py", MONGO_URI="", INSTANCE_DIR=folder)
+    assert result.returncode != 0
+    assert f"{folder} can't be written" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.8.10" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    command = [str(ROOT / "scripts" / "find_python"), str(tmp_path / "venv"), str(old)]
+    result = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert result.returncode == 1
+    assert "needs Python 3.11 or newer, and found Python 3.8.10" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
