@@ -1,0 +1,179 @@
+"""The operator's commands, as an operator runs them."""
+
+import dataclasses
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jwt
+import pytest
+from gevent import pywsgi
+
+from chatapp import extensions
+from chatapp.cli import diagnosis
+from chatapp.services import migrations
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def run(app):
+    """Run a command in this process: `run("seed", "--if-empty")` gives click's result."""
+    return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
+
+
+def test_migrate_twice_does_nothing_the_second_time(run):
+    extensions.db().meta.delete_many({"kind": "migration"})
+    assert run("migrate").output == "migrated 0001_indexes\n"
+    assert run("migrate").output == "The database is up to date.\n"
+    assert migrations.pending() == []
+
+
+def test_two_processes_may_migrate_at_once(tmp_path):
+    environment = {"PATH": "/usr/bin:/bin", "INSTANCE_DIR": str(tmp_path), "MONGO_URI": ""}
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "migrate"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(outputs) == ["The database is up to date.\n", "migrated 0001_indexes\n"]
+
+
+def test_seed_can_be_logged_in_with_and_repeated(run, client):
+    assert "4 users" in run("seed").output
+    answer = client.post("/api/auth/login", json={"email": "tini@test.com", "password": "password123"})
+    assert answer.status_code == 200
+    headers = {"Authorization": f"Bearer {answer.json['token']}"}
+    assert len(client.get("/api/user/conversations", headers=headers).json["data"]) == 4
+    assert run("seed").output == "Added 0 users, 0 conversations, 0 messages.\n"
+    assert run("seed", "--if-empty").output == ""
+
+
+def test_seed_makes_more_and_the_same_again(run):
+    assert "Added 14 users" in run("seed", "--users", "10", "--messages", "25").output
+    assert run("seed", "--users", "10", "--messages", "25").output == "Added 0 users, 0 conversations, 0 messages.\n"
+
+
+def test_check_users_says_what_to_do(run, register):
+    result = run("check-users")
+    assert result.exit_code == 1 and "seed" in result.output
+    register("ann")
+    assert run("check-users").exit_code == 1
+    register("bob")
+    assert run("check-users").exit_code == 0
+    assert json.loads(run("check-users", "--json").output)["count"] == 2
+
+
+def test_events_lists_all(run):
+    output = run("events").output
+    assert "newMessage {content?, attachment?, clientMsgId?, conversationId, tempId?}" in output
+
+
+@pytest.fixture
+def served(app):
+    """The app under an address, over real HTTP."""
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None)
+    server.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.stop(timeout=1)
+
+
+def findings(url, **more):
+    """State and sentence by name of check."""
+    patient = diagnosis.Patient(url=url, own=True, timeout=more.pop("timeout", 2), **more)
+    return {row.name: row for row in diagnosis.examine(patient)}
+
+
+def test_doctor_finds_nothing_wrong_with_a_good_server(served, ann, bob):
+    found = findings(served, email="ann@test.com", password="password123", origin="https://a.example")
+    wrong = {name: row for name, row in found.items() if row.state == "problem"}
+    assert set(wrong) <= {"websocket", "binding", "indexes"}  # this test server is bound to loopback, without WebSocket
+    assert found["contacts"].state == found["polling"].state == found["token's user"].state == "ok"
+
+
+def test_doctor_names_empty_lists(served, ann):
+    found = findings(served, token=ann.token)
+    assert "only one user" in found["users"].sentence
+    assert "NO_USERS" in found["contacts"].sentence
+
+
+def test_doctor_names_token_troubles(served, ann, bob):
+    claims = jwt.decode(ann.token, options={"verify_signature": False})
+    key = extensions.config().JWT_SECRET
+    expired = jwt.encode({**claims, "exp": claims["iat"] - 5}, key, algorithm="HS256")
+    assert "expired" in findings(served, token=expired)["token"].sentence
+    nobody = jwt.encode({**claims, "sub": "0" * 24}, key, algorithm="HS256")
+    assert "wrong user id" in findings(served, token=nobody)["token's user"].sentence
+    assert "no token" in findings(served, token="rubbish")["token"].sentence
+    assert "can't log in" in findings(served, email="ann@test.com", password="wrong")["log-in"].sentence
+
+
+def test_doctor_names_a_server_that_is_not_there():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    diagnosis_of = diagnosis.Patient(url=f"http://127.0.0.1:{port}", own=False, timeout=1)
+    found = {row.name: row for row in diagnosis.examine(diagnosis_of)}
+    assert "can't be reached" in found["health"].sentence and found["polling"].state == "skipped"
+
+
+@pytest.fixture
+def broken():
+    """A server that answers as told: `broken({path: (status, headers, body)})` gives its address."""
+    servers = []
+
+    def make(answers, delay=0):
+        def application(environ, start_response):
+            time.sleep(delay)
+            status, headers, body = answers.get(environ["PATH_INFO"], ("404 Not Found", [], b"{}"))
+            start_response(status, headers)
+            return [body]
+
+        server = pywsgi.WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None)
+        server.start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield make
+    for server in servers:
+        server.stop(timeout=0)
+
+
+HEALTHY = ("200 OK", [], b'{"success": true, "status": "ok"}')
+
+
+def test_doctor_names_what_is_broken(app, broken, ann):
+    found = findings(broken({"/api/health": ("200 OK", [], b"hello")}))
+    assert "another program" in found["health"].sentence
+    found = findings(broken({"/api/health": HEALTHY}, delay=1), timeout=0.2)
+    assert "did not answer within" in found["health"].sentence
+    down = ("503 Down", [], b'{"error": {"code": "DATABASE_UNAVAILABLE"}}')
+    url = broken(
+        {
+            "/api/health": ("200 OK", [("Date", "Thu, 01 Jan 2026 00:00:00 GMT")], HEALTHY[2]),
+            "/api/health/ready": down,
+            "/api/user/contacts": ("500 Error", [("X-Request-ID", "r1")], b'{"error": {"code": "INTERNAL_ERROR"}}'),
+            "/socket.io/": ("200 OK", [], b'0{"sid":"x","upgrades":[]}'),
+        }
+    )
+    found = findings(url, token=ann.token, origin="https://a.example")
+    assert "clocks differ" in found["clock"].sentence
+    assert "DATABASE_UNAVAILABLE" in found["readiness"].sentence
+    assert "INTERNAL_ERROR" in found["contacts"].sentence and "r1" in found["contacts"].sentence
+    assert "CORS_ORIGINS" in found["cors"].sentence
+    assert "no WebSocket upgrade" in found["polling"].sentence
+    assert "WebSocket fails" in found["websocket"].sentence
+
+
+def test_doctor_names_settings(app, monkeypatch):
+    runtime = extensions._runtime
+    monkeypatch.setattr(runtime, "config", dataclasses.replace(runtime.config, WEB_CONCURRENCY=2, HOST="127.0.0.1"))
+    monkeypatch.setattr(migrations, "pending", lambda: ["0002_x"])
+    found = findings("http://127.0.0.1:1")
+    assert "WEB_CONCURRENCY" in found["workers"].sentence and "migrate" in found["indexes"].sentence
+    assert "HOST=0.0.0.0" in found["binding"].sentence
