@@ -2,8 +2,6 @@
 
 import json
 
-import json
-
 import pytest
 from marshmallow import fields
 

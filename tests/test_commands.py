@@ -1,0 +1,57 @@
+"""How many database commands the hot paths take, whatever the size (design section 8)."""
+
+import pytest
+
+from chatapp.extensions import db
+
+METHODS = ("find", "find_one", "aggregate", "insert_one", "update_one", "update_many", "bulk_write", "count_documents")
+
+
+@pytest.fixture
+def commands(app, monkeypatch):
+    """The names of the collection methods that were called: one command each."""
+    called: list[str] = []
+    inside: list[str] = []  # the embedded store's $lookup calls find: that is no command of its own
+    kind = type(db().entries)
+
+    def counting(method, real):
+        def call(self, *args, **kwargs):
+            if not inside:
+                called.append(f"{self.name}.{method}")
+            inside.append(method)
+            try:
+                return real(self, *args, **kwargs)
+            finally:
+                inside.pop()
+
+        return call
+
+    for method in METHODS:
+        monkeypatch.setattr(kind, method, counting(method, getattr(kind, method)))
+    return called
+
+
+def test_a_page_of_history_takes_two(ann, bob, commands):
+    conversation = ann.direct(bob)
+    for number in range(30):
+        ann.send(conversation, str(number))
+    for query in ("", "?limit=5", "?before=20&limit=200", "?after=3"):
+        commands.clear()
+        assert ann.get(f"/api/conversations/{conversation}/messages{query}")["data"]
+        assert len(commands) <= 2, commands
+
+
+def test_the_list_takes_two(ann, bob, eve, register, commands):
+    for other in (bob, eve, register("dan"), register("pat")):
+        ann.send(ann.direct(other), "hello")
+    commands.clear()
+    assert len(ann.get("/api/user/conversations")["data"]) == 4
+    assert len(commands) <= 2, commands
+
+
+def test_a_warm_send_takes_two(ann, bob, commands):
+    conversation = ann.direct(bob)
+    ann.send(conversation, "first")
+    commands.clear()
+    ann.send(conversation, "second")
+    assert commands == ["entries.insert_one", "conversations.update_one"]
