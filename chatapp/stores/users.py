@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.extensions import Document, db
 
@@ -72,7 +72,10 @@ def update(user_id: ObjectId, changes: Document) -> Document | None:
         user: Document | None = db().users.find_one_and_update(
             {"_id": user_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
         )
-    except DuplicateKeyError:
+    except OperationFailure:  # stores do not agree on how a taken key looks in an update: look for it
+        holder = db().users.find_one({"email": changes.get("email")}, {"_id": 1})
+        if holder is None or holder["_id"] == user_id:
+            raise
         return None
     return user
 
