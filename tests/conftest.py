@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from gevent.pywsgi import WSGIServer
 from geventwebsocket.handler import WebSocketHandler
+from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
@@ -53,6 +54,7 @@ def _app(config: TestConfig) -> Iterator[Flask]:
     app = create_app(config)
     importlib.import_module("migrations_seed.0001_indexes").up(extensions.db())
     yield app
+    gevent.sleep(0.1)  # the last test's closed sockets still say that their users went offline
     extensions.stop()
 
 
@@ -91,8 +93,8 @@ class Socket:
     def received(self, name: str | None = None) -> list[Any]:
         """First arguments of the events received so far under this name (all: the events themselves)."""
         gevent.sleep(0)
-        if self.inner.is_connected():
-            self.events += self.inner.get_received()
+        self.events += self.inner.queue  # get_received gives nothing once the socket is closed
+        self.inner.queue = []
         if name is None:
             return self.events
         return [row["args"][0] if row["args"] else None for row in self.events if row["name"] == name]
@@ -182,6 +184,28 @@ def bob(register: Callable[..., Person]) -> Person:
 def eve(register: Callable[..., Person]) -> Person:
     """Somebody who is in no conversation of the others."""
     return register("eve")
+
+
+@pytest.fixture
+def knock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Connect with any `auth`; gives the refusal that the client reads (`{message, data}`), or None when let in."""
+    handlers, refusals = socketio.server.handlers["/"], []
+    handler = handlers["connect"]
+
+    def connect(*arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except ConnectionRefusedError as error:
+            refusals.append(error.error_args)
+            raise
+
+    def attempt(auth: Any, **more: Any) -> Any:
+        monkeypatch.setitem(handlers, "connect", connect)
+        connected = socketio.test_client(app, auth=auth, **more).is_connected()
+        assert connected != bool(refusals)
+        return refusals.pop() if refusals else None
+
+    return attempt
 
 
 @pytest.fixture

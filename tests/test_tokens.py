@@ -1,0 +1,332 @@
+"""Access tokens, whoever made them; both doors say the same about each."""
+
+import base64
+import json
+from datetime import timedelta
+
+import gevent
+import jwt
+import pytest
+
+from chatapp import clock, extensions, realtime
+from tests.conftest import PASSWORD
+
+DAY = 24 * 3600
+TWO = {"X-Client-Protocol": "2"}
+OTHER_KEY = "another-key-" + "1" * 32
+
+
+def log_in(client, headers=None, **more):
+    """The JSON of Ann's log-in."""
+    body = {"email": "ann@test.com", "password": PASSWORD, **more}
+    return client.post("/api/auth/login", json=body, headers=headers).json
+
+
+@pytest.fixture(params=["rest", "socket", "auth:refresh"])
+def refusal(request, app, ann, knock):
+    """The error code that a token gets at each door; None when it is let in."""
+
+    def at_rest(token):
+        answer = app.test_client().get("/api/user/profile", headers={"Authorization": f"Bearer {token}"})
+        return (answer.json.get("error") or {}).get("code")
+
+    def at_connect(token):
+        refused = knock({"token": token})
+        assert refused is None or refused["message"].startswith("Authentication error: ")
+        return refused and refused["data"]["code"]
+
+    def at_refresh(token):
+        return (socket.call("auth:refresh", {"token": token}).get("error") or {}).get("code")
+
+    socket = ann.socket()
+    return {"rest": at_rest, "socket": at_connect, "auth:refresh": at_refresh}[request.param]
+
+
+def unsigned(header, claims):
+    """A token without a signature."""
+
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return f"{part(header)}.{part(claims)}."
+
+
+def signed(claims, header=None, key=None, algorithm="HS256"):
+    """A token with the server's own key, unless another is named."""
+    return jwt.encode(claims, key or extensions.config().JWT_SECRET, algorithm=algorithm, headers=header)
+
+
+def rsa_signed(claims):
+    """A token that says RS256 and is signed with the server's secret as if it were the public key."""
+    token = signed(claims)
+    header = base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').rstrip(b"=").decode()
+    return f"{header}.{token.split('.')[1]}.{token.split('.')[2]}"
+
+
+def without(claims, name):
+    """The claims but one."""
+    return {key: value for key, value in claims.items() if key != name}
+
+
+FORGERIES = {
+    "alg none": lambda claims: unsigned({"alg": "none", "typ": "JWT"}, claims),
+    "alg None": lambda claims: unsigned({"alg": "None", "typ": "JWT"}, claims),
+    "another key": lambda claims: signed(claims, key=OTHER_KEY),
+    "RS256": rsa_signed,
+    "HS512": lambda claims: signed(claims, key=extensions.config().JWT_SECRET * 2, algorithm="HS512"),
+    "HS384, right key": lambda claims: signed(claims, algorithm="HS384"),
+    "jku header": lambda claims: signed(claims, {"jku": "http://127.0.0.1:9/keys"}, key=OTHER_KEY),
+    "jwk header": lambda claims: signed(claims, {"jwk": {"kty": "oct", "k": "AAAA"}}, key=OTHER_KEY),
+    "no sub": lambda claims: signed(without(claims, "sub")),
+    "no sid": lambda claims: signed(without(claims, "sid")),
+    "no exp": lambda claims: signed(without(claims, "exp")),
+    "refresh type": lambda claims: signed(claims | {"type": "refresh"}),
+    "sub of another kind": lambda claims: signed(claims | {"sub": "admin"}),
+    "sid of another kind": lambda claims: signed(claims | {"sid": {"$ne": None}}),
+    "exp that is no number": lambda claims: signed(without(claims, "exp") | {"exp": "tomorrow"}),
+    "not yet": lambda claims: signed(claims | {"nbf": claims["iat"] + DAY}),
+    "claims changed": lambda claims: signed(claims).replace(signed(claims).split(".")[1], "eyJhIjoxfQ"),
+    "signature cut": lambda claims: signed(claims)[:-5],
+    "two parts": lambda claims: signed(claims).rpartition(".")[0],
+    "no token at all": lambda claims: "a.b.c",
+    "letters": lambda claims: "x" * 5000,
+}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_forged_tokens_are_invalid(refusal, ann, forgery):
+    claims = jwt.decode(ann.token, options={"verify_signature": False})
+    assert refusal(FORGERIES[forgery](claims)) == "TOKEN_INVALID"
+
+
+def test_our_own_token_is_let_in(refusal, ann):
+    assert refusal(ann.token) is None
+
+
+def test_a_refresh_token_is_no_access_token(refusal, app, ann):
+    assert refusal(log_in(app.test_client(), protocol=2)["refreshToken"]) == "TOKEN_INVALID"
+
+
+def test_an_expired_token_says_so(refusal, app, ann):
+    token = log_in(app.test_client(), protocol=2)["token"]
+    clock.move(timedelta(seconds=3601))
+    assert refusal(token) == "TOKEN_EXPIRED"
+
+
+def test_a_token_that_really_expired_says_so(refusal, ann):
+    claims = jwt.decode(ann.token, options={"verify_signature": False})
+    assert refusal(signed(claims | {"iat": 1, "exp": 2})) == "TOKEN_EXPIRED"
+
+
+def test_a_token_of_another_users_session_is_revoked(refusal, ann, bob):
+    claims = jwt.decode(ann.token, options={"verify_signature": False})
+    assert refusal(signed(claims | {"sub": bob.id})) == "TOKEN_REVOKED"
+
+
+def test_a_revoked_token_says_so(refusal, app, ann):
+    token = log_in(app.test_client())["token"]
+    app.test_client().post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
+    assert refusal(token) == "TOKEN_REVOKED"
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "TOKEN_MISSING"),
+        ("", "TOKEN_MISSING"),
+        ("Basic YTpi", "TOKEN_MISSING"),
+        ("Bearer", "TOKEN_INVALID"),
+        ("Bearer x y", "TOKEN_INVALID"),
+        ("Bearer null", "TOKEN_INVALID"),
+    ],
+)
+def test_headers_without_a_usable_token(client, header, code):
+    headers = {} if header is None else {"Authorization": header}
+    answer = client.get("/api/user/profile", headers=headers)
+    assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
+
+
+def test_a_token_in_the_query_string_is_none(client, ann):
+    answer = client.get(f"/api/user/profile?token={ann.token}&jwt={ann.token}&access_token={ann.token}")
+    assert answer.json["error"]["code"] == "TOKEN_MISSING"
+
+
+def test_old_clients_get_one_token_of_seven_days(client, ann):
+    answer = log_in(client)
+    claims = jwt.decode(answer["token"], options={"verify_signature": False})
+    assert answer["expiresIn"] == claims["exp"] - claims["iat"] == 7 * DAY
+    assert "refreshToken" not in answer and "accessToken" not in answer
+
+
+@pytest.mark.parametrize(("headers", "more"), [(TWO, {}), ({}, {"protocol": 2}), ({"X-Client-Protocol": "3"}, {})])
+@pytest.mark.parametrize("route", ["login", "register"])
+def test_clients_of_protocol_two_get_a_short_token_and_a_refresh_token(client, ann, headers, more, route):
+    email = "ann@test.com" if route == "login" else "new@test.com"
+    body = {"email": email, "password": PASSWORD, **more}
+    answer = client.post(f"/api/auth/{route}", json=body, headers=headers).json
+    claims = jwt.decode(answer["token"], options={"verify_signature": False})
+    assert answer["expiresIn"] == claims["exp"] - claims["iat"] == 3600
+    assert answer["accessToken"] == answer["token"] and answer["refreshToken"]
+
+
+@pytest.mark.parametrize("header", ["1", "", "two", "²", "-2", "2.0"])
+def test_other_protocols_are_the_old_one(client, ann, header):
+    assert "refreshToken" not in log_in(client, headers={"X-Client-Protocol": header.encode("utf-8").decode("latin-1")})
+
+
+def test_a_refresh_gives_new_tokens_that_work(client, ann):
+    first = log_in(client, protocol=2)
+    answer = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
+    assert answer["success"] and answer["refreshToken"] != first["refreshToken"] and answer["expiresIn"] == 3600
+    assert answer["token"] == answer["accessToken"] != first["token"]
+    ann.token = answer["token"]
+    assert ann.get("/api/user/profile")["success"]
+
+
+def test_fifty_refreshes_at_once_are_one(app, client, ann):
+    first = log_in(client, protocol=2)["refreshToken"]
+
+    def refresh():
+        return app.test_client().post("/api/auth/refresh", json={"refreshToken": first}).json
+
+    calls = [gevent.spawn(refresh) for _ in range(50)]
+    gevent.joinall(calls, raise_error=True)
+    answers = {json.dumps(call.value, sort_keys=True) for call in calls}
+    assert len(answers) == 1
+    (only,) = answers
+    following = client.post("/api/auth/refresh", json={"refreshToken": json.loads(only)["refreshToken"]})
+    assert following.status_code == 200 and following.json["refreshToken"] != json.loads(only)["refreshToken"]
+
+
+def test_within_the_grace_time_a_repeat_gives_the_same_answer(client, ann):
+    body = {"refreshToken": log_in(client, protocol=2)["refreshToken"]}
+    first = client.post("/api/auth/refresh", json=body)
+    clock.move(timedelta(seconds=29))
+    assert client.post("/api/auth/refresh", json=body).json == first.json
+
+
+@pytest.mark.parametrize("again", ["the last one, late", "one before the last, at once"])
+def test_reuse_ends_the_session_and_its_sockets(client, ann, again):
+    first = log_in(client, protocol=2)
+    ann.token = first["token"]
+    socket = ann.socket()
+    second = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
+    if again == "the last one, late":
+        clock.move(timedelta(seconds=31))
+    else:
+        client.post("/api/auth/refresh", json={"refreshToken": second["refreshToken"]})
+    answer = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    assert (answer.status_code, answer.json["error"]["code"]) == (401, "TOKEN_REVOKED")
+    assert socket.received("sessionRevoked") and not socket.connected
+    ann.token = second["token"]
+    assert ann.get("/api/user/profile")["error"]["code"] == "TOKEN_REVOKED"
+    answer = client.post("/api/auth/refresh", json={"refreshToken": second["refreshToken"]})
+    assert answer.json["error"]["code"] == "TOKEN_REVOKED"
+
+
+def test_reuse_ends_no_other_session(client, ann):
+    first = log_in(client, protocol=2)
+    client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    clock.move(timedelta(seconds=31))
+    client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    assert ann.get("/api/user/profile")["success"]
+
+
+def test_forged_refresh_tokens_are_refused_and_end_nothing(client, ann):
+    genuine = log_in(client, protocol=2)["refreshToken"]
+    session_id, generation, _ = genuine.split(".")
+    forged = [
+        "x",
+        "..",
+        genuine[:-2],
+        genuine + "x",
+        f"{session_id}.7.abc",
+        f"{session_id}.{generation}.",
+        f"{session_id}.x.y",
+        f"{session_id}.99999999999.y",
+        f"{'0' * 24}.{generation}.{genuine.split('.')[2]}",
+        "é.1.2",
+        ann.token,
+    ]
+    for token in forged:
+        answer = client.post("/api/auth/refresh", json={"refreshToken": token})
+        code = answer.json["error"]["code"]
+        assert (answer.status_code, code) in [(401, "INVALID_REFRESH_TOKEN"), (400, "VALIDATION_ERROR")], token
+    assert client.post("/api/auth/refresh", json={"refreshToken": genuine}).status_code == 200
+
+
+def test_a_refresh_token_ends_after_thirty_days_without_use(client, ann):
+    first = log_in(client, protocol=2)["refreshToken"]
+    clock.move(timedelta(days=29))
+    answer = client.post("/api/auth/refresh", json={"refreshToken": first})
+    assert answer.status_code == 200
+    clock.move(timedelta(days=31))
+    answer = client.post("/api/auth/refresh", json={"refreshToken": answer.json["refreshToken"]})
+    assert (answer.status_code, answer.json["error"]["code"]) == (401, "TOKEN_EXPIRED")
+
+
+def test_the_store_has_no_token_in_clear(client, ann):
+    answer = log_in(client, protocol=2)
+    stored = str(list(extensions.db().sessions.find({})))
+    for token in (answer["refreshToken"], answer["token"], answer["refreshToken"].split(".")[2]):
+        assert token not in stored
+
+
+def test_a_socket_is_told_once_before_its_token_expires(client, ann):
+    ann.token = log_in(client, protocol=2)["token"]
+    socket = ann.socket()
+    clock.move(timedelta(seconds=3600 - 70))
+    realtime.sweep_expired(60)
+    assert socket.received("tokenExpiring") == []
+    clock.move(timedelta(seconds=20))
+    realtime.sweep_expired(60)
+    realtime.sweep_expired(60)
+    (warning,) = socket.received("tokenExpiring")
+    assert 40 <= warning["expiresIn"] <= 60
+
+
+def test_a_socket_goes_on_with_a_fresh_token(client, ann, bob):
+    first = log_in(client, protocol=2)
+    ann.token = first["token"]
+    socket, conversation = ann.socket(), ann.direct(bob)
+    clock.move(timedelta(seconds=3550))
+    realtime.sweep_expired(60)
+    fresh = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json["token"]
+    answer = socket.call("auth:refresh", {"token": fresh})
+    assert answer["success"] and answer["data"]["expiresAt"] > clock.timestamp() + 3500
+    clock.move(timedelta(seconds=100))
+    realtime.sweep_expired(60)
+    assert socket.connected
+    bob.send(conversation, "still there?")
+    assert socket.received("newMessage")[0]["data"]["content"] == "still there?"
+    clock.move(timedelta(seconds=3490))
+    realtime.sweep_expired(60)
+    assert len(socket.received("tokenExpiring")) == 2
+
+
+def test_an_expired_socket_is_closed_with_a_reason_and_hears_nothing_more(client, ann, bob):
+    conversation = ann.direct(bob)
+    ann.token = log_in(client, protocol=2)["token"]
+    socket, other = ann.socket(), bob.socket()
+    clock.move(timedelta(seconds=3601))
+    realtime.sweep_expired(60)
+    assert [row["code"] for row in socket.received("tokenExpired")] == ["TOKEN_EXPIRED"] and not socket.connected
+    assert other.received("userOffline") == [{"userId": ann.id}] and other.connected
+    bob.send(conversation, "secret")
+    assert "secret" not in str(socket.received())
+
+
+def test_another_users_token_does_not_refresh_a_socket(ann, bob):
+    assert ann.socket().call("auth:refresh", {"token": bob.token})["error"]["code"] == "NOT_ALLOWED"
+
+
+def test_a_socket_follows_the_session_of_its_new_token(client, ann):
+    first, second = ann.token, log_in(client)["token"]
+    socket = ann.socket()
+    assert socket.call("auth:refresh", {"token": second})["success"]
+    ann.post("/api/auth/logout")
+    assert socket.connected
+    ann.token = second
+    ann.post("/api/auth/logout")
+    assert not socket.connected and first != second
