@@ -23,6 +23,13 @@ def document(version: str) -> dict[str, Any]:
         messages[f"sent.{spec.name}"] = schemas.message(spec.name, spec.summary, spec.schema, bare=spec.bare)
         messages[f"ack.{spec.name}"] = schemas.message(spec.name, "The ack", spec.out)
         operations[f"emit.{spec.name}"] = _request(spec)
+        if spec.reply:
+            sentence = f"The answer to {spec.name}, as an event."
+            messages[f"replied.{spec.name}"] = schemas.message(spec.reply, sentence, spec.out)
+            operations[f"hear.replied.{spec.name}"] = _operation("send", f"replied.{spec.name}", sentence)
+        sentence = f"The failure of {spec.name}, as an event."
+        messages[f"failed.{spec.name}"] = schemas.message(spec.failure, sentence, ErrorOut)
+        operations[f"hear.failed.{spec.name}"] = _operation("send", f"failed.{spec.name}", sentence)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -30,8 +37,8 @@ def document(version: str) -> dict[str, Any]:
             "version": version,
             "description": (
                 "Socket.IO v4, path /socket.io, default namespace, handshake auth {token}. Each event may be sent "
-                "with an ack; the answer comes as ack and, where a reply is named, as an event too. Failures carry "
-                "the error envelope, as ack and as the event that x-failure names."
+                "with an ack. The ack is the answer or the error envelope; the answer comes as the event x-reply too "
+                "where one is named, a failure as the event x-failure."
             ),
         },
         "defaultContentType": "application/json",

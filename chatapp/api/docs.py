@@ -31,13 +31,13 @@ _PAGE = """<!doctype html>
 </html>
 """
 _START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
-_documents: dict[str, Any] = {}
 
 
 def _made_once(name: str, make: Any) -> Any:
-    if name not in _documents:
-        _documents[name] = make()
-    return _documents[name]
+    documents: dict[str, Any] = current_app.extensions.setdefault("chatapp_documents", {})
+    if name not in documents:
+        documents[name] = make()
+    return documents[name]
 
 
 @bp.get("/api/openapi.json")
