@@ -161,7 +161,7 @@ class Person:
 def register(app: Flask) -> Callable[..., Person]:
     """Register somebody by first name: `ann = register("ann")`. More fields go into the body."""
 
-    def make(name: str, **more: Any) -> Person:
+    def make(name: str, /, **more: Any) -> Person:
         body = {"email": f"{name}@test.com", "password": PASSWORD, "name": name.title(), **more}
         answer = app.test_client().post("/api/auth/register", json=body)
         assert answer.status_code == 201, answer.json

@@ -61,18 +61,22 @@ def update(
         changes["email"] = email.lower()
     if avatar is not None or clear_avatar:
         changes["avatar"] = avatar
-    merged = user | changes
-    changes["name_key"] = users.name_key(merged["name"])
-    changes["search_keys"] = users.search_keys(merged["name"], merged["email"])
-    updated = users.update(identity.user_id, changes)
+    updated = users.update(identity.user_id, changes | _keys(user | changes))
     if updated is None:
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
+    if (keys := _keys(updated)) != {name: updated[name] for name in keys}:  # another change came in between
+        users.update(identity.user_id, keys)
     copy = users.profile_fields(updated)
     memberships.set_profile(identity.user_id, copy)
     conversation_cache.set_profile(identity.user_id, copy)
     realtime.publish_profile(_audience(identity.user_id), view(updated))
     token = sessions.renewed_token(updated, identity)
     return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
+
+
+def _keys(user: Document) -> Document:
+    """What the directory is sorted and searched by."""
+    return {"name_key": users.name_key(user["name"]), "search_keys": users.search_keys(user["name"], user["email"])}
 
 
 def _audience(user_id: ObjectId) -> list[ObjectId]:

@@ -64,7 +64,7 @@ def read_access_token(token: object) -> Identity:
             algorithms=[ALGORITHM],
             options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError):  # ValueError: no valid Unicode
         raise invalid_token() from None
     return identity(claims)
 

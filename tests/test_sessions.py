@@ -1,0 +1,230 @@
+"""Sessions: listed, ended one by one or all, and what their end does to REST and sockets at once."""
+
+from datetime import timedelta
+
+import gevent
+import gevent.event
+import pytest
+
+from chatapp import clock
+from chatapp.services import sessions
+from chatapp.stores import sessions as store
+from tests.conftest import PASSWORD
+
+FIELDS = {"id", "deviceName", "client", "address", "createdAt", "lastSeenAt", "expiresAt", "current"}
+
+
+@pytest.fixture
+def phone(client, ann):
+    """The token of a second session of Ann's."""
+    body = {"email": "ann@test.com", "password": PASSWORD, "deviceName": "Ann's phone", "client": "app 1.0"}
+    return client.post("/api/auth/login", json=body, environ_base={"REMOTE_ADDR": "192.0.2.9"}).json["token"]
+
+
+@pytest.fixture
+def code_of(client):
+    """The error code that a token gets, None when it works."""
+
+    def code(token):
+        answer = client.get("/api/user/profile", headers={"Authorization": f"Bearer {token}"})
+        return (answer.json.get("error") or {}).get("code")
+
+    return code
+
+
+def other_session(ann):
+    """The id of Ann's session that is not the calling one."""
+    return next(row["id"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
+
+
+def test_sessions_say_device_client_times_and_address(ann, phone):
+    rows = ann.get("/api/auth/sessions")["data"]
+    there = next(row for row in rows if not row["current"])
+    assert set(there) >= FIELDS and len(rows) == 2
+    assert (there["deviceName"], there["client"], there["address"]) == ("Ann's phone", "app 1.0", "192.0.2.9")
+    assert there["createdAt"] <= there["lastSeenAt"] < there["expiresAt"]
+
+
+def test_a_session_without_a_client_shows_the_user_agent(client, ann):
+    body = {"email": "ann@test.com", "password": PASSWORD}
+    client.post("/api/auth/login", json=body, headers={"User-Agent": "okhttp/4.9 " + "x" * 500})
+    clients = [row["client"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"]]
+    assert clients[0].startswith("okhttp/4.9") and len(clients[0]) <= 200
+
+
+def test_last_seen_moves_with_use(ann, phone, code_of):
+    before = next(row["lastSeenAt"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
+    clock.move(timedelta(minutes=5))
+    code_of(phone)
+    after = next(row["lastSeenAt"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
+    assert after > before
+
+
+def test_a_session_is_not_listed_once_it_is_over(ann, phone, code_of):
+    ann.rest("DELETE", f"/api/auth/sessions/{other_session(ann)}")
+    assert [row["current"] for row in ann.get("/api/auth/sessions")["data"]] == [True]
+
+
+def test_one_session_is_ended_from_another(ann, phone, code_of):
+    answer = ann.rest("DELETE", f"/api/auth/sessions/{other_session(ann)}")
+    assert answer.status_code == 200 and answer.json["success"]
+    assert code_of(phone) == "TOKEN_REVOKED" and code_of(ann.token) is None
+
+
+@pytest.mark.parametrize("session_id", ["0" * 24, "nonsense", "$ne"])
+def test_a_session_that_is_not_there_is_not_found(ann, session_id):
+    answer = ann.rest("DELETE", f"/api/auth/sessions/{session_id}")
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "SESSION_NOT_FOUND")
+
+
+def test_nobody_ends_another_users_session(ann, bob, phone, code_of):
+    answer = bob.rest("DELETE", f"/api/auth/sessions/{other_session(ann)}")
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "SESSION_NOT_FOUND")
+    assert code_of(phone) is None
+
+
+def test_log_out_ends_this_session_only(ann, phone, code_of):
+    here = ann.token
+    assert ann.post("/api/auth/logout")["success"]
+    assert code_of(here) == "TOKEN_REVOKED" and code_of(phone) is None
+
+
+def test_log_out_everywhere_ends_all(ann, phone, code_of):
+    assert ann.post("/api/auth/logout-all")["data"] == {"sessionsEnded": 2}
+    assert code_of(phone) == code_of(ann.token) == "TOKEN_REVOKED"
+
+
+def end_by_log_out(ann):
+    ann.post("/api/auth/logout")
+
+
+def end_everywhere(ann):
+    ann.post("/api/auth/logout-all")
+
+
+def end_from_another_device(ann):
+    mine = next(row["id"] for row in ann.get("/api/auth/sessions")["data"] if row["current"])
+    body = {"email": "ann@test.com", "password": PASSWORD}
+    token = ann.app.test_client().post("/api/auth/login", json=body).json["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    ann.app.test_client().delete(f"/api/auth/sessions/{mine}", headers=headers)
+
+
+def end_by_a_changed_password(ann):
+    body = {"email": "ann@test.com", "password": PASSWORD}
+    token = ann.app.test_client().post("/api/auth/login", json=body).json["token"]
+    change = {"currentPassword": PASSWORD, "newPassword": "another-password"}
+    ann.app.test_client().post("/api/auth/password", json=change, headers={"Authorization": f"Bearer {token}"})
+
+
+ENDINGS = [end_by_log_out, end_everywhere, end_from_another_device, end_by_a_changed_password]
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_an_ended_session_is_refused_at_once_and_its_sockets_are_told_and_closed(end, ann, bob, code_of):
+    conversation = ann.direct(bob)
+    first, second, others = ann.socket(), ann.socket(), bob.socket()
+    end(ann)
+    assert code_of(ann.token) == "TOKEN_REVOKED"
+    for socket in (first, second):
+        (told,) = socket.received("sessionRevoked")
+        assert told["code"] == "TOKEN_REVOKED" and told["reason"] and not socket.connected
+    bob.send(conversation, "for members only")
+    assert "for members only" not in str(first.received()) and others.connected
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+def test_an_ended_session_does_not_connect(end, ann, knock):
+    end(ann)
+    refused = knock({"token": ann.token})
+    assert refused["message"] == "Authentication error: session ended"
+    assert refused["data"]["code"] == "TOKEN_REVOKED" and refused["data"]["requestId"]
+
+
+def test_a_session_that_ends_while_its_socket_connects_is_not_let_in(ann, knock, monkeypatch):
+    inner = sessions.authenticate
+
+    def authenticate(token):
+        identity = inner(token)
+        end_by_log_out(ann)
+        return identity
+
+    monkeypatch.setattr(sessions, "authenticate", authenticate)
+    assert knock({"token": ann.token})["data"]["code"] == "TOKEN_REVOKED"
+
+
+def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_of, monkeypatch):
+    inner, reached, go = store.find_live_and_touch, gevent.event.Event(), gevent.event.Event()
+
+    def slow(*arguments):
+        found = inner(*arguments)
+        reached.set()
+        go.wait(10)
+        return found
+
+    sessions.reset()
+    monkeypatch.setattr(store, "find_live_and_touch", slow)
+    overlapping = gevent.spawn(code_of, phone)
+    reached.wait(10)
+    monkeypatch.setattr(store, "find_live_and_touch", inner)
+    ann.post("/api/auth/logout-all")
+    go.set()
+    overlapping.join()
+    assert code_of(phone) == "TOKEN_REVOKED"
+
+
+def test_ended_sessions_are_tidied_away_in_time(ann, phone):
+    clock.move(timedelta(days=7 + 6))
+    assert sessions.tidy() == 0
+    clock.move(timedelta(days=2))
+    assert sessions.tidy() == 2
+
+
+@pytest.mark.parametrize(
+    ("auth", "code", "message"),
+    [
+        (None, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": None}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": ""}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": 5}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": ["x"]}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": {"$ne": None}}, "TOKEN_MISSING", "Authentication error: no token provided"),
+        ("token", "TOKEN_MISSING", "Authentication error: no token provided"),
+        ([], "TOKEN_MISSING", "Authentication error: no token provided"),
+        ({"token": "x"}, "TOKEN_INVALID", "Authentication error: invalid token"),
+        ({"token": "\ud800"}, "TOKEN_INVALID", "Authentication error: invalid token"),
+        ({"token": "x" * 100_000}, "TOKEN_INVALID", "Authentication error: invalid token"),
+    ],
+)
+def test_a_socket_without_a_good_token_is_refused_with_a_reason(knock, auth, code, message):
+    refused = knock(auth)
+    assert (refused["message"], refused["data"]["code"]) == (message, code)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, KeyError, RuntimeError, AttributeError, RecursionError])
+@pytest.mark.parametrize("place", ["authenticate", "verify"])
+def test_nobody_is_let_in_by_a_failure_inside(knock, ann, monkeypatch, error, place):
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        raise error("an inner detail")
+
+    monkeypatch.setattr(sessions, place, fail)
+    refused = knock({"token": ann.token})
+    assert refused["data"]["code"] == "INTERNAL_ERROR" and "inner detail" not in str(refused)
+    assert len(calls) == 1
+
+
+def test_a_socket_is_told_what_it_needs_when_it_is_let_in(ann):
+    ready = ann.socket().received("ready")[0]
+    assert set(ready) >= {"sessionId", "epoch", "serverTime", "limits"} and ready["userId"] == ann.id
+
+
+def test_connections_are_limited_per_address(knock, ann, settings):
+    settings(RATE_CONNECTS_ADDRESS="2 per hour")
+    assert knock({"token": ann.token}) is None and knock({"token": "x"})["data"]["code"] == "TOKEN_INVALID"
+    refused = knock({"token": ann.token})
+    assert refused["data"]["code"] == "RATE_LIMITED" and refused["data"]["details"]["retryAfter"] > 0
+    assert "Try again" in refused["message"]
