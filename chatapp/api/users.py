@@ -37,20 +37,12 @@ def put_profile(
 
 
 @bp.get("/user/contacts")
+@bp.get("/user/all", endpoint="get_all")
 @endpoint(query=ContactsQuery, out=ContactsOut)
 def get_contacts(
     caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
 ) -> dict[str, Any]:
     """Other people by name; an empty list says why in `meta`."""
-    return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
-
-
-@bp.get("/user/all")
-@endpoint(query=ContactsQuery, out=ContactsOut)
-def get_all(
-    caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
-) -> dict[str, Any]:
-    """The older name of contacts."""
     return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
 
 

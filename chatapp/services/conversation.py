@@ -4,7 +4,6 @@ It is loaded from the derived documents (`conversations`, `memberships`) and bro
 `apply` is the one place that says what an entry means.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,6 @@ class Member:
     read_mseq: int = 0
     cleared_seq: int = -1  # 0 when the conversation was deleted while it was empty
     cleared_mseq: int = 0
-    changed_seq: int = 0
 
     @property
     def is_current(self) -> bool:
@@ -55,11 +53,6 @@ class Member:
         """The member as the sender of a message."""
         user_id = str(self.user_id)
         return {"id": user_id, "_id": user_id, "name": self.profile["name"], "avatar": self.profile["avatar"]}
-
-    @property
-    def hides_receipts(self) -> bool:
-        """Does the member keep from others what they have read (and so is not told of others either)?"""
-        return bool(self.profile.get("hide_read_receipts"))
 
 
 @dataclass(slots=True)
@@ -138,7 +131,6 @@ def _member(row: Document) -> Member:
         read_mseq=row["read_mseq"],
         cleared_seq=row["cleared_seq"],
         cleared_mseq=row["cleared_mseq"],
-        changed_seq=row["changed_seq"],
     )
 
 
@@ -157,70 +149,20 @@ def membership_document(conversation_id: ObjectId, member: Member) -> Document:
         "read_mseq": member.read_mseq,
         "cleared_seq": member.cleared_seq,
         "cleared_mseq": member.cleared_mseq,
-        "changed_seq": member.changed_seq,
-        "changed_at": clock.now(),
     }
 
 
 def apply(conversation: Conversation, entry: Document) -> None:
-    """Bring the state forward by the next entry (docs/protocol.md lists the types and their bodies)."""
+    """Bring the state forward by the next entry."""
     conversation.seq = entry["seq"]
     conversation.mseq = entry["mseq"]
     conversation.hash = entry["hash"]
     conversation.last_activity = max(conversation.last_activity, entry["created_at"])
-    _EFFECTS[entry["type"]](conversation, entry)
-
-
-def _message(conversation: Conversation, entry: Document) -> None:
-    conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
-    conversation.last_message = {key: entry[key] for key in ("_id", "seq", "mseq", "sender_id", "body", "created_at")}
-
-
-def _members_added(conversation: Conversation, entry: Document) -> None:
-    """New members see the past or not, as the conversation is set now, and start with nothing unread."""
-    for row in entry["body"]["members"]:
-        user_id = ObjectId(row["userId"])
-        member = conversation.members.get(user_id) or Member(user_id, row["role"], {})
-        conversation.members[user_id] = member
-        member.role, member.left_seq, member.changed_seq = row["role"], None, entry["seq"]
-        member.joined_seq = entry["seq"]
-        member.visible_from = 1 if conversation.history == "all" else entry["seq"]
-        member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]
-        member.delivered_seq = max(member.delivered_seq, entry["seq"])
-
-
-def _member_gone(conversation: Conversation, entry: Document) -> None:
-    member = conversation.members[ObjectId(entry["body"]["userId"])]
-    member.left_seq = member.changed_seq = entry["seq"]
-
-
-def _roles_changed(conversation: Conversation, entry: Document) -> None:
-    for row in entry["body"]["members"]:
-        member = conversation.members[ObjectId(row["userId"])]
-        member.role, member.changed_seq = row["role"], entry["seq"]
-
-
-def _settings_changed(conversation: Conversation, entry: Document) -> None:
-    changes = entry["body"]["changes"]
-    conversation.name = changes.get("name", conversation.name)
-    conversation.avatar = changes.get("avatar", conversation.avatar)
-    conversation.history = changes.get("history", conversation.history)
-
-
-_EFFECTS: dict[str, Callable[[Conversation, Document], None]] = {
-    "message": _message,
-    "member_added": _members_added,
-    "member_removed": _member_gone,
-    "member_left": _member_gone,
-    "member_role": _roles_changed,
-    "conversation_changed": _settings_changed,
-}
-
-
-def touched_members(conversation: Conversation, run: list[Document]) -> list[Member]:
-    """The members whose membership some of these entries changed."""
-    seqs = {entry["seq"] for entry in run if entry["type"].startswith("member_")}
-    return [member for member in conversation.members.values() if member.changed_seq in seqs]
+    if entry["type"] == "message":
+        conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
+        conversation.last_message = {
+            key: entry[key] for key in ("_id", "seq", "mseq", "sender_id", "body", "created_at")
+        }
 
 
 def head_document(conversation: Conversation) -> Document:
@@ -229,10 +171,6 @@ def head_document(conversation: Conversation) -> Document:
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash},
         "last_activity": conversation.last_activity,
         "last_message": conversation.last_message,
-        "participants": conversation.member_ids,
-        "name": conversation.name,
-        "avatar": conversation.avatar,
-        "history": conversation.history,
     }
 
 

@@ -83,12 +83,7 @@ def view(entry: Document, conversation: Conversation, for_user: ObjectId | None)
         "type": entry["type"],
         "content": entry["body"]["content"],
         "attachment": entry["body"]["attachment"],
-        "sender": {
-            "id": str(sender.user_id),
-            "_id": str(sender.user_id),
-            "name": sender.profile["name"],
-            "avatar": sender.profile["avatar"],
-        },
+        "sender": sender.person(),
         "createdAt": clock.iso(entry["created_at"]),
         "status": "sent",
     }
