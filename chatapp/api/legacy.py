@@ -56,8 +56,8 @@ def discover() -> dict[str, Any]:
 def get_metrics() -> Response:
     """Metrics for Prometheus; outside development with METRICS_TOKEN as Bearer token only."""
     wanted = config().METRICS_TOKEN
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    given = request.headers.get("Authorization", "")
     if wanted or config().is_production:
-        if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        if not wanted or not hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode()):
             raise errors.Unauthorized(Code.TOKEN_INVALID, "Send METRICS_TOKEN as Bearer token")
     return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)

@@ -18,15 +18,17 @@ def listeners(slow_ms: int) -> list[Any]:
 
 def is_outage(error: mongo.PyMongoError) -> bool:
     """Is the database out of reach (rather than the command at fault)?"""
-    if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError):
+    if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError | mongo.WTimeoutError):
         return True
     return isinstance(error, mongo.OperationFailure) and bool(
         error.has_error_label("TransientTransactionError")
         or (error.code in _OUTAGE_CODES)
-        or "connect" in str(error).lower()
+        or (error.code == _NO_PARTICULAR_CODE and "connect" in str(error).lower())
     )
 
 
+# What a database behind a database (FerretDB's PostgreSQL) that is out of reach comes out as.
+_NO_PARTICULAR_CODE = 1
 # Interrupted, shutting down, no primary, host unreachable, network time-out (MongoDB's error codes).
 _OUTAGE_CODES = frozenset({6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436})
 

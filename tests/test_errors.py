@@ -1,0 +1,215 @@
+"""One envelope for everything that can go wrong, over REST and as ack and event over a socket."""
+
+import json
+
+import pymongo.errors
+import pytest
+
+from chatapp import errors
+from chatapp.services import conversations
+from chatapp.sockets.events import EVENTS
+from config import TestConfig
+
+JSON = {"content_type": "application/json"}
+LOG_IN = "/api/auth/login"
+
+
+def assert_envelope(answer, status, code):
+    """The whole shape of a failure over REST."""
+    error = answer.json["error"]
+    assert (answer.status_code, error["code"], error["statusCode"]) == (status, code, status)
+    assert answer.json["success"] is False and answer.json["msg"] == error["message"] and error["message"]
+    assert error["requestId"] == answer.headers["X-Request-ID"]
+    assert set(error) <= {"code", "message", "statusCode", "requestId", "details"}
+
+
+@pytest.fixture(params=["rest", "socket"])
+def list_conversations(request, ann):
+    """Ask for the conversation list over one of the transports; gives the JSON."""
+    if request.param == "rest":
+        return lambda: ann.get("/api/user/conversations")
+    socket = ann.socket()
+
+    def call():
+        socket.forget()
+        ack = socket.call("getConversations")
+        assert socket.received("getConversations") == [ack]
+        return ack
+
+    return call
+
+
+@pytest.mark.parametrize("path", ["/nope", "/api/nope", "/api/user/conversations/x/y/z", "/%00", "/api/auth/login/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_routes(client, method, path):
+    assert_envelope(client.open(path, method=method), 404, "ROUTE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", LOG_IN, "POST"), ("BREW", "/api/user/profile", "PUT")])
+def test_another_method_says_which_are_allowed(client, method, path, allowed):
+    answer = client.open(path, method=method)
+    assert_envelope(answer, 405, "METHOD_NOT_ALLOWED")
+    assert allowed in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"", b"{'a': 1}", b'{"a": NaN}', b'{"a": 1} x', b'"\xff"', b"[" * 100_000, b'{"a":' * 100_000, b"\x00"],
+)
+def test_malformed_json(client, data):
+    assert_envelope(client.post(LOG_IN, data=data, **JSON), 400, "MALFORMED_JSON")
+
+
+@pytest.mark.parametrize("value", [[], None, "text", 5, True, [{}]])
+def test_json_that_is_no_object(client, value):
+    answer = client.post(LOG_IN, data=json.dumps(value), **JSON)
+    assert_envelope(answer, 400, "VALIDATION_ERROR")
+    assert answer.json["error"]["details"] == {"body": ["Send a JSON object."]}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
+def test_another_media_type(client, kind):
+    assert_envelope(client.post(LOG_IN, data="{}", content_type=kind), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_body_over_the_limit(client):
+    answer = client.post(LOG_IN, data=b'"' + b"x" * TestConfig.MAX_BODY_BYTES + b'"', **JSON)
+    assert_envelope(answer, 413, "CONTENT_TOO_LARGE")
+
+
+def test_validation_maps_every_wrong_field_to_its_messages(client):
+    answer = client.post("/api/auth/register", json={"email": "no", "password": 5, "name": ["x"], "protocol": "two"})
+    assert_envelope(answer, 400, "VALIDATION_ERROR")
+    details = answer.json["error"]["details"]
+    assert set(details) == {"email", "password", "name", "protocol"}
+    assert all(isinstance(text, str) for texts in details.values() for text in texts)
+
+
+def test_validation_over_a_socket_has_the_same_map(ann):
+    body = {"type": "nonsense", "participants": 5}
+    over_rest = ann.post("/api/user/conversations", body)["error"]
+    socket = ann.socket()
+    ack = socket.call("newConversation", body)
+    assert ack["error"]["details"] == over_rest["details"] and set(ack["error"]["details"]) == {"type", "participants"}
+    assert socket.received("newConversation") == [ack]
+
+
+def test_bad_ids_are_not_found(ann):
+    for bad in ("x", "0" * 23, "0" * 24, "$ne", "0" * 2000):
+        assert_envelope(ann.rest("GET", f"/api/conversations/{bad}"), 404, "CONVERSATION_NOT_FOUND")
+
+
+def test_unforeseen_errors_show_nothing_and_are_logged_with_their_stack(list_conversations, monkeypatch, log):
+    def crash(*_, **__):
+        raise RuntimeError("an inner detail")
+
+    monkeypatch.setattr(conversations, "list_for", crash)
+    answer = list_conversations()
+    error = answer["error"]
+    assert (error["code"], error["statusCode"], answer["success"]) == ("INTERNAL_ERROR", 500, False)
+    assert "inner detail" not in str(answer) and "Traceback" not in str(answer)
+    (line,) = [row for row in log.lines(requestId=error["requestId"]) if "exception" in row]
+    assert "RuntimeError: an inner detail" in line["exception"] and "def crash" not in str(answer)
+    monkeypatch.undo()
+    assert list_conversations()["success"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymongo.errors.ServerSelectionTimeoutError("no server"),
+        pymongo.errors.AutoReconnect("connection closed"),
+        pymongo.errors.NetworkTimeout("timed out"),
+        pymongo.errors.NotPrimaryError("stepped down"),
+        pymongo.errors.WaitQueueTimeoutError("no connection free"),
+        pymongo.errors.WTimeoutError("waiting for replication timed out", 64),
+        pymongo.errors.OperationFailure("node is shutting down", 91),
+        pymongo.errors.OperationFailure("failed to connect to the backend", 1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lost_database_is_unavailable_and_comes_back(list_conversations, ann, monkeypatch, error):
+    def lose(*_, **__):
+        raise error
+
+    monkeypatch.setattr(conversations, "list_for", lose)
+    answer = list_conversations()
+    assert (answer["error"]["code"], answer["error"]["statusCode"]) == ("DATABASE_UNAVAILABLE", 503)
+    retry = ann.rest("GET", "/api/user/conversations")
+    assert int(retry.headers["Retry-After"]) == answer["error"]["details"]["retryAfter"] > 0
+    monkeypatch.undo()
+    assert list_conversations()["success"]
+
+
+def test_a_command_at_fault_is_no_outage(list_conversations, monkeypatch):
+    def fail(*_, **__):
+        raise pymongo.errors.OperationFailure("unknown operator: $nope", 2)
+
+    monkeypatch.setattr(conversations, "list_for", fail)
+    assert list_conversations()["error"]["code"] == "INTERNAL_ERROR"
+
+
+@pytest.mark.parametrize("payload", [(), (None,), ({"x": 1},), ("text",), ([1, 2], 3)])
+def test_unknown_events_are_answered_as_ack_and_event(ann, payload):
+    socket = ann.socket()
+    ack = socket.call("noSuchEvent", *payload)
+    assert (ack["success"], ack["error"]["code"], ack["error"]["statusCode"]) == (False, "UNKNOWN_EVENT", 404)
+    assert socket.received("error") == [ack] and socket.connected
+
+
+def test_a_failure_without_an_ack_is_still_told(ann):
+    socket = ann.socket()
+    socket.emit("newMessage", {"conversationId": "nope", "content": "hi"})
+    (told,) = socket.received("newMessage")
+    assert told["success"] is False and told["error"]["code"] == "CONVERSATION_NOT_FOUND" and told["msg"]
+
+
+@pytest.mark.parametrize("payload", [5, True, "text", ["x"], [[]], 1.5])
+def test_payloads_of_another_kind_are_refused(ann, payload):
+    socket = ann.socket()
+    ack = socket.call("newMessage", payload)
+    assert ack["error"]["code"] == "VALIDATION_ERROR" and socket.connected
+
+
+@pytest.mark.parametrize("name", sorted(EVENTS))
+def test_every_event_survives_and_answers_a_crash_of_its_handler(ann, name, monkeypatch):
+    socket = ann.socket()
+
+    def crash(*_, **__):
+        raise TypeError("an inner detail")
+
+    monkeypatch.setattr("chatapp.sockets.events._call", crash)
+    ack = socket.call(name, {})
+    assert ack["error"]["code"] == "INTERNAL_ERROR" and "inner detail" not in str(ack)
+    assert ack in socket.received(EVENTS[name].failure)
+    monkeypatch.undo()
+    assert socket.call("testSocket")["success"]
+
+
+@pytest.mark.parametrize("sent", ["abc-1.2:3_x", "a" * 128])
+def test_a_sane_request_id_is_taken(client, ann, sent):
+    assert client.get("/api/health", headers={"X-Request-ID": sent}).headers["X-Request-ID"] == sent
+    refused = client.get("/api/user/profile", headers={"X-Request-ID": sent})
+    assert refused.json["error"]["requestId"] == refused.headers["X-Request-ID"] == sent
+    assert ann.socket().call("getContacts", {"requestId": sent})["requestId"] == sent
+    assert ann.socket().call("noSuchEvent", {"requestId": sent})["error"]["requestId"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", "a" * 129, "a b", "a\tb", 'a"b', "{}", "a;b", "<x>"])
+def test_another_request_id_is_replaced(client, ann, sent):
+    made = client.get("/api/health", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+    assert made and made != sent
+    assert ann.socket().call("noSuchEvent", {"requestId": sent})["error"]["requestId"] not in ("", sent)
+
+
+def test_request_ids_that_are_made_differ(client):
+    assert client.get("/api/health").headers["X-Request-ID"] != client.get("/api/health").headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("sent", [5, None, ["x"], {"a": 1}])
+def test_a_request_id_that_is_no_text_harms_nothing(ann, sent):
+    assert ann.socket().call("testSocket", {"requestId": sent})["success"]
+
+
+def test_every_code_is_named_as_it_is_written():
+    assert all(code.name == code.value == code.value.upper() for code in errors.Code)
