@@ -1,5 +1,6 @@
 """Fixtures. Each test runs on the embedded store, and once more on MONGO when TEST_MONGO_URI names a server."""
 
+import gc
 import importlib
 import io
 import json
@@ -27,6 +28,13 @@ MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
 COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries")
 PASSWORD = "password123"
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """What a test's clients have left is collected before the next test is blamed for it."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session", params=STORES)

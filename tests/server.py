@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import socketio
 from engineio.payload import Payload
@@ -20,6 +21,11 @@ Payload.max_decode_packets = 4096  # or the Python client gives up polling when 
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 20
+# The socket clients leave connections that the server has closed to the garbage collector.
+REAL_CLIENTS = [
+    pytest.mark.usefixtures("collected"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
+]
 SETTINGS = {
     "APP_ENV": "development",
     "HOST": "127.0.0.1",

@@ -1,6 +1,5 @@
 """The server as a process: started by gunicorn, used over real sockets, stopped by real signals."""
 
-import gc
 import os
 import queue
 import signal
@@ -16,20 +15,12 @@ import pytest
 import requests
 import socketio
 
-from tests.server import PATIENCE_SECONDS, ROOT, Server, running
+from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running
 
-STOP_SECONDS = 10  # what issue 3 section 8 promises
-
-
-# The socket client leaves its HTTP connection to the garbage collector when the server closes it.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+STOP_SECONDS = 10  # what the README promises
 
 
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """What a test's clients have left is collected before the next test is blamed for it."""
-    yield
-    gc.collect()
+pytestmark = REAL_CLIENTS
 
 
 @pytest.fixture(scope="module")

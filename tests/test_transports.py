@@ -10,8 +10,9 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as RefusedError
 
-from tests.server import PATIENCE_SECONDS, Server, running
+from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, Server, running
 
+pytestmark = REAL_CLIENTS
 TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}
 
 
@@ -178,7 +179,6 @@ def test_many_senders_at_once_leave_no_hole(people):
     assert [row["seq"] for row in page["data"]] == list(range(90, 0, -1))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client drops its broken socket
 def test_a_client_comes_back_after_a_restart_and_nothing_acknowledged_is_lost(people):
     sender = people.connect(people.ann, ["websocket"], reconnection=True, reconnection_delay=0.2)
     back = listen(sender, "ready")
