@@ -18,7 +18,7 @@ dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
 	@$(BIN)/python scripts/run.py --reload
 
 test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
-	@$(BIN)/python -m pytest
+	@$(BIN)/python scripts/test.py
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

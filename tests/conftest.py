@@ -28,13 +28,35 @@ MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
 COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries")
 PASSWORD = "password123"
+PATIENCE_SECONDS = 20
+
+
+def eventually(holds: Callable[[], Any]) -> Any:
+    """The first true value of `holds()`: for what another greenlet does, which may wait for the database."""
+    with gevent.Timeout(PATIENCE_SECONDS):
+        while not (value := holds()):
+            gevent.sleep(0.005)
+    return value
 
 
 @pytest.fixture
 def collected() -> Iterator[None]:
     """What a test's clients have left is collected before the next test is blamed for it."""
+    gc.freeze()  # look only at what the test itself makes: the whole heap takes more than a second
     yield
     gc.collect()
+    gc.unfreeze()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-mongo", action="store_true", help="Leave out what does not use the MongoDB server.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --only-mongo, keep what runs on MongoDB (scripts/test.py runs the rest beside it)."""
+    if config.getoption("--only-mongo"):
+        stores = [getattr(item, "callspec", None) and item.callspec.params.get("store_uri") for item in items]
+        items[:] = [item for item, store in zip(items, stores, strict=True) if store == "mongo"]
 
 
 @pytest.fixture(scope="session", params=STORES)

@@ -11,7 +11,7 @@ import pytest
 from chatapp import extensions
 from chatapp.services import passwords
 from config import Config
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, eventually
 
 RealEvent = gevent.monkey.get_original("threading", "Event")
 
@@ -24,6 +24,11 @@ def log_in(client, email="ann@test.com", password=PASSWORD, **more):
 def outcome(answer):
     """Status and error code of an answer."""
     return answer.status_code, (answer.json.get("error") or {}).get("code")
+
+
+def checks_wait(number):
+    """Wait until so many password checks are in the pool or wait for it."""
+    eventually(lambda: passwords._ready().waiting == number)
 
 
 @pytest.fixture
@@ -145,7 +150,7 @@ def test_a_log_in_takes_up_grown_parameters(client, ann, settings):
 def test_others_are_served_while_passwords_are_checked(app, ann, bob, blocked_hashing):
     conversation, socket = ann.direct(bob), bob.socket()
     log_ins = [gevent.spawn(log_in, app.test_client()) for _ in range(10)]
-    gevent.sleep(0)
+    checks_wait(10)
     assert ann.send(conversation, "during the storm")["success"]
     assert socket.call("getConversations")["data"][0]["lastMessage"]["content"] == "during the storm"
     assert not any(row.ready() for row in log_ins)
@@ -157,7 +162,7 @@ def test_others_are_served_while_passwords_are_checked(app, ann, bob, blocked_ha
 def test_a_log_in_storm_has_a_bound(app, client, ann, settings, blocked_hashing):
     settings(PASSWORD_HASH_QUEUE=3)
     waiting = [gevent.spawn(log_in, app.test_client()) for _ in range(3)]
-    gevent.sleep(0)
+    checks_wait(3)
     refused = log_in(client)
     assert outcome(refused) == (503, "SERVER_BUSY")
     assert int(refused.headers["Retry-After"]) == refused.json["error"]["details"]["retryAfter"] > 0
@@ -258,7 +263,7 @@ def test_of_simultaneous_password_changes_one_wins(ann):
 
 def test_a_log_in_that_overlaps_a_password_change_gives_no_session(app, ann, blocked_hashing, monkeypatch):
     overlapping = gevent.spawn(log_in, app.test_client())
-    gevent.sleep(0)
+    checks_wait(1)
     stored = passwords.hash_password("another-password")
     extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
     blocked_hashing.set()
@@ -270,7 +275,7 @@ def test_a_log_in_that_overlaps_a_password_change_gives_no_session(app, ann, blo
 def test_a_rehash_does_not_bring_an_old_password_back(app, ann, settings, blocked_hashing):
     settings(ARGON2_TIME_COST=2)
     overlapping = gevent.spawn(log_in, app.test_client())
-    gevent.sleep(0)
+    checks_wait(1)
     stored = passwords.hash_password("another-password")
     extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
     blocked_hashing.set()

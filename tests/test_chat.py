@@ -3,9 +3,10 @@
 import gevent
 import pytest
 
-from chatapp import extensions, realtime
+from chatapp import realtime
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries
+from tests.conftest import eventually
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -230,13 +231,12 @@ def test_deleting_hides_for_the_caller_until_the_next_message(ann, bob, chat):
 def test_typing_and_presence_are_told_to_partners_only(ann, bob, eve, chat):
     hears, deaf = bob.socket(), eve.socket()
     socket = ann.socket()
-    gevent.sleep(0.05)
-    assert hears.received("userOnline") == [{"userId": ann.id}] and deaf.received("userOnline") == []
+    assert eventually(lambda: hears.received("userOnline")) == [{"userId": ann.id}]
+    assert deaf.received("userOnline") == []
     socket.call("typing", {"conversationId": chat, "isTyping": True})
     assert hears.received("userTyping")[0]["userEmail"] == "ann@test.com"
     socket.inner.disconnect()
-    gevent.sleep(0.05)
-    assert hears.received("userOffline") == [{"userId": ann.id}]
+    assert eventually(lambda: hears.received("userOffline")) == [{"userId": ann.id}]
     assert [row["status"] for row in hears.received("userStatusChanged")] == ["online", "offline"]
 
 
@@ -314,5 +314,4 @@ def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
 def test_connections_are_forgotten(ann):
     socket = ann.socket()
     socket.inner.disconnect()
-    gevent.sleep(0.02)
-    assert not realtime.connections.by_sid and extensions.db() is not None
+    eventually(lambda: not realtime.connections.by_sid)
