@@ -6,6 +6,8 @@ import pytest
 from bson import ObjectId
 
 from chatapp.extensions import db, reset_caches
+from chatapp.services import receipts
+from tests.conftest import eventually
 
 
 @pytest.fixture
@@ -28,6 +30,8 @@ def team(ann, bob, eve, register):
     ann.send(team, "three")
     bob.post(f"/api/conversations/{team}/read", {"seq": 2})
     bob.post("/api/sync", {"cursors": {team: 8}})
+    receipts.tell()
+    eventually(lambda: db().receipts.find_one({"read_seq": {"$gte": 2}, "delivered_seq": 8}))  # nothing else is to come
     return team
 
 
