@@ -24,7 +24,6 @@ def create_app(config: Config | None = None) -> Flask:
         MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,
         TESTING=config.APP_ENV == "testing",
         PROPAGATE_EXCEPTIONS=False,
-        RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_STORAGE_URI="chatapp://",  # chatapp.limits.Counts
     )
     extensions.jwt.init_app(app)
