@@ -300,3 +300,16 @@ def test_a_gap_is_filled_by_entries(device, ann, bob, chat, settings):
     assert phone.texts(chat) == ["5", "6"]
     phone.fill_gaps(chat, limit=3)
     assert phone.texts(chat) == [str(number) for number in range(7)]
+
+
+@pytest.mark.parametrize("missing", [(1,), (2, 3), (3, 5), (6,), (1, 2, 3, 4, 5, 6)])
+def test_a_hole_in_the_stored_log_stops_nobody(device, ann, bob, chat, missing):
+    phone = device(bob)
+    phone.catch_up()
+    for number in range(1, 7):
+        ann.send(chat, str(number))
+    db().entries.delete_many({"seq": {"$in": list(missing)}})
+    assert phone.catch_up() == 1
+    phone.fill_gaps(chat)
+    assert phone.replica.logs[chat].cursor == 6 and phone.sync()["conversations"] == []
+    assert phone.texts(chat) == [str(number) for number in range(1, 7) if number not in missing]
