@@ -1,5 +1,16 @@
 /** Everything that goes wrong, whoever found it, is a ChatError. */
 
+interface Envelope {
+  readonly success: false;
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly statusCode: number;
+    readonly requestId: string;
+    readonly details?: Readonly<Record<string, unknown>>;
+  };
+}
+
 /** Codes of the SDK itself; all others are the server's (`/api/openapi.json`). */
 export type LocalErrorCode =
   | "NETWORK_ERROR"
@@ -68,4 +79,27 @@ export class ChatError extends Error {
     const { code, message, statusCode, requestId, details } = this;
     return { code, message, statusCode, details, ...(requestId === undefined ? {} : { requestId }) };
   }
+}
+
+/** Is this the server's failure envelope? */
+function isEnvelope(body: unknown): body is Envelope {
+  const error = (body as Envelope | null)?.error;
+  return typeof error === "object" && error !== null && typeof error.code === "string";
+}
+
+/** The server's failure envelope as a ChatError; anything else as BAD_ANSWER with that status. */
+export function fromAnswer(body: unknown, statusCode: number): ChatError {
+  if (isEnvelope(body)) return new ChatError({ ...body.error, statusCode: body.error.statusCode ?? statusCode });
+  return new ChatError({
+    code: "BAD_ANSWER",
+    message: `The answer (status ${statusCode}) is not from the chat server. Is something between?`,
+    statusCode,
+  });
+}
+
+/** Whatever was thrown, as a ChatError. */
+export function asChatError(thrown: unknown): ChatError {
+  if (thrown instanceof ChatError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ChatError({ code: "NETWORK_ERROR", message: `The server can't be reached (${text}).`, cause: thrown });
 }

@@ -188,7 +188,8 @@ export interface Outgoing {
 
 /** Who got and read a message, and when. */
 export interface MessageReceipt {
-  readonly userId: string;
+  readonly user: Pick<User, "id" | "name" | "avatar">;
+  readonly status: "sent" | "delivered" | "read";
   readonly deliveredAt: string | null;
   readonly readAt: string | null;
 }

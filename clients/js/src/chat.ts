@@ -1,0 +1,517 @@
+/** createChat puts the parts together; this is the only place where they know of each other. */
+import { AccountDesk } from "./accounts.js";
+import { defaultTiming, systemClock } from "./clock.js";
+import { Directory } from "./contacts.js";
+import { ConversationList } from "./conversations.js";
+import type { Action, Core, TypingRow } from "./core.js";
+import { Delivery } from "./delivery.js";
+import { asChatError, ChatError } from "./errors.js";
+import { Http } from "./http.js";
+import { newId } from "./id.js";
+import { Link } from "./link.js";
+import { Cell, Emitter, Source } from "./observable.js";
+import { Outbox } from "./outbox.js";
+import { DraftOf, PresenceBook, TypingIn, TypingLeases } from "./people.js";
+import { listenToPlatform } from "./platform.js";
+import { Receipts } from "./receipts.js";
+import { key, type OutboxRecord } from "./records.js";
+import { Session } from "./session.js";
+import { Shown } from "./shown.js";
+import type { SocketHandlers } from "./socket.js";
+import { toStorage } from "./storage/adapters.js";
+import { Store, type StoredBatch } from "./store.js";
+import { Tabs, tabPlatform } from "./tabs.js";
+import { ConversationMessages } from "./timeline.js";
+import type {
+  Account,
+  Chat,
+  ChatEvents,
+  ChatOptions,
+  Connection,
+  ConnectionState,
+  Presence,
+  ServerLimits,
+  Unsubscribe,
+} from "./types.js";
+import type { Entry } from "./wire.js";
+
+/** What tabs tell each other. */
+type Post =
+  | { readonly kind: "written"; readonly prefix: string; readonly batch: StoredBatch }
+  | { readonly kind: "action"; readonly action: Action }
+  | { readonly kind: "session" }
+  | { readonly kind: "erase"; readonly prefix: string }
+  | { readonly kind: "hello" }
+  | { readonly kind: "connection"; readonly state: Omit<ConnectionState, "error">; readonly error?: object }
+  | { readonly kind: "presence"; readonly rows: readonly Presence[] }
+  | { readonly kind: "typing"; readonly rows: readonly TypingRow[] };
+
+const UNKNOWN_LIMITS: ServerLimits = { maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 };
+const SIGNED_OUT: ConnectionState = { status: "signed-out", attempts: 0 };
+
+/** A chat with the server at `url`. Nothing has to be started: what is stored is read, and it connects by itself. */
+export function createChat(options: ChatOptions): Chat {
+  return new ChatClient(options);
+}
+
+class ChatClient implements Chat {
+  readonly accounts: AccountDesk;
+  readonly contacts: Directory;
+  readonly conversations: ConversationList;
+  readonly presence: PresenceBook;
+  readonly connection: Connection;
+  readonly limits: Source<ServerLimits>;
+  readonly ready: Promise<void>;
+
+  private readonly core: Core;
+  private readonly tabs: Tabs<Post>;
+  private readonly receipts: Receipts;
+  private readonly typingLeases: TypingLeases;
+  private readonly account: Source<Account>;
+  private readonly namespace: string;
+  private readonly isShared: boolean;
+  private readonly messagesOf = new Map<string, ConversationMessages>();
+  private readonly draftsOf = new Map<string, DraftOf>();
+  private readonly typingOf = new Map<string, TypingIn>();
+  private switching: Promise<void> = Promise.resolve();
+  private openUser = "";
+  private isClosed = false;
+  private readonly stopListening: Unsubscribe;
+
+  constructor(options: ChatOptions) {
+    const url = options.url.replace(/\/+$/, "");
+    this.namespace = options.namespace ?? `chatapp:${url}`;
+    const clock = options.clock ?? systemClock;
+    const timing = { ...defaultTiming, ...options.timing };
+    const random = options.random ?? Math.random;
+    const storage = toStorage(options.storage);
+    const fetcher = options.fetch ?? ((...call: Parameters<typeof fetch>) => fetch(...call));
+    const platform = options.tabs === false || !storage.shared ? undefined : (options.tabs ?? tabPlatform());
+
+    this.tabs = new Tabs<Post>(this.namespace, platform);
+    this.isShared = platform !== undefined;
+    const http = new Http({ url, fetch: fetcher, clock, timing, random });
+    const session = new Session({
+      key: `${this.namespace}/session`,
+      storage,
+      http,
+      tabs: this.tabs,
+      clock,
+      timing,
+      onChange: (account, isOurs) => this.onSession(account, isOurs),
+      onStorageFailure: (thrown) => this.report(storageFailure(thrown)),
+    });
+    http.tokens = session;
+    this.account = new Source(() => session.account);
+    const store = new Store({
+      storage,
+      writes: (recordKey) => this.tabs.isLeader || (recordKey !== undefined && isAnyTabs(recordKey)),
+      onWritten: (batch, prefix) => this.tabs.post({ kind: "written", prefix, batch }),
+      onFailure: (error) => this.report(error),
+    });
+    const me = () => session.account.user?.id ?? "";
+    const makeId = () => newId(random);
+    const events = new Emitter<ChatEvents>();
+    const delivery = new Delivery({
+      store,
+      me,
+      onGap: () => link.syncSoon(),
+      onApplied: (entries, isLive) => this.onApplied(entries, isLive),
+    });
+    const link = new Link({
+      url,
+      transports: options.transports ?? ["polling", "websocket"],
+      socketAttempts: options.socketAttempts ?? 3,
+      clock,
+      timing,
+      random,
+      http,
+      session,
+      handlers: this.handlers(),
+      sync: (ask, isLive) => delivery.sync(ask, isLive),
+      onState: (state) => this.onConnection(state),
+      onTransport: () => {
+        outbox.pump();
+        this.receipts.resume();
+      },
+    });
+    const outbox = new Outbox({
+      store,
+      clock,
+      timing,
+      random,
+      newId: makeId,
+      canSend: () => this.tabs.isLeader && link.transport !== undefined,
+      deliver: (message) => this.deliver(message),
+      onSent: (entry) => delivery.take(entry, false),
+    });
+    this.limits = new Source(() => store.get<ServerLimits>(key.limits) ?? UNKNOWN_LIMITS);
+    store.events.on("record", (changed) => changed === key.limits && this.limits.changed());
+    store.events.on("reset", () => this.limits.changed());
+    this.core = {
+      clock,
+      timing,
+      random,
+      newId: makeId,
+      http,
+      session,
+      store,
+      delivery,
+      outbox,
+      link,
+      events,
+      connection: new Cell(SIGNED_OUT),
+      presence: new Cell<ReadonlyMap<string, Presence>>(new Map()),
+      typing: new Cell<readonly TypingRow[]>([]),
+      me,
+      leads: () => this.tabs.isLeader,
+      act: (action) => this.act(action),
+      report: (error) => this.report(error),
+    };
+    this.receipts = new Receipts(this.core);
+    this.typingLeases = new TypingLeases(this.core);
+    this.accounts = new AccountDesk({
+      core: this.core,
+      account: this.account,
+      device: {
+        ...(options.deviceName !== undefined && { deviceName: options.deviceName }),
+        ...(options.client !== undefined && { client: options.client }),
+      },
+      settled: () => this.switching,
+      erase: (userId) => this.erase(userId),
+      eraseOthers: (userId) => store.erase(`${this.namespace}/u/`, this.prefix(userId)),
+    });
+    this.contacts = new Directory(this.core);
+    this.conversations = new ConversationList(this.core);
+    this.presence = new PresenceBook(this.core);
+    this.connection = {
+      subscribe: this.core.connection.subscribe,
+      getSnapshot: this.core.connection.getSnapshot,
+      retryNow: () => this.act({ kind: "wake" }),
+      setOnline: (isOnline) => link.setOnline(isOnline),
+      setForeground: (isForeground) => isForeground && this.act({ kind: "wake" }),
+    };
+    this.share();
+    this.stopListening = listenToPlatform(this.connection);
+    this.ready = this.start();
+  }
+
+  // -------------------------------------------------------------- start, sign-in, end
+
+  private async start(): Promise<void> {
+    try {
+      await this.core.session.restore();
+    } catch (thrown) {
+      this.report(storageFailure(thrown));
+      await this.core.session.end("session-expired");
+    }
+    await this.switching;
+    if (this.isClosed) return;
+    this.tabs.start({ lead: () => this.lead(), hear: (post) => this.hear(post) });
+    this.tabs.post({ kind: "hello" });
+  }
+
+  private prefix(userId: string): string {
+    return `${this.namespace}/u/${userId}/`;
+  }
+
+  /** This tab has the connection from now on: what is stored counts, the tab before may have written more. */
+  private lead(): void {
+    this.queue(async () => {
+      if (!this.openUser) return;
+      if (this.isShared) await this.core.store.open(this.prefix(this.openUser));
+      this.core.link.start();
+      this.core.outbox.pump();
+    });
+  }
+
+  private onSession(account: Account, isOurs: boolean): void {
+    this.account.changed();
+    if (isOurs) this.tabs.post({ kind: "session" });
+    if (account.status === "signed-out" && account.reason) this.core.events.emit("signedOut", account.reason);
+    const userId = account.user?.id ?? "";
+    if (userId !== this.openUser) {
+      this.openUser = userId;
+      this.queue(() => this.switchTo(userId));
+    } else this.reauthenticate();
+  }
+
+  private async erase(userId: string): Promise<void> {
+    this.tabs.post({ kind: "erase", prefix: this.prefix(userId) });
+    await this.core.store.erase(this.prefix(userId));
+  }
+
+  private queue(work: () => Promise<void>): void {
+    this.switching = this.switching.then(work).catch((thrown) => this.report(asChatError(thrown)));
+  }
+
+  private async switchTo(userId: string): Promise<void> {
+    const { link, store, outbox, delivery } = this.core;
+    link.stop();
+    outbox.stop();
+    this.receipts.stop();
+    this.typingLeases.clear();
+    delivery.clear();
+    await store.close();
+    this.core.presence.set(new Map());
+    this.core.connection.set(SIGNED_OUT);
+    if (!userId || this.isClosed) return;
+    await store.open(this.prefix(userId));
+    if (this.tabs.isLeader) link.start();
+    else this.tabs.post({ kind: "hello" });
+  }
+
+  /** The socket goes on with the new access token. */
+  private reauthenticate(): void {
+    const token = this.core.session.accessToken;
+    const socket = this.core.link.liveSocket;
+    if (!token || !socket) return;
+    socket.request("auth:refresh", { token }).catch(() => this.core.link.suspect());
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.stopListening();
+    await this.switching;
+    this.core.link.stop();
+    this.core.outbox.stop();
+    this.receipts.stop();
+    this.typingLeases.clear();
+    this.core.session.stop();
+    await this.core.store.flush();
+    this.tabs.stop();
+  }
+
+  // -------------------------------------------------------------- between tabs
+
+  /** The leading tab tells how things stand. */
+  private share(): void {
+    const { connection, presence, typing } = this.core;
+    connection.subscribe(() => this.tellConnection());
+    presence.subscribe(() => this.tellPresence());
+    typing.subscribe(() => this.tellTyping());
+  }
+
+  private tellConnection(): void {
+    if (!this.tabs.isLeader) return;
+    const { error, ...state } = this.core.connection.value;
+    this.tabs.post({ kind: "connection", state, ...(error && { error: error.toJSON() }) });
+  }
+
+  private tellPresence(): void {
+    if (this.tabs.isLeader) this.tabs.post({ kind: "presence", rows: [...this.core.presence.value.values()] });
+  }
+
+  private tellTyping(): void {
+    if (this.tabs.isLeader) this.tabs.post({ kind: "typing", rows: this.core.typing.value });
+  }
+
+  private hear(post: Post): void {
+    const { store, session, connection, presence, typing } = this.core;
+    switch (post.kind) {
+      case "written":
+        if (post.prefix === this.prefix(this.openUser)) store.hear(post.batch);
+        this.core.outbox.pump();
+        break;
+      case "session":
+        session.restore().catch((thrown) => this.report(storageFailure(thrown)));
+        break;
+      case "erase":
+        if (post.prefix === this.prefix(this.openUser)) store.abandon();
+        break;
+      case "action":
+        if (this.tabs.isLeader) this.perform(post.action);
+        break;
+      case "hello":
+        this.tellConnection();
+        this.tellPresence();
+        this.tellTyping();
+        break;
+      case "connection":
+        if (!this.openUser) break;
+        connection.set({ ...post.state, ...(post.error && { error: new ChatError(post.error as ChatError) }) });
+        break;
+      case "presence":
+        presence.set(new Map(post.rows.map((row) => [row.userId, row])));
+        break;
+      case "typing":
+        typing.set(post.rows);
+        break;
+    }
+  }
+
+  private act(action: Action): void {
+    this.perform(action);
+    if (!this.tabs.isLeader) this.tabs.post({ kind: "action", action });
+  }
+
+  /** In the leading tab for good, in others in memory, until the leading tab says the same. */
+  private perform(action: Action): void {
+    const { delivery, link } = this.core;
+    switch (action.kind) {
+      case "entry":
+        delivery.take(action.entry, false);
+        break;
+      case "enter":
+        delivery.enter(action.conversation);
+        break;
+      case "fill":
+        delivery.fill(action.id, action.entries, action.from, action.to);
+        break;
+      case "lost":
+        delivery.lose(action.id, action.from, action.to);
+        break;
+      case "hide":
+        delivery.hide(action.id);
+        break;
+      case "read":
+        void delivery.read(action.id, action.seq);
+        if (this.tabs.isLeader) this.receipts.read(action.id, action.seq);
+        break;
+      case "typing":
+        link.liveSocket?.request("typing", { conversationId: action.id, isTyping: action.isTyping }).catch(() => {}); // expires by itself
+        break;
+      case "sync":
+        link.syncNow().catch((thrown) => this.report(asChatError(thrown)));
+        break;
+      case "wake":
+        link.wake();
+        break;
+    }
+  }
+
+  // -------------------------------------------------------------- what the server says
+
+  private handlers(): SocketHandlers {
+    return {
+      ready: (ready) => {
+        this.core.delivery.meetEpoch(ready.epoch);
+        const { maxTextLength, maxTextBytes, maxGroupSize } = ready.limits;
+        this.core.store.put(key.limits, { maxTextLength, maxTextBytes, maxGroupSize });
+      },
+      newMessage: ({ data }) => this.core.delivery.take(data, true),
+      entry: ({ data }) => this.core.delivery.take(data, true),
+      newConversation: ({ data }) => void this.core.delivery.enter(data),
+      conversationDeleted: ({ data }) => this.core.delivery.hide(data.conversationId),
+      receipt: (receipt) => void this.core.delivery.receipt(receipt),
+      resync: () => this.core.link.syncNow().catch((thrown) => this.report(asChatError(thrown))),
+      onlineUsers: ({ data }) => this.presence.online(data),
+      userStatusChanged: ({ userId, status, timestamp }) =>
+        this.presence.changed(userId, status === "online", timestamp),
+      userTyping: ({ userId, userName, conversationId, isTyping, expiresIn }) => {
+        const until = this.core.clock.now() + expiresIn * 1000;
+        this.typingLeases.heard({ conversationId, userId, name: userName, until }, isTyping);
+      },
+      userProfileUpdated: ({ userId, name, avatar }) => this.renamed({ id: userId, name, avatar }),
+      newUserRegistered: (user) => this.contacts.joined(user),
+      tokenExpiring: () => this.renew(),
+      tokenExpired: () => this.renew(),
+      sessionRevoked: ({ code, message }) => {
+        this.core.session.lost(new ChatError({ code, message, statusCode: 401 }));
+      },
+    };
+  }
+
+  private renewing(): Promise<unknown> {
+    const token = this.core.session.accessToken;
+    return token ? this.core.session.renew(token) : Promise.resolve();
+  }
+
+  /** What comes of it shows in the connection: it goes on, or ends. */
+  private renew(): void {
+    this.renewing().catch(() => {});
+  }
+
+  private renamed(profile: { id: string; name: string; avatar: string | null }): void {
+    const { delivery, session, me } = this.core;
+    delivery.profile(profile);
+    this.contacts.renamed(profile);
+    const { user } = session.account;
+    if (profile.id === me() && user) void session.changeUser({ ...user, ...profile });
+  }
+
+  private onConnection(state: ConnectionState): void {
+    const before = this.core.connection.value;
+    this.core.connection.set(state);
+    if (state.status === before.status) return;
+    if (state.status === "live" || state.status === "api") void this.presence.refresh();
+    else if (before.status === "live" || before.status === "api") this.typingLeases.clear();
+  }
+
+  private onApplied(entries: readonly Entry[], isLive: boolean): void {
+    const { me, outbox } = this.core;
+    const own = entries.filter((entry) => (entry.sender ?? entry.actor)?.id === me());
+    if (own.length > 0) outbox.settle(new Set(own.map((entry) => entry.clientMsgId)));
+    if (!this.tabs.isLeader) return;
+    this.receipts.applied(entries);
+    for (const entry of entries) {
+      if (entry.type !== "message") continue;
+      const senderId = entry.sender?.id ?? "";
+      this.typingLeases.end(entry.conversationId, senderId);
+      if (isLive && senderId !== me()) this.announce(entry);
+    }
+  }
+
+  private announce(entry: Entry): void {
+    const item = new Shown(this.core.me).item(entry);
+    if (item?.kind === "message") this.core.events.emit("message", item);
+  }
+
+  /** One attempt to send, over the transport there is. */
+  private async deliver({ conversationId, clientMsgId, content, attachment }: OutboxRecord): Promise<Entry> {
+    const { link, http } = this.core;
+    const body = { clientMsgId, content, attachment };
+    const socket = link.liveSocket;
+    if (!socket) {
+      const params = { conversation_id: conversationId };
+      return (await http.post("/api/conversations/{conversation_id}/messages", body, { params })).data;
+    }
+    try {
+      return (await socket.request("newMessage", { conversationId, ...body })).data;
+    } catch (thrown) {
+      if (asChatError(thrown).code === "TIMEOUT") link.suspect();
+      throw thrown;
+    }
+  }
+
+  // -------------------------------------------------------------- parts by conversation
+
+  messages(conversationId: string): ConversationMessages {
+    return memo(this.messagesOf, conversationId, () => {
+      return new ConversationMessages(this.core, conversationId, () => this.typing(conversationId).sent());
+    });
+  }
+
+  draft(conversationId: string): DraftOf {
+    return memo(this.draftsOf, conversationId, () => new DraftOf(this.core, conversationId));
+  }
+
+  typing(conversationId: string): TypingIn {
+    return memo(this.typingOf, conversationId, () => new TypingIn(this.core, conversationId));
+  }
+
+  on<Name extends keyof ChatEvents>(name: Name, listener: (value: ChatEvents[Name]) => void): Unsubscribe {
+    return this.core.events.on(name, listener);
+  }
+
+  private report(error: ChatError): void {
+    this.core.events.emit("error", error);
+  }
+}
+
+/** Records that whichever tab made them writes: the leading tab has nothing to add to them. */
+function isAnyTabs(recordKey: string): boolean {
+  return /^(o|d)\/|^(contacts|privacy)$/.test(recordKey);
+}
+
+function memo<T>(known: Map<string, T>, id: string, make: () => T): T {
+  const found = known.get(id) ?? make();
+  known.set(id, found);
+  return found;
+}
+
+function storageFailure(thrown: unknown): ChatError {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = `The device's storage failed (${reason}): the session may be lost when the app ends.`;
+  return new ChatError({ code: "STORAGE_FAILED", message, cause: thrown });
+}
