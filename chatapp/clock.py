@@ -4,12 +4,20 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _offset = timedelta()
+_last_tick = datetime.min
 
 
 def now() -> datetime:
     """The time as UTC without a zone, cut to milliseconds: what the database gives back."""
     moment = datetime.now(UTC).replace(tzinfo=None) + _offset
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def tick() -> datetime:
+    """Now, but later than every tick before in this process, whatever the clock does: for "changed since"."""
+    global _last_tick
+    _last_tick = max(now(), _last_tick + timedelta(milliseconds=1))
+    return _last_tick
 
 
 def timestamp() -> int:
@@ -34,6 +42,6 @@ def move(by: timedelta) -> None:
 
 
 def reset() -> None:
-    """Undo every move()."""
-    global _offset
-    _offset = timedelta()
+    """Undo every move(), and forget every tick."""
+    global _offset, _last_tick
+    _offset, _last_tick = timedelta(), datetime.min

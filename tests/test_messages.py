@@ -215,7 +215,7 @@ def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send,
     assert send(bob, conversation, "next")["data"]["seq"] == 2
     assert [event["data"]["seq"] for event in device.received("newMessage")] == [1, 2]
     (row,) = ann.get("/api/user/conversations")["data"]
-    assert (row["head"], row["unreadCount"]) == ({"seq": 2, "mseq": 2}, 1)
+    assert (row["head"]["seq"], row["head"]["mseq"], row["unreadCount"]) == (2, 2, 1)
 
 
 def test_a_lost_insert_answer_heals_on_retry(send, ann, bob, monkeypatch):

@@ -113,7 +113,7 @@ def _log(route: str, status: int, milliseconds: float) -> None:
     fields = {"method": request.method, "route": route, "status": status, "ms": milliseconds}
     if code := g.get("code"):
         fields["code"] = code
-    if milliseconds > config().SLOW_REQUEST_MS:
+    if milliseconds > config().SLOW_REQUEST_MS + 1000 * g.get("may_take_seconds", 0):
         log.warning("slow request", **fields)
     elif (request.endpoint or "").startswith("health."):
         log.debug("request", **fields)
