@@ -16,6 +16,7 @@ export const defaultTiming: Timing = {
   connectTimeout: 10 * SECOND,
   ackTimeout: 10 * SECOND,
   pollTimeout: 25 * SECOND,
+  probeTimeout: 5 * SECOND,
   retryFirst: 1 * SECOND,
   retryMost: 10 * SECOND,
   socketRetry: 30 * SECOND,
@@ -23,7 +24,7 @@ export const defaultTiming: Timing = {
   hold: 1 * SECOND,
   receiptBatch: 2 * SECOND,
   typingEvery: 3 * SECOND,
-  sleep: 20 * SECOND,
+  sleep: 90 * SECOND,
 };
 
 /** 1 s, 2 s, 4 s … up to 10 s, each times a random number between 0.5 and 1 (docs/protocol.md, section 2). */

@@ -30,7 +30,6 @@ export interface LinkOptions {
   readonly onTransport: () => void;
 }
 
-const PROBE = 5000;
 const TICKS_A_SLEEP = 4;
 
 export class Link {
@@ -125,7 +124,8 @@ export class Link {
 
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const error = await this.round(signal).catch(asChatError);
+      const ended = await this.round(signal).catch(asChatError);
+      const error = this.isOnline ? ended : unreachable();
       if (signal.aborted) return;
       if (isSessionGone(error) || error.code === "SIGNED_OUT") return this.options.session.lost(error);
       this.attempts++;
@@ -284,7 +284,8 @@ export class Link {
 
   private async probe(socket: LiveSocket): Promise<void> {
     try {
-      await within(this.options.clock, PROBE, "The connection", this.syncOver(socket, PROBE));
+      const { clock, timing } = this.options;
+      await within(clock, timing.probeTimeout, "The connection", this.syncOver(socket, timing.probeTimeout));
     } catch (thrown) {
       if (this.socket === socket) socket.close(asChatError(thrown).message);
     }

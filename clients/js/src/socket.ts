@@ -66,7 +66,10 @@ export class LiveSocket {
       this.socket.on("connect_error", (error: Refusal) => reject(refusal(error)));
       this.closed.then((reason) => reject(new ChatError({ code: "NETWORK_ERROR", message: closedBy(reason) })));
       for (const [event, handler] of Object.entries(this.options.handlers)) {
-        if (event !== "ready") this.socket.on(event, handler as (payload: unknown) => void);
+        if (event === "ready") continue;
+        this.socket.on(event, (payload: { success?: boolean }) => {
+          if (payload?.success !== false) (handler as (payload: unknown) => void)(payload); // failures come as acks
+        });
       }
       this.socket.on("ready", (ready: Ready) => {
         this.options.handlers.ready?.(ready);
@@ -98,8 +101,8 @@ export class LiveSocket {
   }
 
   close(reason: string): void {
-    this.socket.disconnect();
     this.ended(reason);
+    this.socket.disconnect();
   }
 
   private ended(reason: string): void {

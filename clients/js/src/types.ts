@@ -438,6 +438,8 @@ export interface Timing {
   readonly connectTimeout: number;
   readonly ackTimeout: number;
   readonly pollTimeout: number;
+  /** How long a connection that looks dead has to show that it lives. */
+  readonly probeTimeout: number;
   readonly retryFirst: number;
   readonly retryMost: number;
   /** Between socket attempts in API mode. */

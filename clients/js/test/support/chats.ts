@@ -21,6 +21,7 @@ export const QUICK: Partial<Timing> = {
   socketRetry: 200,
   hold: 40,
   receiptBatch: 40,
+  probeTimeout: 500,
 };
 
 export interface Person {
