@@ -33,7 +33,7 @@ import type {
   ServerLimits,
   Unsubscribe,
 } from "./types.js";
-import type { Entry } from "./wire.js";
+import type { Entry, WireConversation } from "./wire.js";
 
 /** What tabs tell each other. */
 type Post =
@@ -353,7 +353,7 @@ class ChatClient implements Chat {
         delivery.take(action.entry, false);
         break;
       case "enter":
-        delivery.enter(action.conversation);
+        this.enter(action.conversation);
         break;
       case "fill":
         delivery.fill(action.id, action.entries, action.from, action.to);
@@ -391,7 +391,7 @@ class ChatClient implements Chat {
       },
       newMessage: ({ data }) => this.core.delivery.take(data, true),
       entry: ({ data }) => this.core.delivery.take(data, true),
-      newConversation: ({ data }) => void this.core.delivery.enter(data),
+      newConversation: ({ data }) => this.enter(data),
       conversationDeleted: ({ data }) => this.core.delivery.hide(data.conversationId),
       receipt: (receipt) => void this.core.delivery.receipt(receipt),
       resync: () => this.core.link.syncNow().catch((thrown) => this.report(asChatError(thrown))),
@@ -412,14 +412,15 @@ class ChatClient implements Chat {
     };
   }
 
-  private renewing(): Promise<unknown> {
-    const token = this.core.session.accessToken;
-    return token ? this.core.session.renew(token) : Promise.resolve();
+  private enter(conversation: WireConversation): void {
+    this.core.delivery.enter(conversation);
+    if (this.tabs.isLeader) this.presence.meet(conversation.participants.map((member) => member.id));
   }
 
   /** What comes of it shows in the connection: it goes on, or ends. */
   private renew(): void {
-    this.renewing().catch(() => {});
+    const token = this.core.session.accessToken;
+    if (token) this.core.session.renew(token).catch(() => {});
   }
 
   private renamed(profile: { id: string; name: string; avatar: string | null }): void {
@@ -445,11 +446,16 @@ class ChatClient implements Chat {
     if (!this.tabs.isLeader) return;
     this.receipts.applied(entries);
     for (const entry of entries) {
+      if (entry.type === "member_added") this.presence.meet(this.memberIds(entry.conversationId));
       if (entry.type !== "message") continue;
       const senderId = entry.sender?.id ?? "";
       this.typingLeases.end(entry.conversationId, senderId);
       if (isLive && senderId !== me()) this.announce(entry);
     }
+  }
+
+  private memberIds(conversationId: string): string[] {
+    return this.core.delivery.record(conversationId)?.conversation.participants.map((member) => member.id) ?? [];
   }
 
   private announce(entry: Entry): void {

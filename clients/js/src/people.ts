@@ -9,6 +9,7 @@ export class PresenceBook implements PresenceMap {
   readonly subscribe: PresenceMap["subscribe"];
   readonly getSnapshot: PresenceMap["getSnapshot"];
   private readonly ones = new Map<string, Source<Presence>>();
+  private refreshing: Promise<void> | undefined;
 
   constructor(private readonly core: Core) {
     this.subscribe = core.presence.subscribe;
@@ -28,7 +29,20 @@ export class PresenceBook implements PresenceMap {
     return one;
   }
 
-  async refresh(): Promise<void> {
+  /** People whom the user shares a conversation with from now on: how are they? */
+  meet(userIds: readonly string[]): void {
+    const isKnown = (userId: string) => userId === this.core.me() || this.core.presence.value.has(userId);
+    if (!userIds.every(isKnown)) void this.refresh();
+  }
+
+  refresh(): Promise<void> {
+    this.refreshing ??= this.load().finally(() => {
+      this.refreshing = undefined;
+    });
+    return this.refreshing;
+  }
+
+  private async load(): Promise<void> {
     try {
       const { data } = await this.core.http.get("/api/user/presence");
       const rows = data.map((row): [string, Presence] => [

@@ -52,7 +52,10 @@ export class ConversationMessages implements Messages {
     store.events.on("dropped", (conversationId) => {
       if (conversationId === this.conversationId) this.forget();
     });
-    store.events.on("reset", () => this.forget());
+    store.events.on("reset", () => {
+      this.forget();
+      if (this.source.isUsed) void this.refresh();
+    });
     connection.subscribe(() => this.connectionChanged());
   }
 
@@ -78,14 +81,13 @@ export class ConversationMessages implements Messages {
     this.olderError = undefined;
     this.shown.clear();
     this.source.changed();
-    if (this.source.isUsed) void this.refresh();
   }
 
   private recordChanged(): void {
     this.source.changed();
     const record = this.record;
     if (!record) return;
-    if (this.lower === undefined) {
+    if (this.lower === undefined || this.error) {
       if (this.source.isUsed) void this.refresh();
       return;
     }
@@ -95,7 +97,7 @@ export class ConversationMessages implements Messages {
     this.leap(Math.max(lowest, record.firstSeq));
   }
 
-  /** The log went on further up, with a gap in between: the window is its newest part again. */
+  /** The log went on further on, with a gap in between: the window is its newest part again. */
   private leap(lowest: number): void {
     this.lower = lowest;
     for (const seq of this.entries.keys()) if (seq < lowest) this.entries.delete(seq);
@@ -111,16 +113,20 @@ export class ConversationMessages implements Messages {
 
   async refresh(): Promise<void> {
     if (this.lower !== undefined && !this.error) return;
-    this.loading ??= this.load().finally(() => {
-      this.loading = undefined;
+    if (this.loading) return this.loading;
+    const loading = this.load().finally(() => {
+      if (this.loading === loading) this.loading = undefined;
       this.source.changed();
     });
-    return this.loading;
+    this.loading = loading;
+    return loading;
   }
 
   private async load(): Promise<void> {
-    const { record, generation } = this;
-    if (!record) return;
+    const { generation } = this;
+    await undefined; // what changes together with the record is there then
+    const { record } = this;
+    if (!record || generation !== this.generation) return;
     this.lower = record.cursor + 1;
     this.unreadAfterSeq = record.readSeq;
     this.error = undefined;

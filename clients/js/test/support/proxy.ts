@@ -28,7 +28,12 @@ export class FaultProxy {
   latency = 0;
   /** Swallows everything, on connections that stand and on new ones. */
   isBlackHole = false;
+  /** Drops what the server sends over WebSockets. */
+  isMuted = false;
+  /** Passes what the server sends over WebSockets twice. */
+  isEchoing = false;
   readonly seen: Seen[] = [];
+  private readonly tunnels = new Set<Socket>();
   private rules: Rule[] = [];
   private readonly connections = new Set<Duplex>();
   private server: Server | undefined;
@@ -142,14 +147,30 @@ export class FaultProxy {
     this.track(server);
     const head = Object.entries(incoming.headers).map(([name, value]) => `${name}: ${value}`);
     server.write(`${incoming.method} ${incoming.url} HTTP/1.1\r\n${head.join("\r\n")}\r\n\r\n`);
-    this.pour(client, server);
-    this.pour(server, client);
+    this.tunnels.add(client);
+    client.on("close", () => this.tunnels.delete(client));
+    this.pour(client, server, () => 1);
+    this.pour(server, client, () => (this.isMuted ? 0 : this.isEchoing && isUpgraded ? 2 : 1));
+    let isUpgraded = false;
+    server.once("data", () => {
+      isUpgraded = true; // what comes first is the answer to the upgrade
+    });
   }
 
-  private pour(from: Socket, to: Socket): void {
+  /** A text frame to every WebSocket client, as if from the server. */
+  inject(text: string): void {
+    const payload = Buffer.from(text);
+    if (payload.length > 125) throw new Error("Only short frames are made here.");
+    for (const client of this.tunnels) client.write(Buffer.concat([Buffer.from([0x81, payload.length]), payload]));
+  }
+
+  private pour(from: Socket, to: Socket, copies: () => number): void {
     from.on("data", (piece: Buffer) => {
       if (this.isBlackHole) return;
-      setTimeout(() => to.writable && !this.isBlackHole && to.write(piece), this.latency);
+      const times = copies();
+      setTimeout(() => {
+        for (let copy = 0; copy < times && to.writable && !this.isBlackHole; copy++) to.write(piece);
+      }, this.latency);
     });
     from.on("close", () => {
       if (!this.isBlackHole) to.destroy();

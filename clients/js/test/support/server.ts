@@ -1,6 +1,6 @@
 /** The real server, as a process on a free port, with an embedded store in a temporary folder. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -35,7 +35,8 @@ async function freePort(): Promise<number> {
 
 export class Server {
   private process: ChildProcess | undefined;
-  private folder = mkdtempSync(join(tmpdir(), "chatapp-sdk-"));
+  private isMigrated = false;
+  private readonly folder = mkdtempSync(join(tmpdir(), "chatapp-sdk-"));
 
   private constructor(
     private readonly port: number,
@@ -69,7 +70,8 @@ export class Server {
 
   async start(): Promise<void> {
     const options = { cwd: ROOT, env: this.environment };
-    await promisify(execFile)(PYTHON, ["-m", "flask", "migrate"], options);
+    if (!this.isMigrated) await promisify(execFile)(PYTHON, ["-m", "flask", "migrate"], options);
+    this.isMigrated = true;
     const log = openSync(join(this.folder, "server.log"), "a");
     this.process = spawn(PYTHON, ["-m", "gunicorn", "wsgi:app"], { ...options, stdio: ["ignore", log, log] });
     const deadline = Date.now() + PATIENCE;
@@ -102,10 +104,21 @@ export class Server {
     clearTimeout(timer);
   }
 
-  /** The same address with an empty database. */
-  async forgetEverything(): Promise<void> {
-    rmSync(this.folder, { recursive: true });
-    this.folder = mkdtempSync(join(tmpdir(), "chatapp-sdk-"));
+  /** Runs Python with the server's settings, for what has no door: only while the server is stopped. */
+  async python(code: string): Promise<void> {
+    await promisify(execFile)(PYTHON, ["-c", code], { cwd: ROOT, env: this.environment });
+  }
+
+  /** A copy of the stopped server's data; `restore` puts it back, as operators do with a backup. */
+  backup(): { restore: () => void } {
+    const copy = mkdtempSync(join(tmpdir(), "chatapp-backup-"));
+    cpSync(this.folder, copy, { recursive: true });
+    return {
+      restore: () => {
+        rmSync(this.folder, { recursive: true });
+        renameSync(copy, this.folder);
+      },
+    };
   }
 
   async stop(): Promise<void> {
