@@ -2,10 +2,19 @@
 
 from flask import Flask
 
-from chatapp.cli import check_users, docs, doctor, events, migrate, seed
+from chatapp.cli import check_users, docs, doctor, events, migrate, seed, verify
 
 
 def register(app: Flask) -> None:
     """Put the commands on the app."""
-    for command in (migrate.migrate, seed.seed, check_users.check_users, doctor.doctor, docs.docs, events.events):
+    for command in (
+        migrate.migrate,
+        seed.seed,
+        check_users.check_users,
+        docs.docs,
+        doctor.doctor,
+        events.events,
+        verify.verify,
+        verify.repair,
+    ):
         app.cli.add_command(command)

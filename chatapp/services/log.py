@@ -94,6 +94,8 @@ def _append_locked(conversation_id: ObjectId, slot: Slot, draft: Draft, announce
             slot.state = None  # until what is derived is stored too
             apply(state, entry)
             state = _advance(state, entry["seq"] - 1, [entry], announce)
+            if state.seq < entry["seq"]:  # somebody stored an older head meanwhile
+                state = _catch_up(conversation_id, slot, announce)
             slot.state = state
             return Appended(entry, state, duplicate=False)
         earlier = _earlier(draft)

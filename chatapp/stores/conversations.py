@@ -10,6 +10,7 @@ collection) and brought forward together with `head`, in one update; but for `to
 log changed last (receipts, profiles of members).
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from bson import ObjectId
@@ -100,3 +101,22 @@ def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) ->
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
     result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
     return result.matched_count == 1
+
+
+def count_active_since(moment: datetime | None) -> int:
+    """How many conversations there are, with something since then."""
+    return db().conversations.count_documents(_active_since(moment))
+
+
+def iterate_active_since(moment: datetime | None) -> Iterator[Document]:
+    """All conversations with something since then, oldest first, without holding them all in memory."""
+    yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
+
+
+def _active_since(moment: datetime | None) -> Document:
+    return {} if moment is None else {"last_activity": {"$gte": moment}}
+
+
+def find_all_ids() -> set[ObjectId]:
+    """Ids of all conversations."""
+    return {row["_id"] for row in db().conversations.find({}, {"_id": 1})}

@@ -6,7 +6,7 @@ unique; `seq` has no holes, so a page of the log is a list of exact keys. It is 
 is exact on every store and needs no scan on the embedded one, whose indexes know equality only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -71,6 +71,16 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
         for conversation_id, first, last in wanted
     ]
     return list(db().entries.find({"$or": rules}).batch_size(_MOST_ROWS))
+
+
+def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:
+    """All entries of a conversation, ascending, without holding them all in memory."""
+    yield from db().entries.find({"conversation_id": conversation_id}).sort("seq", 1)
+
+
+def find_conversation_ids() -> set[ObjectId]:
+    """Ids of the conversations that have entries."""
+    return {row["_id"] for row in db().entries.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
 def find_newest(limit: int) -> list[Document]:

@@ -51,6 +51,24 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
         db().memberships.bulk_write(changes)
 
 
+def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:
+    """Set what the log decides of memberships that are there, whatever it was."""
+    db().memberships.bulk_write(
+        [
+            UpdateOne(
+                {"conversation_id": conversation_id, "user_id": row["user_id"]},
+                {"$set": {name: row[name] for name in _BY_THE_LOG}},
+            )
+            for row in rows
+        ]
+    )
+
+
+def find_conversation_ids() -> set[ObjectId]:
+    """Ids of the conversations that have memberships."""
+    return {row["_id"] for row in db().memberships.aggregate([{"$group": {"_id": "$conversation_id"}}])}
+
+
 def find_in_conversations(conversation_ids: list[ObjectId]) -> list[Document]:
     """All memberships, former ones too, of these conversations."""
     cursor = db().memberships.find({"conversation_id": {"$in": conversation_ids}})
