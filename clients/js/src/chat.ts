@@ -47,6 +47,8 @@ type Post =
   | { readonly kind: "typing"; readonly rows: readonly TypingRow[] };
 
 const UNKNOWN_LIMITS: ServerLimits = { maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 };
+/** Later than the leading tab itself, where that is not slowed down. */
+const NUDGE = 500;
 const SIGNED_OUT: ConnectionState = { status: "signed-out", attempts: 0 };
 
 /** A chat with the server at `url`. Nothing has to be started: what is stored is read, and it connects by itself. */
@@ -76,6 +78,7 @@ class ChatClient implements Chat {
   private switching: Promise<void> = Promise.resolve();
   private openUser = "";
   private isClosed = false;
+  private nudge: unknown;
   private readonly stopListening: Unsubscribe;
 
   constructor(options: ChatOptions) {
@@ -88,7 +91,7 @@ class ChatClient implements Chat {
     const fetcher = options.fetch ?? ((...call: Parameters<typeof fetch>) => fetch(...call));
     const platform = options.tabs === false || !storage.shared ? undefined : (options.tabs ?? tabPlatform());
 
-    this.tabs = new Tabs<Post>(this.namespace, platform);
+    this.tabs = new Tabs<Post>(this.namespace, platform, clock, timing);
     this.isShared = platform !== undefined;
     const http = new Http({ url, fetch: fetcher, clock, timing, random });
     const session = new Session({
@@ -143,7 +146,10 @@ class ChatClient implements Chat {
       newId: makeId,
       canSend: () => this.tabs.isLeader && link.transport !== undefined,
       deliver: (message) => this.deliver(message),
-      onSent: (entry) => delivery.take(entry, false),
+      onSent: (entry) => {
+        delivery.take(entry, false);
+        outbox.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
+      },
     });
     this.limits = new Source(() => store.get<ServerLimits>(key.limits) ?? UNKNOWN_LIMITS);
     store.events.on("record", (changed) => changed === key.limits && this.limits.changed());
@@ -189,7 +195,11 @@ class ChatClient implements Chat {
       getSnapshot: this.core.connection.getSnapshot,
       retryNow: () => this.act({ kind: "wake" }),
       setOnline: (isOnline) => link.setOnline(isOnline),
-      setForeground: (isForeground) => isForeground && this.act({ kind: "wake" }),
+      setForeground: (isForeground) => {
+        if (!isForeground) return;
+        this.tabs.challengeLeader();
+        this.act({ kind: "wake" });
+      },
     };
     this.share();
     this.stopListening = listenToPlatform(this.connection);
@@ -202,12 +212,11 @@ class ChatClient implements Chat {
     try {
       await this.core.session.restore();
     } catch (thrown) {
-      this.report(storageFailure(thrown));
-      await this.core.session.end("session-expired");
+      this.core.session.unreadable(storageFailure(thrown));
     }
     await this.switching;
     if (this.isClosed) return;
-    this.tabs.start({ lead: () => this.lead(), hear: (post) => this.hear(post) });
+    this.tabs.start({ lead: () => this.lead(), follow: () => this.follow(), hear: (post) => this.hear(post) });
     this.tabs.post({ kind: "hello" });
   }
 
@@ -223,6 +232,23 @@ class ChatClient implements Chat {
       this.core.link.start();
       this.core.outbox.pump();
     });
+  }
+
+  /** Another tab has taken the connection. */
+  private follow(): void {
+    this.queue(async () => {
+      this.stopWork();
+      if (this.openUser) this.core.connection.set({ status: "connecting", attempts: 0 });
+      this.tabs.post({ kind: "hello" });
+    });
+  }
+
+  private stopWork(): void {
+    this.core.link.stop();
+    this.core.outbox.stop();
+    this.receipts.stop();
+    this.typingLeases.clear();
+    this.core.delivery.clear();
   }
 
   private onSession(account: Account, isOurs: boolean): void {
@@ -241,17 +267,23 @@ class ChatClient implements Chat {
     await this.core.store.erase(this.prefix(userId));
   }
 
+  /** Another tab erases this user's data: what this one was about to write must not come after it. */
+  private forgetToo(prefix: string): void {
+    const { store } = this.core;
+    if (prefix === this.prefix(this.openUser)) store.abandon();
+    this.queue(async () => {
+      await store.flush();
+      await store.erase(prefix);
+    });
+  }
+
   private queue(work: () => Promise<void>): void {
     this.switching = this.switching.then(work).catch((thrown) => this.report(asChatError(thrown)));
   }
 
   private async switchTo(userId: string): Promise<void> {
-    const { link, store, outbox, delivery } = this.core;
-    link.stop();
-    outbox.stop();
-    this.receipts.stop();
-    this.typingLeases.clear();
-    delivery.clear();
+    const { link, store } = this.core;
+    this.stopWork();
     await store.close();
     this.core.presence.set(new Map());
     this.core.connection.set(SIGNED_OUT);
@@ -273,10 +305,8 @@ class ChatClient implements Chat {
     this.isClosed = true;
     this.stopListening();
     await this.switching;
-    this.core.link.stop();
-    this.core.outbox.stop();
-    this.receipts.stop();
-    this.typingLeases.clear();
+    this.stopWork();
+    this.core.clock.clearTimeout(this.nudge);
     this.core.session.stop();
     await this.core.store.flush();
     this.tabs.stop();
@@ -317,7 +347,7 @@ class ChatClient implements Chat {
         session.restore().catch((thrown) => this.report(storageFailure(thrown)));
         break;
       case "erase":
-        if (post.prefix === this.prefix(this.openUser)) store.abandon();
+        this.forgetToo(post.prefix);
         break;
       case "action":
         if (this.tabs.isLeader) this.perform(post.action);
@@ -330,6 +360,7 @@ class ChatClient implements Chat {
       case "connection":
         if (!this.openUser) break;
         connection.set({ ...post.state, ...(post.error && { error: new ChatError(post.error as ChatError) }) });
+        this.nudgeAt(post.state.nextAttemptAt);
         break;
       case "presence":
         presence.set(new Map(post.rows.map((row) => [row.userId, row])));
@@ -338,6 +369,14 @@ class ChatClient implements Chat {
         typing.set(post.rows);
         break;
     }
+  }
+
+  /** The leading tab may be in the background, where its timers are slow: this one's may be quicker. */
+  private nudgeAt(nextAttemptAt: number | undefined): void {
+    const { clock } = this.core;
+    clock.clearTimeout(this.nudge);
+    if (nextAttemptAt === undefined) return;
+    this.nudge = clock.setTimeout(() => this.act({ kind: "wake" }), Math.max(0, nextAttemptAt - clock.now()) + NUDGE);
   }
 
   private act(action: Action): void {
@@ -443,6 +482,8 @@ class ChatClient implements Chat {
     const { me, outbox } = this.core;
     const own = entries.filter((entry) => (entry.sender ?? entry.actor)?.id === me());
     if (own.length > 0) outbox.settle(new Set(own.map((entry) => entry.clientMsgId)));
+    const last = entries.at(-1);
+    if (last) outbox.sweep(last.conversationId, last.seq);
     if (!this.tabs.isLeader) return;
     this.receipts.applied(entries);
     for (const entry of entries) {

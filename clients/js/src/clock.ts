@@ -24,6 +24,7 @@ export const defaultTiming: Timing = {
   hold: 1 * SECOND,
   receiptBatch: 2 * SECOND,
   typingEvery: 3 * SECOND,
+  leaderSilence: 3 * SECOND,
   sleep: 90 * SECOND,
 };
 

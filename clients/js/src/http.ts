@@ -39,7 +39,7 @@ export interface TokenSource {
   /** Another one than this, which the server calls expired. */
   renew(expired: string): Promise<string>;
   /** The server says that the session is no more. */
-  lost(error: ChatError): void;
+  lost(error: ChatError, token: string): void;
 }
 
 export interface HttpOptions {
@@ -121,7 +121,7 @@ export class Http {
       if (error.code === "TOKEN_EXPIRED") {
         return await this.sent<T>(method, path, query, body, call, await tokens.renew(token));
       }
-      if (isSessionGone(error)) tokens.lost(error);
+      if (isSessionGone(error)) tokens.lost(error, token);
       throw error;
     }
   }
@@ -134,7 +134,7 @@ export class Http {
     call: Call,
     token: string | undefined,
   ): Promise<T> {
-    const headers: Record<string, string> = { Accept: "application/json", "X-Client-Protocol": "2" };
+    const headers: Record<string, string> = { Accept: "application/json" };
     if (token !== undefined) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const address = this.address(path, call.params ?? {}, (query ?? {}) as Record<string, unknown>);

@@ -159,6 +159,7 @@ export class Link {
   /** A connected socket: at once, or after a time in API mode. */
   private async firstSocket(signal: AbortSignal): Promise<LiveSocket> {
     if (this.socketFailures < this.options.socketAttempts) {
+      await this.options.session.token(); // what fails here is not the socket's fault
       try {
         return await this.openSocket(signal);
       } catch (thrown) {
@@ -225,7 +226,7 @@ export class Link {
     const { http, timing } = this.options;
     await this.syncByHttp(signal);
     this.attempts = 0;
-    this.set("api", error);
+    this.set("api", error, this.options.clock.now() + timing.socketRetry);
     this.options.onTransport();
     const seconds = Math.round(timing.pollTimeout / 1000);
     for (let failures = 0; ; ) {
@@ -248,7 +249,9 @@ export class Link {
 
   private async socketMeanwhile(stop: AbortSignal, signal: AbortSignal): Promise<LiveSocket> {
     for (;;) {
-      await this.sleep(this.options.timing.socketRetry, stop);
+      const { clock, timing } = this.options;
+      if (this.state.status === "api") this.set("api", this.state.error, clock.now() + timing.socketRetry);
+      await this.sleep(timing.socketRetry, stop);
       try {
         const socket = await this.openSocket(signal);
         this.socketFailures = 0;

@@ -42,7 +42,7 @@ export class Outbox {
   }
 
   all(): OutboxRecord[] {
-    return this.options.store.list<OutboxRecord>(key.outbox(""));
+    return this.options.store.list<OutboxRecord>("o").sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 
   add(conversationId: string, content: string, attachment: string | null): OutboxRecord {
@@ -75,6 +75,12 @@ export class Outbox {
   discard(clientMsgId: string): void {
     const message = this.find(clientMsgId);
     if (message && (message.state === "failed" || !message.attempted)) this.remove(message);
+  }
+
+  /** Acknowledged messages whose place in the log is behind the cursor are in the log, or in a gap of it. */
+  sweep(conversationId: string, cursor: number): void {
+    for (const message of this.of(conversationId))
+      if (message.entry && message.entry.seq <= cursor) this.remove(message);
   }
 
   /** An entry of the user's own is in the log: its message has arrived. */

@@ -56,6 +56,11 @@ export class Session implements TokenSource {
     else if (this.account.status !== "signed-out") this.drop({ status: "signed-out", user: null }, false);
   }
 
+  /** Storage can't be read: nobody is signed in as far as this device knows, and nothing is removed. */
+  unreadable(error: ChatError): void {
+    this.drop({ status: "signed-out", user: null, error }, false);
+  }
+
   /** The user has logged in. */
   async begin(tokens: Tokens, user: User): Promise<void> {
     const session = this.fromTokens(tokens, user);
@@ -91,7 +96,9 @@ export class Session implements TokenSource {
     return isFresh ? session.accessToken : this.renew(session.accessToken);
   }
 
-  lost(error: ChatError): void {
+  /** The server knows this token's session no more. An answer about an earlier session counts for nothing. */
+  lost(error: ChatError, token = this.current?.accessToken): void {
+    if (token !== this.current?.accessToken) return;
     void this.end(error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended", error);
   }
 

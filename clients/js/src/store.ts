@@ -32,6 +32,42 @@ interface StoreEvents {
 
 type Chunk = Record<number, Entry>;
 
+/** Records by kind, so that looking through one kind does not look through all. */
+class Records {
+  private readonly kinds = new Map<string, Map<string, unknown>>();
+
+  private kind(key: string): Map<string, unknown> {
+    const name = key.split("/", 1)[0] as string;
+    const kind = this.kinds.get(name) ?? new Map<string, unknown>();
+    this.kinds.set(name, kind);
+    return kind;
+  }
+
+  get(key: string): unknown {
+    return this.kind(key).get(key);
+  }
+
+  set(key: string, value: unknown): void {
+    this.kind(key).set(key, value);
+  }
+
+  delete(key: string): void {
+    this.kind(key).delete(key);
+  }
+
+  list(kind: string): unknown[] {
+    return [...this.kind(kind).values()];
+  }
+
+  keys(): string[] {
+    return [...this.kinds.values()].flatMap((kind) => [...kind.keys()]);
+  }
+
+  clear(): void {
+    this.kinds.clear();
+  }
+}
+
 class Batch {
   readonly puts = new Map<string, unknown>();
   readonly deletes = new Set<string>();
@@ -54,7 +90,7 @@ export interface StoreOptions {
 
 export class Store {
   readonly events = new Emitter<StoreEvents>();
-  private readonly records = new Map<string, unknown>();
+  private readonly records = new Records();
   private prefix: string | undefined;
   private waiting = new Batch();
   private writing: Batch | undefined;
@@ -70,6 +106,8 @@ export class Store {
 
   /** Reads all records below the prefix; what waits to be written here stands above what is stored. */
   async open(prefix: string): Promise<void> {
+    const wasOpen = this.prefix === prefix;
+    const before = wasOpen ? this.records.keys() : [];
     this.prefix = prefix;
     this.heard = [];
     const records = await this.readRecords(prefix);
@@ -83,7 +121,8 @@ export class Store {
       for (const [key, value] of batch?.puts ?? []) this.records.set(key, value);
       for (const key of batch?.deletes ?? []) this.records.delete(key);
     }
-    this.events.emit("reset", undefined);
+    if (!wasOpen) this.events.emit("reset", undefined);
+    for (const key of new Set([...before, ...this.records.keys()])) this.events.emit("record", key);
   }
 
   private async readRecords(prefix: string): Promise<[string, unknown][]> {
@@ -131,10 +170,9 @@ export class Store {
     return this.records.get(key) as T | undefined;
   }
 
-  /** All records below a prefix, in the order of their keys. */
-  list<T>(prefix: string): T[] {
-    const found = [...this.records.keys()].filter((key) => key.startsWith(prefix)).sort();
-    return found.map((key) => this.records.get(key) as T);
+  /** All records of a kind (what stands before the first slash of their keys). */
+  list<T>(kind: string): T[] {
+    return this.records.list(kind) as T[];
   }
 
   put(key: string, value: unknown): void {

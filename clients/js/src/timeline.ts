@@ -33,7 +33,10 @@ export class ConversationMessages implements Messages {
     private readonly onSend: () => void,
   ) {
     this.shown = new Shown(core.me);
-    this.source = new Source(() => this.make(), { first: () => void this.refresh() });
+    this.source = new Source(() => this.make(), {
+      first: () => void this.refresh(),
+      last: () => this.trim(),
+    });
     this.subscribe = this.source.subscribe;
     this.getSnapshot = this.source.getSnapshot;
     this.listen();
@@ -93,8 +96,18 @@ export class ConversationMessages implements Messages {
     }
     const newest = rangeAt(record.ranges, record.cursor);
     const lowest = newest ? newest[0] : record.cursor + 1;
-    if (this.lower >= Math.max(lowest, record.firstSeq) || this.extending) return;
-    this.leap(Math.max(lowest, record.firstSeq));
+    if (this.extending) return;
+    if (this.lower < Math.max(lowest, record.firstSeq)) this.leap(Math.max(lowest, record.firstSeq));
+    else if (this.entries.size < record.cursor - this.lower + 1) void this.patch(record.cursor);
+  }
+
+  /** Entries of the window that this tab has not heard of: another one has stored them. */
+  private async patch(upper: number): Promise<void> {
+    const { generation } = this;
+    await undefined; // they may be told together with the record
+    if (this.lower === undefined || this.entries.size >= upper - this.lower + 1) return;
+    const found = await this.core.store.readEntries(this.conversationId, this.lower, upper);
+    if (generation === this.generation) this.keep(found);
   }
 
   /** The log went on further on, with a gap in between: the window is its newest part again. */

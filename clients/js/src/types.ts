@@ -450,6 +450,8 @@ export interface Timing {
   readonly hold: number;
   readonly receiptBatch: number;
   readonly typingEvery: number;
+  /** How long the leading tab may be silent when another one, that somebody looks at, asks for a sign of life. */
+  readonly leaderSilence: number;
   /** A pause of the whole process longer than this counts as sleep. */
   readonly sleep: number;
 }

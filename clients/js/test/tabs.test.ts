@@ -7,10 +7,17 @@ import { Server } from "./support/server.js";
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
 const refreshes = ({ path }: Seen) => path === "/api/auth/refresh";
 
+interface Held {
+  /** Resolves when everybody who has asked so far is through. */
+  readonly over: Promise<void>;
+  /** Takes the lock away from who holds it. */
+  readonly rob: () => void;
+}
+
 /** One browser: storage, locks and channels that its tabs share. */
 class Browser {
   readonly storage: ChatStorage = { ...memoryStorage(), shared: true };
-  private readonly held = new Map<string, Promise<unknown>>();
+  private readonly held = new Map<string, Held>();
   private readonly name = Math.random().toString(36);
 
   open(options: Partial<ChatOptions> = {}): Chat {
@@ -22,16 +29,39 @@ class Browser {
     openChannel: (name) => new BroadcastChannel(`${this.name}:${name}`),
   };
 
-  /** `navigator.locks.request`: exclusive, first come first served, abortable while it waits. */
+  /** Whether the tabs on `freezable` hear nothing of the others. */
+  isFrozen = false;
+  readonly freezable: TabPlatform = {
+    locks: this.platform.locks,
+    openChannel: (name) => this.freezing(this.platform.openChannel(name)),
+  };
+
+  private freezing(channel: BroadcastChannel): BroadcastChannel {
+    const browser = this;
+    return {
+      close: () => channel.close(),
+      postMessage: (message: unknown) => this.isFrozen || channel.postMessage(message),
+      set onmessage(listener: (event: MessageEvent) => void) {
+        channel.onmessage = (event) => browser.isFrozen || listener(event as MessageEvent);
+      },
+    } as unknown as BroadcastChannel;
+  }
+
+  /** `navigator.locks.request`: exclusive, first come first served, abortable while it waits, or taken by force. */
   private request(name: string, ...rest: unknown[]): Promise<unknown> {
     const work = rest.at(-1) as () => Promise<unknown>;
-    const { signal } = (rest.length > 1 ? rest[0] : {}) as { signal?: AbortSignal };
-    const before = this.held.get(name) ?? Promise.resolve();
-    const mine = before.then(() => (signal?.aborted ? Promise.reject(signal.reason) : work()));
-    this.held.set(
-      name,
-      mine.catch(() => {}),
-    );
+    const { signal, steal } = (rest.length > 1 ? rest[0] : {}) as { signal?: AbortSignal; steal?: boolean };
+    const before = this.held.get(name);
+    if (steal) before?.rob();
+    const mine = new Promise<unknown>((resolve, reject) => {
+      const start = () => (signal?.aborted ? reject(signal.reason) : resolve(work()));
+      void (steal ? Promise.resolve() : (before?.over ?? Promise.resolve())).then(() => {
+        this.held.set(name, { ...(this.held.get(name) as Held), rob: () => reject(new Error("stolen")) });
+        start();
+      });
+    });
+    const over = mine.catch(() => {}).then(() => {});
+    this.held.set(name, { over, rob: () => {} });
     return mine;
   }
 }
@@ -169,4 +199,24 @@ test("older messages that one tab has fetched are there for the others too", asy
     await first.conversations.refresh(); // everything is stored by now
   }
   expect(pages()).toBeLessThanOrEqual(2);
+});
+
+test("a leading tab that is frozen in the background loses the lead to one that somebody looks at", async () => {
+  const proxy = await proxied();
+  const browser = new Browser();
+  const bdbb = await newPerson("Bdbb");
+  await live(bdbb.chat);
+  const frozen = browser.open({ url: proxy.url, tabs: browser.freezable });
+  await frozen.accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD, name: "Tini" });
+  await live(frozen);
+  const { id } = await frozen.conversations.openDirect(bdbb.user.id);
+  const seen = browser.open({ url: proxy.url });
+  await live(seen);
+  browser.isFrozen = true;
+  seen.messages(id).send("Nobody sends me");
+  seen.connection.setForeground(true);
+  await sees(bdbb.chat, id, "Nobody sends me");
+  browser.isFrozen = false;
+  bdbb.chat.messages(id).send("Once");
+  for (const tab of [seen, frozen]) await sees(tab, id, "Nobody sends me", "Once");
 });

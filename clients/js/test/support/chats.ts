@@ -22,6 +22,7 @@ export const QUICK: Partial<Timing> = {
   hold: 40,
   receiptBatch: 40,
   probeTimeout: 500,
+  leaderSilence: 300,
 };
 
 export interface Person {

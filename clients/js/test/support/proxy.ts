@@ -79,6 +79,8 @@ export class FaultProxy {
   heal(): void {
     this.rules = [];
     this.isBlackHole = false;
+    this.isMuted = false;
+    this.isEchoing = false;
     this.latency = 0;
   }
 
