@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import openapiTS, { astToString } from "openapi-typescript";
 
-const root = resolve(process.env.CHATAPP_ROOT ?? resolve(import.meta.dirname, "../../.."));
+const root = resolve(import.meta.dirname, "../../..");
 const out = resolve(import.meta.dirname, "../src/generated");
-const python = process.env.CHATAPP_PYTHON ?? resolve(import.meta.dirname, "../../../.venv/bin/python");
+const python = join(root, ".venv/bin/python");
 
 /** Both documents of the server in this checkout. */
 function documents() {

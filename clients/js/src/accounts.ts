@@ -1,5 +1,5 @@
 /** Who uses the chat: accounts, the profile, the sessions on all devices, privacy. */
-import { type Core, isConnected } from "./core.js";
+import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
@@ -124,7 +124,8 @@ class SessionList implements Sessions {
   }
 
   private make(): List<DeviceSession> {
-    const { data = [], error } = this;
+    const { data = [] } = this;
+    const error = signedOutError(this.core) ?? this.error;
     const status = data.length > 0 ? "ready" : error ? "error" : this.data ? "empty" : "loading";
     return {
       status,

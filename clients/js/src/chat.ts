@@ -256,7 +256,7 @@ class ChatClient implements Chat {
     if (isOurs) this.tabs.post({ kind: "session" });
     if (account.status === "signed-out" && account.reason) this.core.events.emit("signedOut", account.reason);
     const userId = account.user?.id ?? "";
-    if (userId !== this.openUser) {
+    if (userId !== this.openUser || !userId) {
       this.openUser = userId;
       this.queue(() => this.switchTo(userId));
     } else this.reauthenticate();

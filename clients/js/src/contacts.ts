@@ -1,5 +1,5 @@
 /** The people whom the user can write to. */
-import { type Core, isConnected } from "./core.js";
+import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
@@ -48,7 +48,8 @@ export class Directory implements Contacts {
   }
 
   private make(): ContactList {
-    const { record, error } = this;
+    const { record } = this;
+    const error = signedOutError(this.core) ?? this.error;
     const data = record?.data ?? [];
     const isEmpty = data.length === 0;
     const status = !isEmpty ? "ready" : error ? "error" : record ? "empty" : "loading";

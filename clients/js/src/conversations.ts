@@ -1,6 +1,6 @@
 /** The list of conversations, and what can be done with one. */
 import { unreadCount } from "./conversation-record.js";
-import { type Core, isConnected } from "./core.js";
+import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
@@ -91,7 +91,7 @@ export class ConversationList implements Conversations {
     const data = records.map((record) => this.view(record, unsent.get(record.id)));
     data.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : a.updatedAt > b.updatedAt ? -1 : a.id < b.id ? 1 : -1));
     const { value: state } = connection;
-    const error = this.error ?? (isConnected(state) ? undefined : state.error);
+    const error = signedOutError(this.core) ?? this.error ?? (isConnected(state) ? undefined : state.error);
     const wasSynced = isConnected(state) || store.get<SyncRecord>(key.sync) !== undefined;
     const isEmpty = data.length === 0;
     return {

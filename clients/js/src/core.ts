@@ -1,6 +1,6 @@
 /** What the parts of a chat share. */
 import type { Delivery } from "./delivery.js";
-import type { ChatError } from "./errors.js";
+import { type ChatError, signedOut } from "./errors.js";
 import type { Http } from "./http.js";
 import type { Link } from "./link.js";
 import type { Cell, Emitter } from "./observable.js";
@@ -57,6 +57,12 @@ export interface Core {
   readonly leads: () => boolean;
   readonly act: (action: Action) => void;
   readonly report: (error: ChatError) => void;
+}
+
+/** Why lists have nothing to show while nobody is signed in. */
+export function signedOutError(core: Core): ChatError | undefined {
+  const { status, error } = core.session.account;
+  return status === "signed-out" ? (error ?? signedOut()) : undefined;
 }
 
 export function isConnected(state: ConnectionState): boolean {

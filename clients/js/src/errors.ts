@@ -97,6 +97,10 @@ export function fromAnswer(body: unknown, statusCode: number): ChatError {
   });
 }
 
+export function signedOut(): ChatError {
+  return new ChatError({ code: "SIGNED_OUT", message: "Nobody is signed in." });
+}
+
 /** Whatever was thrown, as a ChatError. */
 export function asChatError(thrown: unknown): ChatError {
   if (thrown instanceof ChatError) return thrown;

@@ -1,5 +1,5 @@
 /** The session on this device: its tokens, kept fresh by one refresh at a time, in one tab at a time. */
-import { asChatError, ChatError } from "./errors.js";
+import { asChatError, type ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Tabs } from "./tabs.js";
@@ -214,8 +214,4 @@ function sameUser(before: User | null, after: User): boolean {
     before.email === after.email &&
     before.avatar === after.avatar
   );
-}
-
-function signedOut(): ChatError {
-  return new ChatError({ code: "SIGNED_OUT", message: "Nobody is signed in." });
 }

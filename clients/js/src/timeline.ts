@@ -1,6 +1,6 @@
 /** A window on a conversation's log, with the messages that are on their way behind it. */
 
-import { type Core, isConnected } from "./core.js";
+import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
@@ -229,7 +229,7 @@ export class ConversationMessages implements Messages {
     const pending = this.core.outbox.of(this.conversationId);
     const items = record && this.lower !== undefined ? this.items(record, this.lower) : [];
     const data = [...items, ...this.onTheirWay(pending)];
-    const failure = error ?? this.unknown(record);
+    const failure = signedOutError(this.core) ?? error ?? this.unknown(record);
     const isLoading = !failure && (this.lower === undefined || (this.loading !== undefined && data.length === 0));
     const isEmpty = data.length === 0;
     return {

@@ -92,4 +92,7 @@ test("nobody is signed in after a first start, and that is known soon", async ()
   await chat.ready;
   expect(chat.accounts.getSnapshot()).toMatchObject({ status: "signed-out", user: null });
   expect(chat.connection.getSnapshot().status).toBe("signed-out");
+  for (const list of [chat.conversations, chat.contacts, chat.messages("x"), chat.accounts.sessions]) {
+    expect(list.getSnapshot()).toMatchObject({ status: "error", data: [], error: { code: "SIGNED_OUT" } });
+  }
 });

@@ -5,8 +5,8 @@ import {
   asyncStorage,
   type ChatStorage,
   indexedDBStorage,
-  localStorageStorage,
   memoryStorage,
+  webStorage,
 } from "../src/index.js";
 import { rangeAt, withoutRange, withRange } from "../src/records.js";
 import { Store } from "../src/store.js";
@@ -42,7 +42,7 @@ function fakeLocalStorage(): Storage {
 let databases = 0;
 const makers: [string, () => ChatStorage][] = [
   ["memory", memoryStorage],
-  ["localStorage", () => localStorageStorage(fakeLocalStorage())],
+  ["localStorage", () => webStorage(fakeLocalStorage())],
   ["IndexedDB", () => indexedDBStorage(`test-${databases++}`)],
   ["AsyncStorage", () => asyncStorage(reactNativeStorage())],
 ];

@@ -14,7 +14,7 @@ export function memoryStorage(): ChatStorage {
 }
 
 /** The browser's localStorage (about 5 MB). IndexedDB holds more and does not block: prefer `indexedDBStorage`. */
-export function localStorageStorage(storage: Storage = localStorage): ChatStorage {
+export function webStorage(storage: Storage = localStorage): ChatStorage {
   const adapted = asyncStorage({
     getItem: async (key) => storage.getItem(key),
     setItem: async (key, value) => storage.setItem(key, value),

@@ -14,8 +14,9 @@ export interface Seen {
  * - `unavailable`: 503 without asking the server.
  * - `hang`: no answer, ever.
  * - `html`: a page, as captive portals answer.
+ * - a failure envelope of the server's, as it comes when the server has this trouble.
  */
-export type Fault = "lose" | "duplicate" | "unavailable" | "hang" | "html";
+export type Fault = "lose" | "duplicate" | "unavailable" | "hang" | "html" | { status: number; code: string };
 
 interface Rule {
   readonly matches: (seen: Seen) => boolean;
@@ -112,6 +113,7 @@ export class FaultProxy {
     if (!body || this.isBlackHole || fault === "hang") return;
     if (fault === "unavailable") return void answer.writeHead(503, { "Content-Type": "text/plain" }).end("try later");
     if (fault === "html") return void answer.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Welcome</h1>");
+    if (typeof fault === "object") return void answer.writeHead(fault.status, JSON_TYPE).end(envelope(fault));
     try {
       await this.pause();
       if (fault === "duplicate") await this.ask(incoming, body);
@@ -182,6 +184,13 @@ export class FaultProxy {
   async stop(): Promise<void> {
     await this.down();
   }
+}
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+function envelope({ status, code }: { status: number; code: string }): string {
+  const error = { code, message: `This is ${code}`, statusCode: status, requestId: "from-the-proxy" };
+  return JSON.stringify({ success: false, error, msg: error.message });
 }
 
 function collected(stream: NodeJS.ReadableStream): Promise<Buffer> {

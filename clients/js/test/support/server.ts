@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
-const ROOT = resolve(process.env.CHATAPP_ROOT ?? resolve(import.meta.dirname, "../../../.."));
-const PYTHON = process.env.CHATAPP_PYTHON ?? resolve(import.meta.dirname, "../../../../.venv/bin/python");
+const ROOT = resolve(import.meta.dirname, "../../../..");
+const PYTHON = join(ROOT, ".venv/bin/python");
 const PATIENCE = 30_000;
 const SETTINGS = {
   APP_ENV: "development",
