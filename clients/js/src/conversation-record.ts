@@ -48,6 +48,7 @@ export function withEntry(record: ConversationRecord, entry: Entry, me: string):
     ranges: withRange(record.ranges, [entry.seq, entry.seq]),
     conversation: changed(record.conversation, entry),
     receipts: { ...record.receipts, ...authorMarks(record, entry) },
+    updatedAt: entry.createdAt,
   };
   const read = isOwn ? withRead(next, entry.seq, entry.mseq) : next;
   if (entry.type === "message") return withMessage(read, entry);
@@ -69,7 +70,7 @@ function withMessage(record: ConversationRecord, entry: Entry): ConversationReco
     senderId: author(entry).id,
     createdAt: entry.createdAt,
   };
-  return { ...record, lastMessage, updatedAt: entry.createdAt, hidden: false };
+  return { ...record, lastMessage, hidden: false };
 }
 
 function isMemberAfter(before: boolean, entry: Entry, me: string): boolean {

@@ -106,7 +106,7 @@ export interface Conversation {
   readonly headSeq: number;
   readonly createdBy: string;
   readonly createdAt: string;
-  /** Of the newest message, an unsent one included: what the list is sorted by. */
+  /** Of the newest entry, or unsent message: what the list is sorted by. */
   readonly updatedAt: string;
 }
 
