@@ -3,52 +3,38 @@ import { AccountDesk } from "./accounts.js";
 import { defaultTiming, systemClock } from "./clock.js";
 import { Directory } from "./contacts.js";
 import { ConversationList } from "./conversations.js";
-import type { Action, Core, TypingRow } from "./core.js";
+import type { Core, TypingRow } from "./core.js";
 import { Delivery } from "./delivery.js";
 import { asChatError, ChatError } from "./errors.js";
+import { Events } from "./events.js";
 import { Http } from "./http.js";
 import { newId } from "./id.js";
 import { Link } from "./link.js";
 import { Cell, Emitter, Source } from "./observable.js";
+import type { ChatOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { DraftOf, PresenceBook, TypingIn, TypingLeases } from "./people.js";
 import { listenToPlatform } from "./platform.js";
 import { Receipts } from "./receipts.js";
-import { key, type OutboxRecord } from "./records.js";
+import { key } from "./records.js";
 import { Session } from "./session.js";
-import { Shown } from "./shown.js";
-import type { SocketHandlers } from "./socket.js";
+import { type Post, Sharing } from "./sharing.js";
 import { toStorage } from "./storage/adapters.js";
-import { Store, type StoredBatch } from "./store.js";
+import { Store } from "./store.js";
 import { Tabs, tabPlatform } from "./tabs.js";
 import { ConversationMessages } from "./timeline.js";
 import type {
   Account,
   Chat,
   ChatEvents,
-  ChatOptions,
   Connection,
   ConnectionState,
   Presence,
   ServerLimits,
   Unsubscribe,
 } from "./types.js";
-import type { Entry, WireConversation } from "./wire.js";
-
-/** What tabs tell each other. */
-type Post =
-  | { readonly kind: "written"; readonly prefix: string; readonly batch: StoredBatch }
-  | { readonly kind: "action"; readonly action: Action }
-  | { readonly kind: "session" }
-  | { readonly kind: "erase"; readonly prefix: string }
-  | { readonly kind: "hello" }
-  | { readonly kind: "connection"; readonly state: Omit<ConnectionState, "error">; readonly error?: object }
-  | { readonly kind: "presence"; readonly rows: readonly Presence[] }
-  | { readonly kind: "typing"; readonly rows: readonly TypingRow[] };
 
 const UNKNOWN_LIMITS: ServerLimits = { maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 };
-/** Later than the leading tab itself, where that is not slowed down. */
-const NUDGE = 500;
 const SIGNED_OUT: ConnectionState = { status: "signed-out", attempts: 0 };
 
 /** A chat with the server at `url`. Nothing has to be started: what is stored is read, and it connects by itself. */
@@ -69,6 +55,7 @@ class ChatClient implements Chat {
   private readonly tabs: Tabs<Post>;
   private readonly receipts: Receipts;
   private readonly typingLeases: TypingLeases;
+  private readonly sharing: Sharing;
   private readonly account: Source<Account>;
   private readonly namespace: string;
   private readonly isShared: boolean;
@@ -78,7 +65,6 @@ class ChatClient implements Chat {
   private switching: Promise<void> = Promise.resolve();
   private openUser = "";
   private isClosed = false;
-  private nudge: unknown;
   private readonly stopListening: Unsubscribe;
 
   constructor(options: ChatOptions) {
@@ -119,7 +105,7 @@ class ChatClient implements Chat {
       store,
       me,
       onGap: () => link.syncSoon(),
-      onApplied: (entries, isLive) => this.onApplied(entries, isLive),
+      onApplied: (entries, isLive) => said.applied(entries, isLive),
     });
     const link = new Link({
       url,
@@ -130,9 +116,13 @@ class ChatClient implements Chat {
       random,
       http,
       session,
-      handlers: this.handlers(),
+      handlers: () => said.handlers(),
       sync: (ask, isLive) => delivery.sync(ask, isLive),
-      onState: (state) => this.onConnection(state),
+      onState: (state) => {
+        const before = this.core.connection.value;
+        this.core.connection.set(state);
+        said.connectionChanged(before, state);
+      },
       onTransport: () => {
         outbox.pump();
         this.receipts.resume();
@@ -145,7 +135,7 @@ class ChatClient implements Chat {
       random,
       newId: makeId,
       canSend: () => this.tabs.isLeader && link.transport !== undefined,
-      deliver: (message) => this.deliver(message),
+      deliver: (message) => said.deliver(message),
       onSent: (entry) => {
         delivery.take(entry, false);
         outbox.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
@@ -171,7 +161,7 @@ class ChatClient implements Chat {
       typing: new Cell<readonly TypingRow[]>([]),
       me,
       leads: () => this.tabs.isLeader,
-      act: (action) => this.act(action),
+      act: (action) => this.sharing.act(action),
       report: (error) => this.report(error),
     };
     this.receipts = new Receipts(this.core);
@@ -193,15 +183,24 @@ class ChatClient implements Chat {
     this.connection = {
       subscribe: this.core.connection.subscribe,
       getSnapshot: this.core.connection.getSnapshot,
-      retryNow: () => this.act({ kind: "wake" }),
+      retryNow: () => this.sharing.act({ kind: "wake" }),
       setOnline: (isOnline) => link.setOnline(isOnline),
       setForeground: (isForeground) => {
         if (!isForeground) return;
         this.tabs.challengeLeader();
-        this.act({ kind: "wake" });
+        this.sharing.act({ kind: "wake" });
       },
     };
-    this.share();
+    const { core, contacts, presence, receipts, typingLeases } = this;
+    const said = new Events({ core, contacts, presence, receipts, typing: typingLeases });
+    this.sharing = new Sharing({
+      core,
+      tabs: this.tabs,
+      perform: (action) => said.perform(action),
+      prefix: () => (this.openUser ? this.prefix(this.openUser) : undefined),
+      onSession: () => session.restore().catch((thrown) => this.report(storageFailure(thrown))),
+      onErase: (prefix) => this.forgetToo(prefix),
+    });
     this.stopListening = listenToPlatform(this.connection);
     this.ready = this.start();
   }
@@ -216,7 +215,7 @@ class ChatClient implements Chat {
     }
     await this.switching;
     if (this.isClosed) return;
-    this.tabs.start({ lead: () => this.lead(), follow: () => this.follow(), hear: (post) => this.hear(post) });
+    this.tabs.start({ lead: () => this.lead(), follow: () => this.follow(), hear: (post) => this.sharing.hear(post) });
     this.tabs.post({ kind: "hello" });
   }
 
@@ -306,219 +305,10 @@ class ChatClient implements Chat {
     this.stopListening();
     await this.switching;
     this.stopWork();
-    this.core.clock.clearTimeout(this.nudge);
+    this.sharing.stop();
     this.core.session.stop();
     await this.core.store.flush();
     this.tabs.stop();
-  }
-
-  // -------------------------------------------------------------- between tabs
-
-  /** The leading tab tells how things stand. */
-  private share(): void {
-    const { connection, presence, typing } = this.core;
-    connection.subscribe(() => this.tellConnection());
-    presence.subscribe(() => this.tellPresence());
-    typing.subscribe(() => this.tellTyping());
-  }
-
-  private tellConnection(): void {
-    if (!this.tabs.isLeader) return;
-    const { error, ...state } = this.core.connection.value;
-    this.tabs.post({ kind: "connection", state, ...(error && { error: error.toJSON() }) });
-  }
-
-  private tellPresence(): void {
-    if (this.tabs.isLeader) this.tabs.post({ kind: "presence", rows: [...this.core.presence.value.values()] });
-  }
-
-  private tellTyping(): void {
-    if (this.tabs.isLeader) this.tabs.post({ kind: "typing", rows: this.core.typing.value });
-  }
-
-  private hear(post: Post): void {
-    const { store, session, connection, presence, typing } = this.core;
-    switch (post.kind) {
-      case "written":
-        if (post.prefix === this.prefix(this.openUser)) store.hear(post.batch);
-        this.core.outbox.pump();
-        break;
-      case "session":
-        session.restore().catch((thrown) => this.report(storageFailure(thrown)));
-        break;
-      case "erase":
-        this.forgetToo(post.prefix);
-        break;
-      case "action":
-        if (this.tabs.isLeader) this.perform(post.action);
-        break;
-      case "hello":
-        this.tellConnection();
-        this.tellPresence();
-        this.tellTyping();
-        break;
-      case "connection":
-        if (!this.openUser) break;
-        connection.set({ ...post.state, ...(post.error && { error: new ChatError(post.error as ChatError) }) });
-        this.nudgeAt(post.state.nextAttemptAt);
-        break;
-      case "presence":
-        presence.set(new Map(post.rows.map((row) => [row.userId, row])));
-        break;
-      case "typing":
-        typing.set(post.rows);
-        break;
-    }
-  }
-
-  /** The leading tab may be in the background, where its timers are slow: this one's may be quicker. */
-  private nudgeAt(nextAttemptAt: number | undefined): void {
-    const { clock } = this.core;
-    clock.clearTimeout(this.nudge);
-    if (nextAttemptAt === undefined) return;
-    this.nudge = clock.setTimeout(() => this.act({ kind: "wake" }), Math.max(0, nextAttemptAt - clock.now()) + NUDGE);
-  }
-
-  private act(action: Action): void {
-    this.perform(action);
-    if (!this.tabs.isLeader) this.tabs.post({ kind: "action", action });
-  }
-
-  /** In the leading tab for good, in others in memory, until the leading tab says the same. */
-  private perform(action: Action): void {
-    const { delivery, link } = this.core;
-    switch (action.kind) {
-      case "entry":
-        delivery.take(action.entry, false);
-        break;
-      case "enter":
-        this.enter(action.conversation);
-        break;
-      case "fill":
-        delivery.fill(action.id, action.entries, action.from, action.to);
-        break;
-      case "lost":
-        delivery.lose(action.id, action.from, action.to);
-        break;
-      case "hide":
-        delivery.hide(action.id);
-        break;
-      case "read":
-        void delivery.read(action.id, action.seq);
-        if (this.tabs.isLeader) this.receipts.read(action.id, action.seq);
-        break;
-      case "typing":
-        link.liveSocket?.request("typing", { conversationId: action.id, isTyping: action.isTyping }).catch(() => {}); // expires by itself
-        break;
-      case "sync":
-        link.syncNow().catch((thrown) => this.report(asChatError(thrown)));
-        break;
-      case "wake":
-        link.wake();
-        break;
-    }
-  }
-
-  // -------------------------------------------------------------- what the server says
-
-  private handlers(): SocketHandlers {
-    return {
-      ready: (ready) => {
-        this.core.delivery.meetEpoch(ready.epoch);
-        const { maxTextLength, maxTextBytes, maxGroupSize } = ready.limits;
-        this.core.store.put(key.limits, { maxTextLength, maxTextBytes, maxGroupSize });
-      },
-      newMessage: ({ data }) => this.core.delivery.take(data, true),
-      entry: ({ data }) => this.core.delivery.take(data, true),
-      newConversation: ({ data }) => this.enter(data),
-      conversationDeleted: ({ data }) => this.core.delivery.hide(data.conversationId),
-      receipt: (receipt) => void this.core.delivery.receipt(receipt),
-      resync: () => this.core.link.syncNow().catch((thrown) => this.report(asChatError(thrown))),
-      onlineUsers: ({ data }) => this.presence.online(data),
-      userStatusChanged: ({ userId, status, timestamp }) =>
-        this.presence.changed(userId, status === "online", timestamp),
-      userTyping: ({ userId, userName, conversationId, isTyping, expiresIn }) => {
-        const until = this.core.clock.now() + expiresIn * 1000;
-        this.typingLeases.heard({ conversationId, userId, name: userName, until }, isTyping);
-      },
-      userProfileUpdated: ({ userId, name, avatar }) => this.renamed({ id: userId, name, avatar }),
-      newUserRegistered: (user) => this.contacts.joined(user),
-      tokenExpiring: () => this.renew(),
-      tokenExpired: () => this.renew(),
-      sessionRevoked: ({ code, message }) => {
-        this.core.session.lost(new ChatError({ code, message, statusCode: 401 }));
-      },
-    };
-  }
-
-  private enter(conversation: WireConversation): void {
-    this.core.delivery.enter(conversation);
-    if (this.tabs.isLeader) this.presence.meet(conversation.participants.map((member) => member.id));
-  }
-
-  /** What comes of it shows in the connection: it goes on, or ends. */
-  private renew(): void {
-    const token = this.core.session.accessToken;
-    if (token) this.core.session.renew(token).catch(() => {});
-  }
-
-  private renamed(profile: { id: string; name: string; avatar: string | null }): void {
-    const { delivery, session, me } = this.core;
-    delivery.profile(profile);
-    this.contacts.renamed(profile);
-    const { user } = session.account;
-    if (profile.id === me() && user) void session.changeUser({ ...user, ...profile });
-  }
-
-  private onConnection(state: ConnectionState): void {
-    const before = this.core.connection.value;
-    this.core.connection.set(state);
-    if (state.status === before.status) return;
-    if (state.status === "live" || state.status === "api") void this.presence.refresh();
-    else if (before.status === "live" || before.status === "api") this.typingLeases.clear();
-  }
-
-  private onApplied(entries: readonly Entry[], isLive: boolean): void {
-    const { me, outbox } = this.core;
-    const own = entries.filter((entry) => (entry.sender ?? entry.actor)?.id === me());
-    if (own.length > 0) outbox.settle(new Set(own.map((entry) => entry.clientMsgId)));
-    const last = entries.at(-1);
-    if (last) outbox.sweep(last.conversationId, last.seq);
-    if (!this.tabs.isLeader) return;
-    this.receipts.applied(entries);
-    for (const entry of entries) {
-      if (entry.type === "member_added") this.presence.meet(this.memberIds(entry.conversationId));
-      if (entry.type !== "message") continue;
-      const senderId = entry.sender?.id ?? "";
-      this.typingLeases.end(entry.conversationId, senderId);
-      if (isLive && senderId !== me()) this.announce(entry);
-    }
-  }
-
-  private memberIds(conversationId: string): string[] {
-    return this.core.delivery.record(conversationId)?.conversation.participants.map((member) => member.id) ?? [];
-  }
-
-  private announce(entry: Entry): void {
-    const item = new Shown(this.core.me).item(entry);
-    if (item?.kind === "message") this.core.events.emit("message", item);
-  }
-
-  /** One attempt to send, over the transport there is. */
-  private async deliver({ conversationId, clientMsgId, content, attachment }: OutboxRecord): Promise<Entry> {
-    const { link, http } = this.core;
-    const body = { clientMsgId, content, attachment };
-    const socket = link.liveSocket;
-    if (!socket) {
-      const params = { conversation_id: conversationId };
-      return (await http.post("/api/conversations/{conversation_id}/messages", body, { params })).data;
-    }
-    try {
-      return (await socket.request("newMessage", { conversationId, ...body })).data;
-    } catch (thrown) {
-      if (asChatError(thrown).code === "TIMEOUT") link.suspect();
-      throw thrown;
-    }
   }
 
   // -------------------------------------------------------------- parts by conversation

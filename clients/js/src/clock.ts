@@ -1,6 +1,6 @@
 /** Time, waiting and how long to wait. */
 import { ChatError } from "./errors.js";
-import type { Clock, Timing } from "./types.js";
+import type { Clock, Timing } from "./options.js";
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -63,4 +63,31 @@ export function within<T>(clock: Clock, milliseconds: number, what: string, prom
     );
     promise.then(resolve, reject).finally(() => clock.clearTimeout(timer));
   });
+}
+
+/** Pauses that can be cut short, all at once. */
+export class Sleepers {
+  private readonly sleeping = new Set<() => void>();
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Resolves after that time or when woken; rejects with ABORTED when the signal comes first. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(aborted());
+    const waking = new AbortController();
+    const wake = () => waking.abort();
+    this.sleeping.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
+    return pause(this.clock, milliseconds, waking.signal)
+      .catch(() => {})
+      .then(() => {
+        this.sleeping.delete(wake);
+        signal.removeEventListener("abort", wake);
+        if (signal.aborted) throw aborted();
+      });
+  }
+
+  wake(): void {
+    for (const wake of [...this.sleeping]) wake();
+  }
 }

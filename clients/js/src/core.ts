@@ -4,10 +4,11 @@ import { type ChatError, signedOut } from "./errors.js";
 import type { Http } from "./http.js";
 import type { Link } from "./link.js";
 import type { Cell, Emitter } from "./observable.js";
+import type { Clock, Timing } from "./options.js";
 import type { Outbox } from "./outbox.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
-import type { ChatEvents, Clock, ConnectionState, Presence, Timing } from "./types.js";
+import type { ChatEvents, ConnectionState, Presence } from "./types.js";
 import type { Entry, WireConversation } from "./wire.js";
 
 /** What any tab may want, and the leading one does for good. */

@@ -2,7 +2,7 @@
 import { aborted, pause, retryDelay } from "./clock.js";
 import { asChatError, ChatError, fromAnswer } from "./errors.js";
 import type { paths } from "./generated/openapi.js";
-import type { Clock, Timing } from "./types.js";
+import type { Clock, Timing } from "./options.js";
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 type PathsWith<M extends Method> = {

@@ -5,12 +5,13 @@
  * fetches what was missed; then it is live. When the socket does not come through, API mode: long-poll sync over HTTP,
  * with the socket tried meanwhile.
  */
-import { aborted, retryDelay, within } from "./clock.js";
+import { aborted, retryDelay, Sleepers, within } from "./clock.js";
 import { asChatError, ChatError } from "./errors.js";
 import { type Http, isSessionGone } from "./http.js";
+import type { Clock, Timing } from "./options.js";
 import type { Session } from "./session.js";
 import { LiveSocket, type SocketHandlers } from "./socket.js";
-import type { Clock, ConnectionState, Timing } from "./types.js";
+import type { ConnectionState } from "./types.js";
 import type { SyncBody, Synced } from "./wire.js";
 
 export interface LinkOptions {
@@ -22,7 +23,7 @@ export interface LinkOptions {
   readonly random: () => number;
   readonly http: Http;
   readonly session: Session;
-  readonly handlers: SocketHandlers;
+  readonly handlers: () => SocketHandlers;
   /** Runs a whole sync with this way of asking. */
   readonly sync: (ask: (body: SyncBody) => Promise<Synced>, isLive: boolean) => Promise<void>;
   readonly onState: (state: ConnectionState) => void;
@@ -40,13 +41,15 @@ export class Link {
   private isOnline = true;
   private attempts = 0;
   private socketFailures = 0;
-  private readonly sleepers = new Set<() => void>();
+  private readonly sleepers: Sleepers;
   private probing: Promise<void> | undefined;
   private syncing: Promise<void> | undefined;
   private gapTimer: unknown;
   private tickTimer: unknown;
 
-  constructor(private readonly options: LinkOptions) {}
+  constructor(private readonly options: LinkOptions) {
+    this.sleepers = new Sleepers(options.clock);
+  }
 
   /** What messages are sent over just now. */
   get transport(): "socket" | "http" | undefined {
@@ -81,7 +84,7 @@ export class Link {
 
   /** Try now; when live, find out whether that is still true. */
   wake(): void {
-    for (const wake of [...this.sleepers]) wake();
+    this.sleepers.wake();
     this.suspect();
   }
 
@@ -175,7 +178,8 @@ export class Link {
   }
 
   private async openSocket(signal: AbortSignal): Promise<LiveSocket> {
-    const { url, transports, clock, timing, handlers, session } = this.options;
+    const { url, transports, clock, timing, session } = this.options;
+    const handlers = this.options.handlers();
     const token = await session.token();
     try {
       return await LiveSocket.open({ url, token, transports, clock, timing, handlers, signal });
@@ -242,7 +246,10 @@ export class Link {
         if (signal.aborted || !failure.retryable || failure.statusCode === 0) throw failure;
         failures++;
         const { random } = this.options;
-        await this.sleep(Math.max((failure.retryAfter ?? 0) * 1000, retryDelay(failures, timing, random)), signal);
+        await this.sleepers.sleep(
+          Math.max((failure.retryAfter ?? 0) * 1000, retryDelay(failures, timing, random)),
+          signal,
+        );
       }
     }
   }
@@ -251,7 +258,7 @@ export class Link {
     for (;;) {
       const { clock, timing } = this.options;
       if (this.state.status === "api") this.set("api", this.state.error, clock.now() + timing.socketRetry);
-      await this.sleep(timing.socketRetry, stop);
+      await this.sleepers.sleep(timing.socketRetry, stop);
       try {
         const socket = await this.openSocket(signal);
         this.socketFailures = 0;
@@ -304,25 +311,7 @@ export class Link {
   ): Promise<void> {
     this.set(status, error, this.options.clock.now() + ms);
     this.options.onTransport();
-    await this.sleep(ms, signal);
-  }
-
-  /** Waits so long, or until something wakes it. */
-  private sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(aborted());
-      const finish = (settle: () => void) => () => {
-        this.options.clock.clearTimeout(timer);
-        signal.removeEventListener("abort", stop);
-        this.sleepers.delete(wake);
-        settle();
-      };
-      const stop = finish(() => reject(aborted()));
-      const wake = finish(resolve);
-      const timer = this.options.clock.setTimeout(wake, milliseconds);
-      this.sleepers.add(wake);
-      signal.addEventListener("abort", stop, { once: true });
-    });
+    await this.sleepers.sleep(ms, signal);
   }
 
   /** A clock that has leapt means that the process was suspended: what looked alive may be long dead. */

@@ -6,9 +6,9 @@
  */
 import { retryDelay } from "./clock.js";
 import { asChatError, type ChatError } from "./errors.js";
+import type { Clock, Timing } from "./options.js";
 import { key, type OutboxRecord } from "./records.js";
 import type { Store } from "./store.js";
-import type { Clock, Timing } from "./types.js";
 import type { Entry } from "./wire.js";
 
 export interface OutboxOptions {

@@ -1,9 +1,10 @@
 /** The session on this device: its tokens, kept fresh by one refresh at a time, in one tab at a time. */
 import { asChatError, type ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
+import type { Clock, Timing } from "./options.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Tabs } from "./tabs.js";
-import type { Account, Clock, SignOutReason, Timing, User } from "./types.js";
+import type { Account, SignOutReason, User } from "./types.js";
 
 /** What is kept. `expiresAt` is the access token's, on this device's clock. */
 export interface StoredSession {
@@ -68,11 +69,15 @@ export class Session implements TokenSource {
     this.adopt(session, true);
   }
 
-  async changeUser(user: User): Promise<void> {
-    if (!this.current) return;
-    const session = { ...this.current, user };
-    await this.store(session);
-    this.adopt(session, true);
+  /** The user has another name, avatar or address. The tokens stay those that are stored: another tab's may be newer. */
+  changeUser(changes: Partial<User> & Pick<User, "id">): Promise<void> {
+    return this.options.tabs.alone("refresh", async () => {
+      const session = (await this.stored()) ?? this.current;
+      if (!session || !this.current || session.user.id !== changes.id) return;
+      const renamed = { ...session, user: { ...session.user, ...changes } };
+      await this.store(renamed);
+      this.adopt(renamed, true);
+    });
   }
 
   /** The session is over: forget it here. */

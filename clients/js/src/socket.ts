@@ -2,7 +2,7 @@
 import { io, type Socket } from "socket.io-client";
 import { within } from "./clock.js";
 import { asChatError, ChatError, fromAnswer } from "./errors.js";
-import type { Clock, Timing } from "./types.js";
+import type { Clock, Timing } from "./options.js";
 import type { Pushed, Ready, Requests } from "./wire.js";
 
 /** `ready` comes first, everything else after it. */

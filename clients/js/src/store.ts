@@ -5,20 +5,13 @@
  * written, so that what another tab knows is never more than what is stored. Entries are written before the records
  * that say how far they go.
  */
+import { Batch, inOrder, Records, type StoredBatch } from "./batch.js";
 import { asChatError, ChatError } from "./errors.js";
 import { Emitter } from "./observable.js";
-import { key } from "./records.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Entry } from "./wire.js";
 
 const CHUNK = 50;
-
-export interface StoredBatch {
-  readonly puts: readonly (readonly [key: string, value: unknown])[];
-  readonly deletes: readonly string[];
-  readonly entries: readonly (readonly [conversationId: string, entries: readonly Entry[]])[];
-  readonly dropped: readonly string[];
-}
 
 interface StoreEvents {
   /** A record is another one, or gone. */
@@ -31,53 +24,6 @@ interface StoreEvents {
 }
 
 type Chunk = Record<number, Entry>;
-
-/** Records by kind, so that looking through one kind does not look through all. */
-class Records {
-  private readonly kinds = new Map<string, Map<string, unknown>>();
-
-  private kind(key: string): Map<string, unknown> {
-    const name = key.split("/", 1)[0] as string;
-    const kind = this.kinds.get(name) ?? new Map<string, unknown>();
-    this.kinds.set(name, kind);
-    return kind;
-  }
-
-  get(key: string): unknown {
-    return this.kind(key).get(key);
-  }
-
-  set(key: string, value: unknown): void {
-    this.kind(key).set(key, value);
-  }
-
-  delete(key: string): void {
-    this.kind(key).delete(key);
-  }
-
-  list(kind: string): unknown[] {
-    return [...this.kind(kind).values()];
-  }
-
-  keys(): string[] {
-    return [...this.kinds.values()].flatMap((kind) => [...kind.keys()]);
-  }
-
-  clear(): void {
-    this.kinds.clear();
-  }
-}
-
-class Batch {
-  readonly puts = new Map<string, unknown>();
-  readonly deletes = new Set<string>();
-  readonly entries = new Map<string, Map<number, Entry>>();
-  readonly dropped = new Set<string>();
-
-  get isEmpty(): boolean {
-    return !this.puts.size && !this.deletes.size && !this.entries.size && !this.dropped.size;
-  }
-}
 
 export interface StoreOptions {
   readonly storage: ChatStorage;
@@ -334,10 +280,4 @@ export class Store {
       }),
     );
   }
-}
-
-/** How far sync is goes last: never before what it speaks of. */
-function inOrder(puts: ReadonlyMap<string, unknown>): [string, unknown][] {
-  const isLast = (name: string) => (name === key.sync ? 1 : 0);
-  return [...puts].sort(([a], [b]) => isLast(a) - isLast(b));
 }

@@ -7,7 +7,7 @@
  * Phones freeze tabs in the background, lock and all. So a tab that somebody looks at asks the leading one for a sign
  * of life, and takes the lead when none comes.
  */
-import type { Clock, TabPlatform, Timing } from "./types.js";
+import type { Clock, TabPlatform, Timing } from "./options.js";
 
 export interface TabListener<Post> {
   /** This tab leads from now on. */

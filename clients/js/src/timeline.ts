@@ -2,6 +2,7 @@
 
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
+import { readBelow } from "./log.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
 import { Shown } from "./shown.js";
@@ -9,7 +10,6 @@ import type { Message, MessageReceipt, Messages, Outgoing, Timeline, TimelineIte
 import type { Entry } from "./wire.js";
 
 const PAGE = 50;
-const LARGEST_PAGE = 200;
 const NOTHING_YET = { code: "NO_MESSAGES", message: "No messages yet. Say hello!" };
 
 export class ConversationMessages implements Messages {
@@ -187,39 +187,13 @@ export class ConversationMessages implements Messages {
       const record = this.record;
       if (!record || this.lower === undefined || this.lower <= record.firstSeq) return;
       const upper = this.lower - 1;
-      const range = rangeAt(record.ranges, upper);
-      const from = range && Math.max(range[0], upper - wanted + 1, record.firstSeq);
-      const found = from === undefined ? await this.fetch(record, upper, wanted) : await this.read(from, upper);
+      const found = await readBelow(this.core, record, upper, wanted);
       if (generation !== this.generation || this.lower - 1 !== upper) return;
       for (const entry of found) this.entries.set(entry.seq, entry);
       this.lower -= found.length;
       wanted -= found.length;
       this.source.changed();
     }
-  }
-
-  /** Stored entries from..upper without a hole below upper. What storage has lost is fetched again. */
-  private async read(from: number, upper: number): Promise<Entry[]> {
-    const found = await this.core.store.readEntries(this.conversationId, from, upper);
-    let first = upper + 1;
-    while (first > from && found[found.length - 1 - (upper + 1 - first)]?.seq === first - 1) first--;
-    if (first > from) this.core.act({ kind: "lost", id: this.conversationId, from, to: first - 1 });
-    return found.filter((entry) => entry.seq >= first);
-  }
-
-  /** The newest entries of the gap below `upper + 1`, which are stored then. */
-  private async fetch(record: ConversationRecord, upper: number, wanted: number): Promise<Entry[]> {
-    const below = record.ranges.filter((range) => range[1] <= upper).at(-1)?.[1] ?? record.firstSeq - 1;
-    const limit = Math.min(LARGEST_PAGE, Math.max(wanted, PAGE));
-    const query = { after: Math.max(below, record.firstSeq - 1), before: upper + 1, limit };
-    const params = { conversation_id: this.conversationId };
-    const { data } = await this.core.http.get("/api/conversations/{conversation_id}/entries", query, { params });
-    const first = data[0];
-    if (!first || data.at(-1)?.seq !== upper || data.length !== upper - first.seq + 1) {
-      throw new ChatError({ code: "BAD_ANSWER", message: "The server's log has a hole where none can be." });
-    }
-    this.core.act({ kind: "fill", id: this.conversationId, entries: data, from: first.seq, to: upper });
-    return data;
   }
 
   // -------------------------------------------------------------- the snapshot

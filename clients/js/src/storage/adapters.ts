@@ -1,5 +1,5 @@
 /** Storage for each platform: memory, localStorage, anything that looks like AsyncStorage. */
-import type { AsyncStorageLike } from "../types.js";
+import type { AsyncStorageLike } from "../options.js";
 import type { ChatStorage } from "./storage.js";
 
 /** Keeps nothing beyond the process: for tests, bots and servers. */
