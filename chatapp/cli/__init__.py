@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.cli import check_users, docs, doctor, events, migrate, seed, verify
+from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, seed, verify
 
 
 def register(app: Flask) -> None:
@@ -16,5 +16,6 @@ def register(app: Flask) -> None:
         events.events,
         verify.verify,
         verify.repair,
+        chaos.chaos,
     ):
         app.cli.add_command(command)
