@@ -25,6 +25,8 @@ export interface AccountsOptions {
   readonly core: Core;
   readonly account: Source<Account>;
   readonly device: { readonly deviceName?: string; readonly client?: string };
+  /** Resolves when it is known who was signed in before. */
+  readonly ready: () => Promise<void>;
   /** Resolves when everything is set up for who is signed in now. */
   readonly settled: () => Promise<void>;
   /** Removes all data of the user from the device. */
@@ -57,7 +59,7 @@ export class AccountDesk implements Accounts {
   }
 
   private async signIn(answer: Promise<Tokens & { data: User }>): Promise<User> {
-    const signedIn = await answer;
+    const [signedIn] = await Promise.all([answer, this.options.ready()]);
     const { id, name, email, avatar } = signedIn.data;
     const user = { id, name, email, avatar };
     await this.options.core.session.begin(signedIn, user);

@@ -173,6 +173,7 @@ class ChatClient implements Chat {
         ...(options.deviceName !== undefined && { deviceName: options.deviceName }),
         ...(options.client !== undefined && { client: options.client }),
       },
+      ready: () => this.ready,
       settled: () => this.switching,
       erase: (userId) => this.erase(userId),
       eraseOthers: (userId) => store.erase(`${this.namespace}/u/`, this.prefix(userId)),

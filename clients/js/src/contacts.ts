@@ -75,10 +75,15 @@ export class Directory implements Contacts {
   private async load(): Promise<void> {
     if (!this.core.me()) return;
     try {
-      const page = await this.page({});
+      let { data, next, reason } = await this.page({});
+      const wanted = this.record?.data.length ?? 0;
+      while (next !== undefined && data.length < wanted) {
+        const page = await this.page({ after: next });
+        [data, next] = [[...data, ...page.data], page.next];
+      }
       this.isFresh = true;
       this.error = undefined;
-      this.put({ data: page.data, next: page.next ?? null, reason: page.reason ?? null });
+      this.put({ data, next: next ?? null, reason: reason ?? null });
     } catch (thrown) {
       this.error = asChatError(thrown);
     }

@@ -111,9 +111,10 @@ export class Events {
 
   connectionChanged(before: ConnectionState, now: ConnectionState): void {
     const { presence, typing } = this.parts;
+    if (now.status === "api") void presence.refresh(); // nobody tells: ask each time the socket is tried
     if (now.status === before.status) return;
-    if (now.status === "live" || now.status === "api") void presence.refresh();
-    else if (before.status === "live" || before.status === "api") typing.clear();
+    if (now.status === "live") void presence.refresh();
+    else if (before.status === "live") typing.clear();
   }
 
   /** Entries were applied to the log; `isLive` when they have come just now. */

@@ -41,6 +41,7 @@ export class Store {
   private waiting = new Batch();
   private writing: Batch | undefined;
   private flushing: Promise<void> | undefined;
+  private isFailing = false;
   /** What other tabs wrote while this one reads. */
   private heard: StoredBatch[] | undefined;
 
@@ -237,6 +238,7 @@ export class Store {
         [...chunks, ...records],
         [...batch.deletes].map((key) => `${prefix}r/${key}`),
       );
+      this.isFailing = false;
     } catch (thrown) {
       this.failed("write", thrown);
     }
@@ -270,7 +272,10 @@ export class Store {
     return `${this.prefix}e/${conversationId}/${chunk}`;
   }
 
+  /** Told once for a row of failures: whoever hears it can't do more the tenth time. */
   private failed(what: string, thrown: unknown): void {
+    if (this.isFailing) return;
+    this.isFailing = true;
     const reason = thrown instanceof Error ? thrown.message : asChatError(thrown).message;
     this.options.onFailure(
       new ChatError({

@@ -10,6 +10,21 @@ test("register signs in, and the device has its name in the list of sessions", a
   expect(data).toMatchObject([{ deviceName: "Tini's phone", client: "tests/1", current: true }]);
 });
 
+test("who signs in before storage was read stays signed in", async () => {
+  const { email } = await newPerson("Tini");
+  const storage = memoryStorage();
+  const { read } = storage;
+  storage.read = async (keys) => {
+    await new Promise((done) => setTimeout(done, 300)); // a slow disk
+    return read(keys);
+  };
+  const chat = openChat({ storage });
+  await chat.accounts.login({ email, password: PASSWORD });
+  await chat.ready;
+  expect(chat.accounts.getSnapshot()).toMatchObject({ status: "signed-in", user: { email } });
+  await live(chat);
+});
+
 test("a taken address and a wrong password are said, and nobody is signed in", async () => {
   const { email } = await newPerson("Tini");
   const chat = openChat();

@@ -33,6 +33,27 @@ test("1, 2: nobody else is there: empty, with the server's word why", async () =
   expect(list.error).toBeUndefined();
 });
 
+test("a directory of several pages is loaded page by page, and refreshed as far as it was loaded", async () => {
+  await empty.end();
+  await empty.flask("seed", "--users", "230");
+  await empty.start();
+  const proxy = await proxied(empty.url);
+  const { chat } = await newPerson("Reader", { url: proxy.url });
+  const first = await until(chat.contacts, ({ status }) => status === "ready");
+  expect(first).toMatchObject({ hasMore: true, loadingMore: false });
+  const more = chat.contacts.loadMore();
+  expect(chat.contacts.getSnapshot().loadingMore).toBe(true);
+  await more;
+  const { data } = chat.contacts.getSnapshot();
+  expect(data.length).toBeGreaterThan(230);
+  expect(new Set(data.map(({ id }) => id)).size).toBe(data.length);
+  await chat.contacts.refresh();
+  expect(chat.contacts.getSnapshot()).toMatchObject({ data, hasMore: false });
+  proxy.fault({ status: 500, code: "INTERNAL_ERROR" }, asks, 3);
+  await chat.contacts.refresh();
+  expect(chat.contacts.getSnapshot()).toMatchObject({ status: "ready", data, error: { code: "INTERNAL_ERROR" } });
+});
+
 test("3: the token is a user's who is gone: signed out, with the reason", async () => {
   const { chat, list } = await contactsWith({ status: 401, code: "ACCOUNT_GONE" });
   expect(list).toMatchObject({ status: "error", error: { code: "ACCOUNT_GONE" } });

@@ -70,7 +70,7 @@ export class Server {
 
   async start(): Promise<void> {
     const options = { cwd: ROOT, env: this.environment };
-    if (!this.isMigrated) await promisify(execFile)(PYTHON, ["-m", "flask", "migrate"], options);
+    if (!this.isMigrated) await this.flask("migrate");
     this.isMigrated = true;
     const log = openSync(join(this.folder, "server.log"), "a");
     this.process = spawn(PYTHON, ["-m", "gunicorn", "wsgi:app"], { ...options, stdio: ["ignore", log, log] });
@@ -102,6 +102,11 @@ export class Server {
     const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** Runs one of the operator's commands: only while the server is stopped. */
+  async flask(...command: string[]): Promise<void> {
+    await promisify(execFile)(PYTHON, ["-m", "flask", ...command], { cwd: ROOT, env: this.environment });
   }
 
   /** Runs Python with the server's settings, for what has no door: only while the server is stopped. */
