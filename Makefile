@@ -6,7 +6,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev test chaos lint format requirements clean
+.PHONY: help run dev test sdk-test chaos lint format requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -19,6 +19,10 @@ dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
 
 test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
+
+sdk-test: $(VENV)/runtime.stamp  ## The JavaScript SDK: lint, build, and its tests against this server (needs Node 20.19 or newer)
+	@scripts/need_node
+	@cd clients/js && npm ci --silent && npm run --silent lint && npm test --silent
 
 chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/chaos.py

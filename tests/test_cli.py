@@ -177,3 +177,9 @@ def test_doctor_names_settings(app, monkeypatch):
     found = findings("http://127.0.0.1:1")
     assert "WEB_CONCURRENCY" in found["workers"].sentence and "migrate" in found["indexes"].sentence
     assert "HOST=0.0.0.0" in found["binding"].sentence
+
+
+def test_docs_writes_what_the_server_serves(run, client, tmp_path):
+    assert run("docs", "--out", str(tmp_path / "new")).exit_code == 0
+    for name in ("openapi", "asyncapi"):
+        assert json.loads((tmp_path / "new" / f"{name}.json").read_text()) == client.get(f"/api/{name}.json").json

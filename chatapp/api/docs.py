@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, jsonify, send_from_directory
+from flask import Blueprint, Flask, Response, current_app, jsonify, send_from_directory
 
 from chatapp.api import asyncapi, openapi
 
@@ -30,6 +30,11 @@ _PAGE = """<!doctype html>
 </html>
 """
 _START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+
+
+def documents(app: Flask) -> dict[str, dict[str, Any]]:
+    """Both documents by name."""
+    return {"openapi": openapi.document(app, _VERSION), "asyncapi": asyncapi.document(_VERSION)}
 
 
 def _made_once(name: str, make: Any) -> Any:
