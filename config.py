@@ -79,6 +79,10 @@ class Config:
     RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
     RATE_CONNECTS_ADDRESS: str = "600 per minute"
 
+    ENGINE: str = "chatapp"
+    CONNECT_TIMEOUT: float = 10
+    MAX_SOCKET_BUFFER_BYTES: int = 1_000_000
+    SLOW_CLIENT_SECONDS: float = 30
     PING_INTERVAL: float = 25
     PING_TIMEOUT: float = 60
     MAX_FRAME_BYTES: int = 1_000_000
@@ -174,6 +178,7 @@ def _read(env: Env) -> dict[str, Any]:
             values[name] = env.str(name, default)
     values["APP_ENV"] = app_env
     values["PORT"] = env.int("PORT", 3000, validate=validate.Range(min=0, max=65_535))
+    values["ENGINE"] = env.str("ENGINE", "chatapp", validate=validate.OneOf(("chatapp", "stock")))
     values["LOG_LEVEL"] = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
     values["LOG_FORMAT"] = env.str(
         "LOG_FORMAT",

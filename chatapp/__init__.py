@@ -3,7 +3,7 @@
 from engineio.payload import Payload
 from flask import Flask
 
-from chatapp import api, background, cli, extensions, logs, sockets
+from chatapp import api, background, cli, extensions, logs, realtime, sockets
 from config import Config, load
 
 __version__ = "0.1.0"
@@ -51,4 +51,5 @@ def _init_socketio(app: Flask, config: Config) -> None:
         ping_timeout=config.PING_TIMEOUT,
         max_http_buffer_size=config.MAX_FRAME_BYTES,
     )
+    realtime.use_engine(config)
     sockets.register(extensions.socketio.server)

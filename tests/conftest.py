@@ -16,11 +16,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler
 from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
+from chatapp.realtime.engine.http import Handler
 from chatapp.services import passwords
 from config import TestConfig
 
@@ -270,7 +270,7 @@ def serve() -> Iterator[Callable[[Flask], str]]:
     servers = []
 
     def start(application: Flask) -> str:
-        server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=WebSocketHandler)
+        server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=Handler)
         server.start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
