@@ -1,7 +1,7 @@
 """RFC 6455 frames: built once, and read from a stream of bytes without waiting for more than a header.
 
-Nothing here does I/O. A `Reader` never holds more than `message_bytes` and a header, whatever it is fed, and
-raises nothing but ProtocolError.
+Nothing here does I/O. A `Reader` never holds more than `message_bytes` and a header, whatever it is fed, and raises
+nothing: what is wrong is in `broken`.
 """
 
 import codecs
@@ -91,6 +91,7 @@ class Reader:
         "_size",
         "_validator",
         "allowance",
+        "broken",
         "fragments",
         "message_bytes",
         "pieces",
@@ -100,6 +101,7 @@ class Reader:
         self.message_bytes = message_bytes
         self.fragments = fragments
         self.allowance = allowance
+        self.broken: ProtocolError | None = None  # what the client did wrong; nothing is read after it
         self._rest = b""  # a header, or a control frame, that has not all come
         self._opcode = 0  # of the message under way; 0: none is
         self._remaining = 0  # bytes of the current data frame that have not come
@@ -116,10 +118,19 @@ class Reader:
         return bool(self._opcode or self._rest)
 
     def feed(self, data: bytes) -> list[tuple[int, Message | Close]]:
-        """The messages (TEXT, BINARY) and control frames that these bytes complete."""
+        """The messages (TEXT, BINARY) and control frames that these bytes complete, up to what is wrong."""
+        events: list[tuple[int, Message | Close]] = []
         if self._rest:
             data, self._rest = self._rest + data, b""
-        events: list[tuple[int, Message | Close]] = []
+        if self.broken is None:
+            try:
+                self._read(data, events)
+            except ProtocolError as error:
+                self.broken = error
+                self._held = bytearray()
+        return events
+
+    def _read(self, data: bytes, events: list[tuple[int, Message | Close]]) -> None:
         position, end = 0, len(data)
         while position < end:
             if self._remaining:
@@ -129,8 +140,7 @@ class Reader:
             position = self._begin(data, position, end, events)
             if position < 0:
                 self._rest = data[start:]
-                break
-        return events
+                return
 
     def _begin(self, data: bytes, position: int, end: int, events: list[tuple[int, Message | Close]]) -> int:
         """Read a header and, where it is all there, its frame; gives the position behind, -1 when the header is not

@@ -114,11 +114,11 @@ class Session:
         self._window_end = 0.0
         self._room: Event | None = None  # a POST waits until the inbox has room
         now = monotonic()
-        self._ping_at: float = now + server.ping_interval
+        self._ping_at: float = server.ping_time(now)
         self._pong_by: float = 0.0
         self._lag_deadline = 0.0
         self._connect_by: float = now + server.connect_timeout if server.connect_timeout else 0.0
-        wheel.current().at(self._next_due(), self)
+        wheel.current().at(self._next_due(now), self)
 
     @property
     def session(self) -> dict[str, Any]:
@@ -416,14 +416,14 @@ class Session:
         else:
             if now >= self._ping_at and not self._pong_by:
                 self._ping(now)
-            return self._next_due()
+            return self._next_due(now)
         return 0
 
     def _ping(self, now: float) -> None:
         planned = self._ping_at
         sent = planned if now - planned <= LATE_SECONDS else now
         self._pong_by = sent + self.server.ping_timeout
-        self._ping_at = sent + self.server.ping_interval
+        self._ping_at = self.server.ping_time(sent)
         self._heard = False
         self._send_urgently(_PING)
 
@@ -437,8 +437,9 @@ class Session:
             return False
         return True
 
-    def _next_due(self) -> float:
-        ping = self._pong_by if self._pong_by and self._pong_by > self._ping_at else self._ping_at
+    def _next_due(self, now: float) -> float:
+        """When to look again. A ping that is due while a pong is awaited waits for it, too."""
+        ping = 0 if self._pong_by and self._ping_at <= now else self._ping_at
         dues: tuple[float, ...] = (ping, self._pong_by, self._connect_by, self._lag_deadline)
         return min(due for due in dues if due)
 

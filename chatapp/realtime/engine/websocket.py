@@ -304,6 +304,8 @@ class WebSocket:
                 self._expect_the_rest(began=bool(events) or not was_amid)
             for kind, content in events:
                 self._handle(kind, content)
+            if self._reader.broken is not None:
+                raise self._reader.broken
         except ProtocolError as error:
             self._fail(error)
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from heapq import heappop, heappush
 from time import monotonic
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -28,10 +29,11 @@ class Wheel:
     """
 
     def __init__(self, loop: Any) -> None:
-        self._timer = loop.timer(TICK_SECONDS, TICK_SECONDS, ref=False)
+        self._loop = loop
+        self._timer: Any = None
         self._slots: dict[int, list[tuple[float, Ticking]]] = {}
-        self._next = 0
-        self._running = False
+        self._order: list[int] = []  # a heap of the slots
+        self._armed = 0  # the slot that the timer waits for; 0: none
 
     def at(self, when: float, what: Ticking) -> None:
         """Ask `what` at this time, or a tick later."""
@@ -39,28 +41,34 @@ class Wheel:
             return
         what.due = when
         slot = int(when / TICK_SECONDS) + 1
-        if not self._running:
-            self._start()
-        self._slots.setdefault(max(slot, self._next), []).append((when, what))
+        entries = self._slots.get(slot)
+        if entries is None:
+            entries = self._slots[slot] = []
+            heappush(self._order, slot)
+            if not self._armed or slot < self._armed:
+                self._arm()
+        entries.append((when, what))
 
-    def _start(self) -> None:
-        self._running = True
-        self._next = int(monotonic() / TICK_SECONDS)
-        self._timer.again(self._turn)
+    def _arm(self) -> None:
+        """Let the timer ring for the first slot."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+        self._armed = self._order[0] if self._order else 0
+        if self._armed:
+            seconds = max(0.0, self._armed * TICK_SECONDS - monotonic())
+            self._timer = self._loop.timer(seconds, ref=False)
+            self._timer.start(self._turn)
 
     def _turn(self) -> None:
         now = monotonic()
-        current = int(now / TICK_SECONDS)
-        while self._next <= current:
-            entries = self._slots.pop(self._next, None)
-            self._next += 1
-            for when, what in entries or ():
+        while self._order and self._order[0] * TICK_SECONDS <= now:
+            for when, what in self._slots.pop(heappop(self._order)):
                 if what.due == when:
                     what.due = 0
                     self._ask(what, now)
-        if not self._slots:
-            self._running = False
-            self._timer.stop()
+        self._arm()
 
     def _ask(self, what: Ticking, now: float) -> None:
         try:
