@@ -14,7 +14,7 @@ from gevent import pywsgi
 
 from chatapp import extensions
 from chatapp.cli import diagnosis
-from chatapp.realtime.engine.http import Handler
+from chatapp.realtime.serving import handler_class
 from chatapp.services import migrations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +78,8 @@ def test_events_lists_all(run):
 @pytest.fixture
 def served(app):
     """The app under an address, over real HTTP."""
-    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=Handler)
+    handler = handler_class(extensions.config())
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=handler)
     server.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.stop(timeout=1)

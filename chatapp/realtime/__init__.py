@@ -9,9 +9,8 @@ from bson import ObjectId
 
 from chatapp import clock, errors, metrics
 from chatapp.extensions import on_reset, socketio
-from chatapp.realtime import engine
+from chatapp.realtime import serving
 from chatapp.realtime.connections import Connection, Connections
-from chatapp.realtime.engine.websocket import Limits
 from config import Config
 
 Data = dict[str, Any]
@@ -27,22 +26,9 @@ def reset() -> None:
     connections = Connections()
 
 
-def use_engine(config: Config) -> None:
-    """Serve the sockets by the engine, or leave them to the stock server: the setting ENGINE says which."""
-    if config.ENGINE != "chatapp":
-        return
-    limits = Limits(
-        message_bytes=config.MAX_FRAME_BYTES,
-        buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
-        slow_seconds=config.SLOW_CLIENT_SECONDS,
-    )
-    engine.install(
-        socketio,
-        limits=limits,
-        connect_timeout=config.CONNECT_TIMEOUT,
-        max_sessions=config.WORKER_CONNECTIONS,
-        on_resync=_resync,
-    )
+def serve(config: Config) -> None:
+    """Serve the sockets of this app, as the setting ENGINE says; after `socketio.init_app`."""
+    serving.install(socketio, config, _resync)
 
 
 def set_resync_handler(handler: Callable[[str], None]) -> None:

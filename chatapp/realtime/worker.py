@@ -10,13 +10,12 @@ from typing import Any
 import gevent
 import structlog
 from gevent.pywsgi import WSGIHandler
-from geventwebsocket.handler import WebSocketHandler
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
 from chatapp import banner, errors, lifecycle, realtime
 from chatapp.extensions import config, is_embedded, socketio
-from chatapp.realtime.engine.http import Handler
+from chatapp.realtime.serving import handler_class
 
 log = structlog.get_logger("chatapp.worker")
 
@@ -39,7 +38,7 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
     @property
     def wsgi_handler(self) -> type[WSGIHandler]:
         """What handles a connection: the engine's handler, or gevent-websocket's for the stock server."""
-        return Handler if config().ENGINE == "chatapp" else WebSocketHandler
+        return handler_class(config())
 
     _draining = False
 
