@@ -8,6 +8,8 @@ server makes of a handshake, by that name; its `poll` gives what is sent next an
 `_websocket_handler` runs as long as the WebSocket. tests/engine/test_seams.py fails when one of them changes.
 """
 
+import contextlib
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +46,11 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
         if self._lags_since and pkt.packet_type == engineio.packet.MESSAGE:
             self.check_ping_timeout()
             return
+        if pkt.packet_type == engineio.packet.OPEN:  # the library rounds a fraction of a second to nothing
+            pkt.data["pingInterval"] = round(self.server.ping_interval * 1000)
         super().send(pkt)
-        self._waiting += _size(pkt)
-        if self._waiting > self.server.buffer_bytes:
+        others, self._waiting = self._waiting, self._waiting + _size(pkt)
+        if others and self._waiting > self.server.buffer_bytes:  # one large message is no backlog
             self._drop()
 
     def _drop(self) -> None:
@@ -111,15 +115,15 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
     def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
         """End the session without waiting for a queue that nobody may read any more."""
         super().close(wait=False, abort=abort, reason=reason)
-        if abort and self._websocket is not None:
-            gevent.spawn(self._hang_up)
+        if self._websocket is not None:
+            gevent.spawn_later(1, self._hang_up, self._websocket._sock.handler)
 
-    def _hang_up(self) -> None:
-        """Wake who writes to, or reads from, a client that does nothing."""
-        gevent.sleep(1)
-        handler = self._websocket._sock.handler
+    @staticmethod
+    def _hang_up(handler: Any) -> None:
+        """Wake who still writes to, or reads from, a client that does nothing."""
         if getattr(handler, "socket", None) is not None:
-            handler.socket.close()
+            with contextlib.suppress(OSError):
+                handler.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _size(pkt: Any) -> int:

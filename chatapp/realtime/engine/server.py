@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
+from math import floor
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -134,7 +134,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def ping_time(self, last: float) -> float:
         """When to ping next. Sockets are pinged in groups, so that their pongs come in groups: that costs half."""
         together = min(PINGS_TOGETHER, self.ping_interval / 20)
-        return float(ceil((last + self.ping_interval) / together) * together)
+        return float(floor((last + self.ping_interval) / together) * together)
 
     def handle_message(self, sid: str, message: Message) -> None:
         """Hand a message to the application; raises ProtocolError."""

@@ -158,8 +158,8 @@ class Session:
         self._queued_bytes += len(packet.frame)
         if self._poll is not None:
             self._poll.wake()
-        if self._queued_bytes > self.server.limits.buffer_bytes:
-            self._overflow()
+        if self._queued_bytes > self.server.limits.buffer_bytes and len(self._queue) > 1:
+            self._overflow()  # (one large message is no backlog)
 
     def _overflow(self) -> None:
         """Drop what waits, and take nothing until the client has polled."""
@@ -467,10 +467,13 @@ class Session:
         if self.closed:
             return
         self.closed = True
+        reason = reason or self.server.reason.SERVER_DISCONNECT
         self._end_transport(abort, ending, code, text)
+        if reason == self.server.reason.SERVER_DISCONNECT and not abort:
+            self._wait_for_last_poll()
         if not self.closing:
             self.server.forget(self)
-        self._inbox.append(Ended(reason or self.server.reason.SERVER_DISCONNECT))
+        self._inbox.append(Ended(reason))
         if self._room is not None:
             self._room.set()
         self._run()
@@ -486,8 +489,11 @@ class Session:
         if self._poll is not None:
             self._poll.gone = ending is None and abort
             self._poll.wake(ending if ending is not None or abort else _CLOSE)
-        elif self._queue and not abort:
-            self.closing = True  # until the next poll has fetched what waits
+
+    def _wait_for_last_poll(self) -> None:
+        """Keep the session until the next poll has fetched what waits for it."""
+        if self._websocket is None and self._poll is None and self._queue:
+            self.closing = True
             self._ping_at = monotonic() + FAREWELL_SECONDS
             wheel.current().at(self._ping_at, self)
 

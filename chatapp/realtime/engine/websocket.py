@@ -167,7 +167,7 @@ class WebSocket:
         if self._size > self._limits.buffer_bytes:
             if self._write is None:  # nobody has tried yet whether the kernel takes it
                 self.flush()
-            if self._size > self._limits.buffer_bytes:
+            if self._size > self._limits.buffer_bytes and len(self._out) > 1:  # one large message is no backlog
                 self._overflow()
 
     def send_urgently(self, frame: bytes) -> None:
