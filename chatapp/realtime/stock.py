@@ -92,9 +92,12 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
             raise engineio.exceptions.EngineIOError("one poll at a time")
         self._polls = True
         try:
-            return super().handle_get_request(environ, start_response)
+            packets = super().handle_get_request(environ, start_response)
         finally:
             self._polls = False
+        if _has_hung_up(environ):  # what the poll has taken is lost: the client has to connect anew
+            raise engineio.exceptions.EngineIOError("the client has hung up")
+        return packets
 
     def handle_post_request(self, environ: dict[str, Any]) -> None:
         """A POST; what can't be read ends the session, and is not answered as if it could."""
@@ -124,6 +127,18 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
         if getattr(handler, "socket", None) is not None:
             with contextlib.suppress(OSError):
                 handler.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _has_hung_up(environ: dict[str, Any]) -> bool:
+    """Has the client ended the connection of this request?"""
+    file = getattr(environ.get("wsgi.input"), "rfile", None)
+    sock = getattr(getattr(file, "raw", None), "_sock", None)
+    try:
+        return sock is not None and not sock._sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _size(pkt: Any) -> int:

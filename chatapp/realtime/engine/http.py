@@ -148,6 +148,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         super().__init__(sock, address, server, rfile)
         self.due = 0.0
         self.write_failed = False
+        self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
         self._deadline = 0.0
         self._wheel = wheel.current()
@@ -185,10 +186,21 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         """Wait for a request; its headers have to follow soon."""
         if self.response_length:  # not the first one
             self._expect(IDLE_SECONDS)
-            self.rfile.peek(1)
+            self._wait_for_request()
             self._expect(HEADER_SECONDS)
         line: str = super().read_requestline()
         return line
+
+    def _wait_for_request(self) -> None:
+        """Until the next request begins. A reset instead says that the client closed with something unread."""
+        try:
+            self.rfile.peek(1)
+        except ConnectionError:
+            if self.on_reset is not None:
+                self.on_reset()
+            raise
+        finally:
+            self.on_reset = None
 
     def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
         if isinstance(ex, HeadersTooLarge):
@@ -283,7 +295,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             super().handle()
         finally:
             self._deadline = 0.0
-            self.environ = self.headers = self.result = None
+            self.environ = self.headers = self.result = self.on_reset = None
 
     # Taking over
 

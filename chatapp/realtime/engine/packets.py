@@ -162,6 +162,20 @@ class BinaryPacket(Packet):
 
     uses_binary_events = True
 
+    @classmethod
+    def data_is_binary(cls, data: Any) -> bool:
+        """Are there bytes in the data? (The library's own way needs three calls on the stack for each level.)"""
+        stack = [data]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, bytes | bytearray):
+                return True
+            if isinstance(item, list):
+                stack.extend(item)
+            elif isinstance(item, dict):
+                stack.extend(item.values())
+        return False
+
 
 def _is_allowed(kind: int, data: Any) -> bool:
     """May this type of packet have this payload?"""

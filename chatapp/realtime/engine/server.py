@@ -69,8 +69,11 @@ class PollBody(list[bytes]):
         self._connection = connection
 
     def close(self) -> None:
-        """The response is out, or can't be written."""
-        self._session.polled(not getattr(self._connection, "write_failed", False))
+        """The response is out, or can't be written. Whether the client has read it shows when its connection ends."""
+        failed = self._connection is not None and self._connection.write_failed
+        self._session.polled(not failed)
+        if self._connection is not None:
+            self._connection.on_reset = self._session.cancelled
 
 
 Admission = Callable[[Environ], None]

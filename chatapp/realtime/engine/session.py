@@ -247,6 +247,8 @@ class Session:
             self.server.handle_message(self.sid, message)
         except ProtocolError as error:
             self.fail(error)
+        except RecursionError:
+            self.fail(ProtocolError(frames.POLICY, "too deep"))
         except Exception:
             self.server.logger.exception("message handler error")
 
@@ -290,22 +292,23 @@ class Session:
     def _wait(self, poll: Poll, watch: Callable[[Callable[[], object]], Any] | None) -> None:
         if self.upgrading:
             poll.wake(_NOOP)
-        hangup = watch(self._cancelled) if watch is not None else None
+        hangup = watch(self.cancelled) if watch is not None else None
         try:
             poll.wait()
         finally:
             if hangup is not None:
                 hangup.stop()
 
-    def _cancelled(self) -> None:
-        """The client has hung up on its poll: nobody knows what it has received, so it has to connect again."""
-        self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+    def cancelled(self) -> None:
+        """The client has hung up on a poll: nobody knows what it has received, so it has to connect again."""
+        if not self.upgraded:
+            self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
 
     def polled(self, delivered: bool) -> None:
         """A poll was answered, or the answer could not be written."""
         self._poll = None
         if not delivered:
-            self._cancelled()
+            self.cancelled()
         elif self.closing:
             self.server.forget(self)
 
