@@ -6,7 +6,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev test lint format autobahn requirements clean
+.PHONY: help run dev test chaos lint format autobahn requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -19,6 +19,9 @@ dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
 
 test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
+
+chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
+	@$(BIN)/python scripts/chaos.py
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -78,6 +78,7 @@ class Config:
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
     RATE_CONNECTS_ADDRESS: str = "600 per minute"
+    RATE_GROUP_ADDS: str = "300 per hour"
 
     ENGINE: str = "chatapp"
     CONNECT_TIMEOUT: float = 10
@@ -91,6 +92,12 @@ class Config:
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
     DIRECTORY_OPEN: bool = True
+    SYNC_MAX_ENTRIES: int = 500
+    SYNC_MAX_BYTES: int = 500_000
+    SYNC_MAX_CONVERSATIONS: int = 200
+    SYNC_GAP_ENTRIES: int = 100
+    SYNC_NEWEST_ENTRIES: int = 30
+    LONG_POLL_SECONDS: int = 30
 
     LOG_LEVEL: str = "INFO"
     LOG_FORMAT: str = "console"
@@ -130,6 +137,7 @@ class TestConfig(Config):
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"
     RATE_LOGIN_ADDRESS: str = "100000 per minute"
     RATE_CONNECTS_ADDRESS: str = "100000 per minute"
+    RATE_GROUP_ADDS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
 

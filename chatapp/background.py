@@ -8,8 +8,8 @@ from flask import Flask
 
 from chatapp import extensions, metrics, realtime
 from chatapp.extensions import config
+from chatapp.services import entries, presence, sessions
 from chatapp.services import log as entry_log
-from chatapp.services import messages, sessions
 
 log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
@@ -25,13 +25,15 @@ def start() -> None:
     extensions.warm_pool()
     gevent.spawn(_quietly, "recovery", _recover)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
+    _every(1, "typing and presence", presence.sweep)
+    _every(60, "last seen", presence.renew)
     _every(3600, "tidy sessions", sessions.tidy)
     if config().METRICS_REPORT_SECONDS:
         _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
 
 
 def _recover() -> None:
-    mended = entry_log.recover(_RECOVER_ENTRIES, messages.announce)
+    mended = entry_log.recover(_RECOVER_ENTRIES, entries.announce)
     if mended:
         log.info("finished what a crash had left", conversations=mended)
 

@@ -1,5 +1,7 @@
 """Is this process taking work, and how much is under way? Draining waits for the latter."""
 
+from collections.abc import Callable
+
 import gevent
 
 from chatapp import errors
@@ -12,6 +14,13 @@ class _Work:
 
 
 _work = _Work()
+_on_drain: list[Callable[[], None]] = []
+
+
+def on_drain(act: Callable[[], None]) -> Callable[[], None]:
+    """Decorator: do this when the process is told to stop, before it waits for what is under way."""
+    _on_drain.append(act)
+    return act
 
 
 @on_reset
@@ -41,6 +50,8 @@ def end() -> None:
 def drain(seconds: float) -> bool:
     """Take no new work and wait for what is under way; False when some was left after `seconds`."""
     _work.draining = True
+    for act in _on_drain:
+        act()
     with gevent.Timeout(seconds, False):
         while _work.under_way > 0:
             gevent.sleep(0.02)

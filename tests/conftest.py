@@ -21,13 +21,13 @@ from socketio.exceptions import ConnectionRefusedError
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
 from chatapp.realtime.serving import handler_class
-from chatapp.services import passwords
+from chatapp.services import migrations, passwords
 from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
 ENGINE = os.environ.get("TEST_ENGINE", "chatapp")  # "stock" runs all of it on the libraries' own server
-COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries")
+COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts")
 PASSWORD = "password123"
 PATIENCE_SECONDS = 20
 
@@ -83,7 +83,8 @@ def config(store_uri: str, tmp_path_factory: pytest.TempPathFactory) -> TestConf
 @pytest.fixture(scope="session")
 def _app(config: TestConfig) -> Iterator[Flask]:
     app = create_app(config)
-    importlib.import_module("migrations_seed.0001_indexes").up(extensions.db())
+    for name in migrations.names():
+        importlib.import_module(f"migrations_seed.{name}").up(extensions.db())
     yield app
     gevent.sleep(0.1)  # the last test's closed sockets still say that their users went offline
     extensions.stop()

@@ -299,15 +299,16 @@ def test_database_commands_are_few(ann, bob, chat, monkeypatch):
 
 
 def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
-    from chatapp.services import log, messages
+    from chatapp.services import entries as entry_service
+    from chatapp.services import log
 
     hears = bob.socket()
     monkeypatch.setattr(conversation_store, "advance_head", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
     ann.send(chat, "left behind")
     monkeypatch.undo()
-    assert log.recover(100, messages.announce) == 1
+    assert log.recover(100, entry_service.announce) == 1
     assert [row["data"]["content"] for row in hears.received("newMessage")] == ["left behind"]
-    assert log.recover(100, messages.announce) == 0
+    assert log.recover(100, entry_service.announce) == 0
     assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 1
 
 

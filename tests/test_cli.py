@@ -28,7 +28,7 @@ def run(app):
 
 def test_migrate_twice_does_nothing_the_second_time(run):
     extensions.db().meta.delete_many({"kind": "migration"})
-    assert run("migrate").output == "migrated 0001_indexes\n"
+    assert run("migrate").output == "migrated 0001_indexes\nmigrated 0002_delivery\n"
     assert run("migrate").output == "The database is up to date.\n"
     assert migrations.pending() == []
 
@@ -42,7 +42,7 @@ def test_two_processes_may_migrate_at_once(tmp_path):
     ]
     outputs = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sorted(outputs) == ["The database is up to date.\n", "migrated 0001_indexes\n"]
+    assert sorted(outputs) == ["The database is up to date.\n", "migrated 0001_indexes\nmigrated 0002_delivery\n"]
 
 
 def test_seed_can_be_logged_in_with_and_repeated(run, client):

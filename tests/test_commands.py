@@ -1,5 +1,6 @@
 """How many database commands the hot paths take, whatever the size (design section 8)."""
 
+import gevent
 import pytest
 
 from chatapp.extensions import db
@@ -9,13 +10,16 @@ METHODS = ("find", "find_one", "aggregate", "insert_one", "update_one", "update_
 
 @pytest.fixture
 def commands(app, monkeypatch):
-    """The names of the collection methods that were called: one command each."""
+    """The names of the collection methods that the test's calls use: one command each."""
+    own = gevent.getcurrent()  # beside it, others' disconnects and receipts are noted
     called: list[str] = []
     inside: list[str] = []  # the embedded store's $lookup calls find: that is no command of its own
     kind = type(db().entries)
 
     def counting(method, real):
         def call(self, *args, **kwargs):
+            if gevent.getcurrent() is not own:
+                return real(self, *args, **kwargs)
             if not inside:
                 called.append(f"{self.name}.{method}")
             inside.append(method)
@@ -55,3 +59,19 @@ def test_a_warm_send_takes_two(ann, bob, commands):
     commands.clear()
     ann.send(conversation, "second")
     assert commands == ["entries.insert_one", "conversations.update_one"]
+
+
+@pytest.mark.parametrize("conversations", [1, 3, 9])
+def test_a_sync_takes_two_when_nothing_is_new_and_six_at_most(ann, register, commands, store_uri, conversations):
+    chats = [ann.direct(register(f"friend{number}")) for number in range(conversations)]
+    for chat in chats:
+        ann.send(chat, "x")
+    since = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1)})["data"]["next"]
+    commands.clear()
+    ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": since})
+    assert commands == ["memberships.find", "conversations.find"]
+    commands.clear()
+    ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 0), "since": since})
+    of_entries = commands.count("entries.find")
+    assert of_entries == (conversations if store_uri.startswith("litemongo:") else 1)
+    assert len(commands) - of_entries == 4

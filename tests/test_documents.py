@@ -110,18 +110,21 @@ def bob_and(ann, client):
     return Person(ann.app, answer["data"], answer["token"], answer)
 
 
-def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob):
-    conversation = ann.direct(bob)
+def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob, eve):
+    conversation = ann.group(bob, eve)
     hears, socket = bob.socket(), ann.socket()
     message = socket.call("newMessage", {"conversationId": conversation, "content": "x", "tempId": "t"})["data"]
     fields = {"conversationId": conversation, "messageId": message["id"], "content": "x", "message": "x",
-              "type": "direct", "participants": [bob.id], "token": ann.token, "isTyping": True}  # fmt: skip
+              "type": "direct", "participants": [bob.id], "token": ann.token, "isTyping": True,
+              "userId": eve.id, "userIds": [eve.id], "role": "admin", "name": "New",
+              "cursors": {conversation: 0}}  # fmt: skip
+    order = ["removeMember", "addMembers", "changeRole", "deleteConversation", "handOver", "leaveGroup"]
     messages = asyncapi["components"]["messages"]
-    for name in sorted(EVENTS, key=lambda name: name == "deleteConversation"):
+    for name in sorted(EVENTS, key=lambda name: order.index(name) if name in order else 2):
         payload = messages[f"ack.{name.replace(':', '_')}"]["payload"]
         assert problems(asyncapi, payload, socket.call(name, fields)) == [], name
     heard = [*hears.received(), *socket.received()]
-    assert {"newMessage", "messageQueued", "messageReadReceipt", "userTyping", "ready"} <= {
+    assert {"newMessage", "messageQueued", "messageReadReceipt", "userTyping", "ready", "entry", "receipt"} <= {
         row["name"] for row in heard
     }
     for event in heard:

@@ -215,7 +215,16 @@ def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send,
     assert send(bob, conversation, "next")["data"]["seq"] == 2
     assert [event["data"]["seq"] for event in device.received("newMessage")] == [1, 2]
     (row,) = ann.get("/api/user/conversations")["data"]
-    assert (row["head"], row["unreadCount"]) == ({"seq": 2, "mseq": 2}, 1)
+    assert (row["head"]["seq"], row["head"]["mseq"], row["unreadCount"]) == (2, 2, 1)
+
+
+def test_a_head_that_was_not_moved_is_moved_before_the_answer(send, ann, bob, monkeypatch):
+    conversation, device = ann.direct(bob), bob.socket()
+    real, refusals = conversation_store.advance_head, [False]
+    monkeypatch.setattr(conversation_store, "advance_head", lambda *args: refusals.pop() if refusals else real(*args))
+    assert send(ann, conversation, "hello")["data"]["seq"] == 1
+    assert [event["data"]["content"] for event in device.received("newMessage")] == ["hello"]
+    assert bob.get("/api/user/conversations")["data"][0]["head"]["seq"] == 1
 
 
 def test_a_lost_insert_answer_heals_on_retry(send, ann, bob, monkeypatch):

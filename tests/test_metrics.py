@@ -3,6 +3,8 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.conftest import eventually
+
 FAMILIES = {
     "chatapp_requests",
     "chatapp_request_seconds",
@@ -99,7 +101,8 @@ def test_database_commands_are_counted(ann, value, store_uri):
     before = value("chatapp_database_command_seconds_count", command="find")
     ann.get("/api/user/contacts")
     assert value("chatapp_database_command_seconds_count", command="find") > before
-    assert value("chatapp_database_up") == 1 and value("chatapp_database_connections_open") >= 1
+    assert eventually(lambda: value("chatapp_database_up")) == 1  # the driver tells its listeners later
+    assert value("chatapp_database_connections_open") >= 1
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "let-me-see", "Basic let-me-see", "é"])

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.api import auth, conversations, docs, health, legacy, requests, sign_in, users
+from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, sign_in, users
 
 
 def register(app: Flask) -> None:
@@ -14,5 +14,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(auth.bp, url_prefix="/auth", name="auth_at_root")
     app.register_blueprint(users.bp, url_prefix="/api")
     app.register_blueprint(conversations.bp, url_prefix="/api")
+    app.register_blueprint(groups.bp, url_prefix="/api")
+    app.register_blueprint(log.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)

@@ -15,7 +15,7 @@ from chatapp.schemas.answers import (
     ReadOut,
 )
 from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MessageIn, ReadIn
-from chatapp.services import conversations, messages
+from chatapp.services import conversations, messages, receipts
 from chatapp.services.tokens import Identity
 
 bp = Blueprint("conversations", __name__)
@@ -35,10 +35,10 @@ def list_conversations(caller: Identity, skip: int = 0, limit: int = conversatio
     codes=(Code.GROUP_TOO_LARGE, Code.ACCOUNT_GONE),
 )
 def create_conversation(
-    caller: Identity, type: str, participants: list[str], **group: Any
+    caller: Identity, type: str, participants: list[str], clientMsgId: str | None = None, **group: Any
 ) -> tuple[dict[str, Any], int]:
     """Open the direct conversation with somebody (200 when it was there), or found a group."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, **group)
+    answer, is_new = conversations.create(caller.user_id, type, participants, client_msg_id=clientMsgId, **group)
     return answer, 201 if is_new else 200
 
 
@@ -93,4 +93,4 @@ def send_message(
 @endpoint(body=ReadIn, out=ReadOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
 def mark_read(caller: Identity, conversation_id: str, seq: int | None = None) -> dict[str, Any]:
     """Mark as read up to `seq`, or to the end."""
-    return messages.mark_read(caller.user_id, conversation_id, seq)
+    return receipts.mark_read(caller.user_id, conversation_id, seq)

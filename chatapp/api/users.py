@@ -6,9 +6,16 @@ from flask import Blueprint
 
 from chatapp.api.contract import endpoint
 from chatapp.errors import Code
-from chatapp.schemas.accounts import ContactsQuery, ProfileIn, UserIdsIn
-from chatapp.schemas.answers import ContactsOut, ProfileChangedOut, ProfileOut, StreamUsersOut
-from chatapp.services import profiles
+from chatapp.schemas.accounts import ContactsQuery, PrivacyIn, ProfileIn, UserIdsIn
+from chatapp.schemas.answers import (
+    ContactsOut,
+    PresenceOut,
+    PrivacyOut,
+    ProfileChangedOut,
+    ProfileOut,
+    StreamUsersOut,
+)
+from chatapp.services import presence, privacy, profiles
 from chatapp.services.tokens import Identity
 
 bp = Blueprint("users", __name__)
@@ -44,6 +51,29 @@ def get_contacts(
 ) -> dict[str, Any]:
     """Other people by name; an empty list says why in `meta`."""
     return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
+
+
+@bp.get("/user/presence")
+@endpoint(out=PresenceOut)
+def get_presence(caller: Identity) -> dict[str, Any]:
+    """Who of those who share a conversation is online, or was seen when."""
+    return presence.of_partners(caller.user_id)
+
+
+@bp.get("/user/privacy")
+@endpoint(out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
+def get_privacy(caller: Identity) -> dict[str, Any]:
+    """What the caller hides."""
+    return privacy.get(caller.user_id)
+
+
+@bp.put("/user/privacy")
+@endpoint(body=PrivacyIn, out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
+def put_privacy(
+    caller: Identity, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None
+) -> dict[str, Any]:
+    """Hide or show when one was online and what one has read; hiding is mutual."""
+    return privacy.update(caller.user_id, hideLastSeen, hideReadReceipts)
 
 
 @bp.post("/user/ensure-stream-users")

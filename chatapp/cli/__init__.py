@@ -2,10 +2,19 @@
 
 from flask import Flask
 
-from chatapp.cli import check_users, doctor, events, migrate, seed
+from chatapp.cli import chaos, check_users, doctor, events, migrate, seed, verify
 
 
 def register(app: Flask) -> None:
     """Put the commands on the app."""
-    for command in (migrate.migrate, seed.seed, check_users.check_users, doctor.doctor, events.events):
+    for command in (
+        migrate.migrate,
+        seed.seed,
+        check_users.check_users,
+        doctor.doctor,
+        events.events,
+        verify.verify,
+        verify.repair,
+        chaos.chaos,
+    ):
         app.cli.add_command(command)

@@ -11,19 +11,21 @@ from chatapp import clock, errors, metrics
 from chatapp.extensions import on_reset, socketio
 from chatapp.realtime import serving
 from chatapp.realtime.connections import Connection, Connections
+from chatapp.realtime.waiting import Waiting
 from config import Config
 
 Data = dict[str, Any]
 
 connections = Connections()
 _resync_handler: Callable[[str], None] | None = None
+waiting = Waiting()
 
 
 @on_reset
 def reset() -> None:
     """Forget all connections."""
-    global connections
-    connections = Connections()
+    global connections, waiting
+    connections, waiting = Connections(), Waiting()
 
 
 def serve(config: Config) -> None:
@@ -55,6 +57,7 @@ def _emit(event: str, data: Any, to: str | list[str] | None, skip_sid: str | Non
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
     """Emit to every device of these users that is connected here; gives how many sockets."""
+    user_ids = list(user_ids)
     online = [user_id for user_id in user_ids if connections.is_online(user_id)]
     _emit(event, data, [_room(user_id) for user_id in online])
     return connections.sockets_of(online)
@@ -72,8 +75,13 @@ def leave(sid: str) -> tuple[Connection, bool] | None:
 
 
 def is_online(user_id: ObjectId) -> bool:
-    """Is any device of the user connected?"""
-    return connections.is_online(user_id)
+    """Is any device of the user connected, or waiting in a long-poll?"""
+    return connections.is_online(user_id) or waiting.is_online(user_id)
+
+
+def online_users() -> list[ObjectId]:
+    """Users with a connected device, or a long-poll that waits, in this process."""
+    return list({*connections.users(), *waiting.users()})
 
 
 def reply(sid: str, event: str, data: Any) -> None:
@@ -83,24 +91,46 @@ def reply(sid: str, event: str, data: Any) -> None:
 
 def publish_message(user_ids: list[ObjectId], message: Data) -> int:
     """A new message, to all devices of all members, the sender's too; gives how many sockets."""
-    sockets = _emit_to_users("newMessage", {"success": True, "data": message}, user_ids)
+    return _publish_entry("newMessage", user_ids, message)
+
+
+def publish_entry(user_ids: list[ObjectId], entry: Data) -> int:
+    """Another new entry, to all devices of those whom it concerns; gives how many sockets."""
+    return _publish_entry("entry", user_ids, entry)
+
+
+def _publish_entry(event: str, user_ids: list[ObjectId], data: Data) -> int:
+    sockets = _emit_to_users(event, {"success": True, "data": data}, user_ids)
     metrics.deliveries.inc(sockets)
+    waiting.wake(user_ids)
     return sockets
 
 
 def publish_conversation(user_ids: list[ObjectId], conversation: Data) -> None:
-    """A new conversation, to all its members."""
+    """A conversation that is new to these users."""
     _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids)
+    waiting.wake(user_ids)
 
 
 def publish_hidden(user_id: ObjectId, data: Data) -> None:
     """The user has deleted a conversation for themselves: to their own devices."""
     _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id])
+    waiting.wake([user_id])
 
 
 def publish_receipt(user_ids: list[ObjectId], data: Data) -> None:
-    """A member has read up to a message, to all members."""
+    """A member's marks have moved, to the members who may know."""
+    _emit_to_users("receipt", data, user_ids)
+
+
+def publish_read(user_ids: list[ObjectId], data: Data) -> None:
+    """The same by message, for old apps."""
     _emit_to_users("messageReadReceipt", data, user_ids)
+
+
+def wake(user_ids: Iterable[ObjectId]) -> None:
+    """Let the long-polls of these users look again: something that was published is stored now."""
+    waiting.wake(user_ids)
 
 
 def publish_typing(user_ids: list[ObjectId], data: Data) -> None:
@@ -112,6 +142,7 @@ def publish_profile(user_ids: list[ObjectId], profile: Data) -> None:
     """A changed profile, to those who share a conversation with the user."""
     data = {"userId": profile["id"], "name": profile["name"], "avatar": profile["avatar"]}
     _emit_to_users("userProfileUpdated", data, user_ids)
+    waiting.wake(user_ids)
 
 
 def publish_new_user(profile: Data) -> None:

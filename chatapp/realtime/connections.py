@@ -65,6 +65,10 @@ class Connections:
         """Has the user a socket here?"""
         return user_id in self._by_user
 
+    def users(self) -> list[ObjectId]:
+        """Everybody who has a socket here."""
+        return list(self._by_user)
+
     def sockets_of(self, user_ids: list[ObjectId]) -> int:
         """How many sockets these users have here."""
         return sum(len(self._by_user.get(user_id, ())) for user_id in user_ids)

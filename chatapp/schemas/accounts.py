@@ -81,3 +81,10 @@ class UserIdsIn(In):
     """Ids of users."""
 
     userIds = fields.List(identifier(), required=True, validate=validate.Length(max=1000))
+
+
+class PrivacyIn(In):
+    """What to hide from others (and not to see of them); what is not sent stays."""
+
+    hideLastSeen = fields.Boolean(truthy={True}, falsy={False})
+    hideReadReceipts = fields.Boolean(truthy={True}, falsy={False})

@@ -22,8 +22,8 @@ def _maybe_text() -> fields.String:
     return fields.String(required=True, allow_none=True)
 
 
-def _number() -> fields.Integer:
-    return fields.Integer(required=True)
+def _number(**kwargs: Any) -> fields.Integer:
+    return fields.Integer(required=True, **kwargs)
 
 
 class Out(Schema):
@@ -182,8 +182,11 @@ class LastMessage(Schema):
 
 
 class Head(Schema):
+    """A place in a log."""
+
     seq = _number()
     mseq = _number()
+    hash = _text(metadata={"description": "The first 16 digits of the hash chain's value there"})
 
 
 class Conversation(Schema):
@@ -199,7 +202,9 @@ class Conversation(Schema):
     lastMessage = fields.Nested(LastMessage, required=True, allow_none=True)
     unreadCount = _number()
     head = fields.Nested(Head, required=True)
+    firstSeq = _number(metadata={"description": "The first entry that the caller may see"})
     readSeq = _number()
+    readMseq = _number(metadata={"description": "unreadCount is head.mseq - readMseq"})
     createdBy = _identifier()
     createdAt = _time()
     updatedAt = _time()
@@ -238,23 +243,42 @@ class Sender(Schema):
     avatar = _maybe_text()
 
 
-class Message(Schema):
-    """A message. `status` is told to its sender; counts are given in groups."""
+class Place(Schema):
+    """What every entry says."""
 
     id = _identifier()
     _id = fields.String(required=True)
     conversationId = _identifier()
     seq = _number()
     mseq = _number()
+    hash = _text()
     clientMsgId = _text()
-    type = _text()
+    type = _text(metadata={"description": "message, member_added …; more may come"})
+    createdAt = _time()
+
+
+class Message(Place):
+    """A message. `status` is told to its sender; counts are given in groups."""
+
     content = _text()
     attachment = _maybe_text()
     sender = fields.Nested(Sender, required=True)
-    createdAt = _time()
     status = _text(metadata={"enum": ["sent", "delivered", "read"]})
     deliveredTo = fields.Integer()
     readBy = fields.Integer()
+
+
+class Entry(Place):
+    """An entry of a log: a message with its fields, or a change with `actor` and `change`."""
+
+    content = fields.String()
+    attachment = fields.String(allow_none=True)
+    sender = fields.Nested(Sender)
+    status = fields.String(metadata={"enum": ["sent", "delivered", "read"]})
+    deliveredTo = fields.Integer()
+    readBy = fields.Integer()
+    actor = fields.Nested(Sender)
+    change = fields.Dict(metadata={"description": "By type; see docs/protocol.md, section 5"})
 
 
 class MessageOut(Out):
@@ -276,8 +300,163 @@ class HistoryOut(Out):
 
 class Read(ConversationRef):
     readSeq = _number()
+    readMseq = _number()
     unreadCount = _number()
 
 
 class ReadOut(Out):
     data = fields.Nested(Read, required=True)
+
+
+class GroupChangedOut(Out):
+    """The group as it is now, and the entry; without one when it was so already."""
+
+    data = fields.Nested(Conversation, required=True)
+    entry = fields.Nested(Entry)
+
+
+class EntriesMeta(Schema):
+    firstSeq = _number()
+    headSeq = _number()
+    hasMore = fields.Boolean(required=True)
+
+
+class EntriesOut(Out):
+    data = fields.List(fields.Nested(Entry), required=True)
+    meta = fields.Nested(EntriesMeta, required=True)
+
+
+class Gap(Schema):
+    """Entries that are left out: after < seq < before."""
+
+    after = _number()
+    before = _number()
+
+
+class Receipt(Schema):
+    """A member's marks; readSeq is 0 where it is hidden."""
+
+    userId = _identifier()
+    deliveredSeq = _number()
+    readSeq = _number()
+
+
+class SyncedConversation(Schema):
+    """One conversation of a sync."""
+
+    id = _identifier()
+    head = fields.Nested(Head, required=True)
+    firstSeq = _number()
+    entries = fields.List(fields.Nested(Entry), required=True)
+    limited = fields.Boolean(required=True)
+    gap = fields.Nested(Gap, required=True, allow_none=True)
+    reset = fields.Boolean(required=True)
+    hidden = fields.Boolean(required=True)
+    readSeq = _number()
+    readMseq = _number()
+    unreadCount = _number()
+    receipts = fields.List(fields.Nested(Receipt), required=True)
+    conversation = fields.Nested(Conversation)
+
+
+class Profile(Schema):
+    """A user's profile."""
+
+    id = _identifier()
+    _id = fields.String(required=True)
+    name = _text()
+    email = _text()
+    avatar = _maybe_text()
+
+
+class Synced(Schema):
+    epoch = _text()
+    reset = fields.Boolean(required=True)
+    conversations = fields.List(fields.Nested(SyncedConversation), required=True)
+    left = fields.List(fields.String(), required=True)
+    users = fields.List(fields.Nested(Profile), required=True)
+    next = _text()
+    more = fields.Boolean(required=True)
+    serverTime = _time()
+
+
+class SyncOut(Out):
+    data = fields.Nested(Synced, required=True)
+
+
+class Proof(ConversationRef):
+    """The log up to a place: its last entry's whole hash, and how many entries there are."""
+
+    seq = _number()
+    mseq = _number()
+    hash = _text()
+    count = _number()
+    head = fields.Nested(Head, required=True)
+
+
+class ProofOut(Out):
+    data = fields.Nested(Proof, required=True)
+
+
+class MemberReceipt(Sender):
+    status = _text(metadata={"enum": ["sent", "delivered", "read"]})
+    deliveredAt = fields.String(required=True, allow_none=True)
+    readAt = fields.String(required=True, allow_none=True)
+
+
+class MessageReceipts(Schema):
+    messageId = _identifier()
+    conversationId = _identifier()
+    seq = _number()
+    members = fields.List(fields.Nested(MemberReceipt), required=True)
+
+
+class MessageReceiptsOut(Out):
+    data = fields.Nested(MessageReceipts, required=True)
+
+
+class Accepted(Schema):
+    at = _time()
+    requestId = _text()
+
+
+class Stored(Schema):
+    seq = _number()
+    hash = _text()
+    at = fields.String(required=True, allow_none=True)
+
+
+class Announced(Schema):
+    at = _time()
+    sockets = _number()
+
+
+class Trace(MessageReceipts):
+    """How far a message has come; `announced` is null when the process that announced it is gone."""
+
+    accepted = fields.Nested(Accepted, required=True)
+    stored = fields.Nested(Stored, required=True)
+    announced = fields.Nested(Announced, required=True, allow_none=True)
+
+
+class TraceOut(Out):
+    data = fields.Nested(Trace, required=True)
+
+
+class Presence(Schema):
+    userId = _identifier()
+    status = _text(metadata={"enum": ["online", "offline"]})
+    lastSeen = fields.String(required=True, allow_none=True)
+
+
+class PresenceOut(Out):
+    data = fields.List(fields.Nested(Presence), required=True)
+
+
+class Privacy(Schema):
+    hideLastSeen = fields.Boolean(required=True)
+    hideReadReceipts = fields.Boolean(required=True)
+
+
+class PrivacyOut(Out):
+    data = fields.Nested(Privacy, required=True)

@@ -9,6 +9,7 @@ _AVATAR = validate.Length(max=2048)
 _PARTICIPANTS = validate.Length(min=1, max=2000)
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
+_HISTORY = validate.OneOf(["all", "since_join"])
 _SKIP = validate.Range(min=0, max=1_000_000)
 
 
@@ -23,7 +24,8 @@ class ConversationIn(In):
     participants = fields.List(identifier(), required=True, validate=_PARTICIPANTS)
     name = Text(validate=_NAME, allow_none=True)
     avatar = Text(validate=_AVATAR, allow_none=True)
-    history = Text(validate=validate.OneOf(["all", "since_join"]))
+    history = Text(validate=_HISTORY)
+    clientMsgId = identifier(allow_none=True, metadata={"description": "A group with one is founded once"})
 
 
 class ListIn(In):

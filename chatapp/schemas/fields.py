@@ -1,11 +1,13 @@
 """Fields that refuse what must never reach a filter or the store."""
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 MAX_ID = 64
 MAX_SEQ = 2**53 - 1
+_HASH = re.compile(r"[0-9a-f]{16}")
 
 
 class Text(fields.String):
@@ -40,6 +42,18 @@ def identifier(**kwargs: Any) -> Text:
 def sequence(**kwargs: Any) -> fields.Integer:
     """A place in a log."""
     return fields.Integer(strict=True, validate=validate.Range(min=0, max=MAX_SEQ), **kwargs)
+
+
+class Cursor(fields.Field[tuple[int, str | None]]):
+    """How far a client has a log: a seq, or `[seq, hash]` with the hash that the entry at seq was given with."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[int, str | None]:
+        seq, shown_hash = value if isinstance(value, list) and len(value) == 2 else (value, None)
+        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
+            raise ValidationError("Send a seq, or [seq, hash].")
+        if shown_hash is not None and (not isinstance(shown_hash, str) or not _HASH.fullmatch(shown_hash)):
+            raise ValidationError("The hash is that of the entry at seq.")
+        return seq, shown_hash
 
 
 class In(Schema):

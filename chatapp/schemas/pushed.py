@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from chatapp.schemas.answers import Conversation, ConversationRef, Message, Out
+from chatapp.schemas.answers import Conversation, ConversationRef, Entry, Message, Out, Receipt
 
 
 class Limits(Schema):
@@ -33,6 +33,22 @@ class NewMessagePushed(Out):
     data = fields.Nested(Message, required=True)
 
 
+class EntryPushed(Out):
+    data = fields.Nested(Entry, required=True)
+
+
+class MarksPushed(Receipt):
+    conversationId = fields.String(required=True)
+    timestamp = fields.String(required=True)
+
+
+class ResyncPushed(Schema):
+    """Something was dropped: sync now."""
+
+    reason = fields.String(required=True, metadata={"enum": ["overflow"]})
+    heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
 class NewConversationPushed(Out):
     data = fields.Nested(Conversation, required=True)
 
@@ -56,6 +72,7 @@ class TypingPushed(Schema):
     userName = fields.String(required=True)
     conversationId = fields.String(required=True)
     isTyping = fields.Boolean(required=True)
+    expiresIn = fields.Integer(required=True, metadata={"description": "Seconds"})
 
 
 class StatusPushed(Schema):

@@ -3,9 +3,10 @@
 from bson import ObjectId
 
 from chatapp import errors
-from chatapp.extensions import object_id
+from chatapp.extensions import Document, object_id
 from chatapp.services import conversation_cache
 from chatapp.services.conversation import Conversation, Member
+from chatapp.stores import entries
 
 
 def conversation_id(text: object) -> ObjectId:
@@ -47,6 +48,31 @@ def reader(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conver
 def writer(user_id: ObjectId, conversation: Conversation) -> Member:
     """The current member that the user is. Raises NotFound, or Forbidden for a former member."""
     return _not_former(reader(user_id, conversation)[1])
+
+
+def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Document]:
+    """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
+    message_id = object_id(message_text)
+    entry = entries.find_by_id(message_id) if message_id else None
+    conversation = conversation_cache.load(entry["conversation_id"]) if entry else None
+    member = conversation.members.get(user_id) if conversation else None
+    if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
+        raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
+    return conversation, member, entry
+
+
+def message_in(conversation: Conversation, member: Member, message_text: str) -> Document:
+    """A message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
+    message_id = object_id(message_text)
+    entry = entries.find_by_id(message_id) if message_id else None
+    if entry is None or entry["conversation_id"] != conversation.id or not _is_visible(conversation, member, entry):
+        raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
+    return entry
+
+
+def _is_visible(conversation: Conversation, member: Member, entry: Document) -> bool:
+    visible = range(member.first_visible, member.last_visible(conversation.seq) + 1)
+    return entry["type"] == "message" and entry["seq"] in visible
 
 
 def _not_former(member: Member) -> Member:

@@ -4,6 +4,7 @@ It is loaded from the derived documents (`conversations`, `memberships`) and bro
 `apply` is the one place that says what an entry means.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from chatapp import clock
 from chatapp.extensions import Document
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
+SHOWN_HASH = 16
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ class Member:
     read_mseq: int = 0
     cleared_seq: int = -1  # 0 when the conversation was deleted while it was empty
     cleared_mseq: int = 0
+    changed_seq: int = 0  # the last entry that changed this membership
 
     @property
     def is_current(self) -> bool:
@@ -45,9 +48,14 @@ class Member:
         """The last entry that this member may see."""
         return head_seq if self.left_seq is None else min(self.left_seq, head_seq)
 
+    @property
+    def hides_reads(self) -> bool:
+        """Does this user show nobody what they have read (and see nobody's)?"""
+        return bool(self.profile.get("hide_reads"))
+
     def view(self) -> dict[str, Any]:
         """The member among a conversation's `participants`."""
-        return {**self.person(), "email": self.profile["email"], "role": self.role}
+        return {**profile_view(self.user_id, self.profile), "role": self.role}
 
     def person(self) -> dict[str, Any]:
         """The member as the sender of a message."""
@@ -87,10 +95,50 @@ class Conversation:
         seq, mseq = self.sent.get(member.user_id, (0, 0))
         return max(member.read_seq, seq), max(member.read_mseq, mseq)
 
+    def delivered_mark(self, member: Member) -> int:
+        """The seq up to which a device of the member has the log."""
+        return max(member.delivered_seq, self.read_marks(member)[0])
+
+    def read_mseq(self, member: Member) -> int:
+        """The mseq up to which nothing is unread: what was read, or deleted."""
+        return max(self.read_marks(member)[1], member.cleared_mseq)
+
     def unread(self, member: Member) -> int:
         """Messages after the member's read mark."""
-        read = max(self.read_marks(member)[1], member.cleared_mseq)
-        return max(0, self.mseq - read)
+        return max(0, self.mseq - self.read_mseq(member))
+
+    def raise_marks(self, user_id: ObjectId, marks: dict[str, int]) -> None:
+        """Move marks of a member up, as the store did."""
+        member = self.members.get(user_id)
+        if member is not None:
+            for name, value in marks.items():
+                setattr(member, name, max(getattr(member, name), value))
+
+    def audience_of(self, entry: Document) -> list[Member]:
+        """Those whom an entry was for: current members who were members then, without its sender."""
+        return [
+            member
+            for member in self.members.values()
+            if member.is_current and member.joined_seq < entry["seq"] and member.user_id != entry["sender_id"]
+        ]
+
+    def owners(self) -> list[Member]:
+        """The current owners; a group has one at least."""
+        return [member for member in self.members.values() if member.is_current and member.role == OWNER]
+
+    def receipts(self, viewer: Member) -> list[dict[str, Any]]:
+        """The marks of the current members as the viewer may know them."""
+        return [self.receipt(member, viewer) for member in self.members.values() if member.is_current]
+
+    def receipt(self, member: Member, viewer: Member) -> dict[str, Any]:
+        """One member's marks: `{userId, deliveredSeq, readSeq}`; readSeq is 0 where one of the two hides it."""
+        read = self.read_marks(member)[0] if shows_reads(member, viewer) else 0
+        return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member), "readSeq": read}
+
+
+def shows_reads(member: Member, viewer: Member) -> bool:
+    """May the viewer know what the member has read? Hiding is mutual."""
+    return member is viewer or not (member.hides_reads or viewer.hides_reads)
 
 
 def from_documents(document: Document, member_rows: list[Document]) -> Conversation:
@@ -131,6 +179,7 @@ def _member(row: Document) -> Member:
         read_mseq=row["read_mseq"],
         cleared_seq=row["cleared_seq"],
         cleared_mseq=row["cleared_mseq"],
+        changed_seq=row["changed_seq"],
     )
 
 
@@ -149,6 +198,8 @@ def membership_document(conversation_id: ObjectId, member: Member) -> Document:
         "read_mseq": member.read_mseq,
         "cleared_seq": member.cleared_seq,
         "cleared_mseq": member.cleared_mseq,
+        "changed_seq": member.changed_seq,
+        "changed_at": clock.tick(),
     }
 
 
@@ -158,20 +209,80 @@ def apply(conversation: Conversation, entry: Document) -> None:
     conversation.mseq = entry["mseq"]
     conversation.hash = entry["hash"]
     conversation.last_activity = max(conversation.last_activity, entry["created_at"])
-    if entry["type"] == "message":
-        conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
-        conversation.last_message = {
-            key: entry[key] for key in ("_id", "seq", "mseq", "sender_id", "body", "created_at")
-        }
+    _APPLY[entry["type"]](conversation, entry)
+
+
+def _apply_message(conversation: Conversation, entry: Document) -> None:
+    conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
+    conversation.last_message = {key: entry[key] for key in ("_id", "seq", "mseq", "sender_id", "body", "created_at")}
+
+
+def _apply_added(conversation: Conversation, entry: Document) -> None:
+    for user_id in entry["body"]["user_ids"]:
+        profile = entry["profiles"][str(user_id)]
+        member = conversation.members.setdefault(user_id, Member(user_id, MEMBER, profile))
+        member.role, member.left_seq = MEMBER, None
+        member.joined_seq = member.changed_seq = entry["seq"]
+        member.visible_from = 1 if conversation.history == "all" else entry["seq"]
+        member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]  # what was before is not unread
+
+
+def _apply_gone(conversation: Conversation, entry: Document) -> None:
+    member = conversation.members[entry["body"]["user_id"]]
+    member.left_seq = member.changed_seq = entry["seq"]
+
+
+def _apply_roles(conversation: Conversation, entry: Document) -> None:
+    for change in entry["body"]["roles"]:
+        member = conversation.members[change["user_id"]]
+        member.role, member.changed_seq = change["role"], entry["seq"]
+
+
+def _apply_changed(conversation: Conversation, entry: Document) -> None:
+    for name, value in entry["body"].items():
+        setattr(conversation, name, value)
+
+
+_APPLY: dict[str, Callable[[Conversation, Document], None]] = {
+    "message": _apply_message,
+    "member_added": _apply_added,
+    "member_removed": _apply_gone,
+    "member_left": _apply_gone,
+    "role_changed": _apply_roles,
+    "conversation_changed": _apply_changed,
+}
+ENTRY_TYPES = frozenset(_APPLY)
 
 
 def head_document(conversation: Conversation) -> Document:
-    """What `advance_head` stores of the state."""
+    """What `advance_head` stores of the state after every entry."""
     return {
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash},
         "last_activity": conversation.last_activity,
         "last_message": conversation.last_message,
     }
+
+
+def group_document(conversation: Conversation) -> Document:
+    """What else it stores after entries other than messages."""
+    names = ("name", "avatar", "history")
+    return {name: getattr(conversation, name) for name in names} | {"participants": conversation.member_ids}
+
+
+def was_deleted(cleared_seq: int, cleared_mseq: int, mseq: int) -> bool:
+    """Has a member with these marks deleted the conversation, without a message since?"""
+    return cleared_seq >= 0 and mseq <= cleared_mseq
+
+
+def profile_view(user_id: ObjectId, profile: Document) -> dict[str, Any]:
+    """A member's profile on its own: `{id, _id, name, email, avatar}`."""
+    text = str(user_id)
+    return {"id": text, "_id": text, **{key: profile[key] for key in ("name", "email", "avatar")}}
+
+
+def head_view(head: Document) -> dict[str, Any]:
+    """A place in the log as clients see it: `{seq, mseq, hash}`, the hash by its first digits."""
+    return {"seq": head["seq"], "mseq": head["mseq"], "hash": head["hash"][:SHOWN_HASH]}
 
 
 def view(conversation: Conversation, member: Member, *, is_new: bool | None = None) -> dict[str, Any]:
@@ -187,8 +298,10 @@ def view(conversation: Conversation, member: Member, *, is_new: bool | None = No
         "participants": [row.view() for row in conversation.current_members],
         "lastMessage": _last_message_view(conversation, member),
         "unreadCount": conversation.unread(member),
-        "head": {"seq": conversation.seq, "mseq": conversation.mseq},
+        "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},
+        "firstSeq": member.first_visible,
         "readSeq": conversation.read_marks(member)[0],
+        "readMseq": conversation.read_mseq(member),
         "createdBy": str(conversation.created_by),
         "createdAt": clock.iso(conversation.created_at),
         "updatedAt": clock.iso(conversation.last_activity),

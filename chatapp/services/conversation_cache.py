@@ -10,8 +10,9 @@ from bson import ObjectId
 from gevent.lock import BoundedSemaphore
 
 from chatapp.extensions import Document, on_reset
-from chatapp.services.conversation import Conversation, from_documents
+from chatapp.services.conversation import Conversation, from_documents, membership_document
 from chatapp.stores import conversations as store
+from chatapp.stores import memberships
 
 _REMEMBERED = 10_000
 
@@ -51,9 +52,16 @@ def _make_room() -> None:
 
 
 def load(conversation_id: ObjectId) -> Conversation | None:
-    """The conversation as it is stored now, with its members, in one database command."""
+    """The conversation as it is stored now, with its members, in one database command (but after a crash)."""
     document = store.find_with_members(conversation_id)
-    return None if document is None else from_documents(document, document["members"])
+    if document is None:
+        return None
+    conversation = from_documents(document, document["members"])
+    stored = {row["user_id"] for row in document["members"]}
+    missing = [member for member in conversation.members.values() if member.user_id not in stored]
+    if missing:  # a crash came between the conversation and its memberships
+        memberships.insert_missing([membership_document(conversation_id, member) for member in missing])
+    return conversation
 
 
 def known(conversation_id: ObjectId) -> Conversation | None:
@@ -67,6 +75,19 @@ def known(conversation_id: ObjectId) -> Conversation | None:
         if place.state is None and not place.lock.locked():
             place.state = state
     return place.state if place is not None and place.state is not None else state
+
+
+def peek(conversation_id: ObjectId) -> Conversation | None:
+    """The remembered state, if there is one."""
+    place = _slots.get(conversation_id)
+    return place.state if place is not None else None
+
+
+def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
+    """Move marks of a member up in the remembered state."""
+    state = peek(conversation_id)
+    if state is not None:
+        state.raise_marks(user_id, marks)
 
 
 def forget(conversation_id: ObjectId) -> None:

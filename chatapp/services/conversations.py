@@ -6,15 +6,14 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.extensions import Document, config, object_id
-from chatapp.services import access, chain, conversation_cache
+from chatapp.services import access, chain, changes, conversation_cache
 from chatapp.services.conversation import (
     MEMBER,
     OWNER,
-    Conversation,
-    Member,
     from_documents,
     membership_document,
     view,
+    was_deleted,
 )
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
@@ -34,7 +33,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str
     for document in documents[:limit]:
         conversation = from_documents(document, by_conversation.get(document["_id"], []))
         member = conversation.members[user_id]
-        if not _is_hidden(conversation, member):
+        if not was_deleted(member.cleared_seq, member.cleared_mseq, conversation.mseq):
             data.append(view(conversation, member))
     answer: dict[str, Any] = {
         "data": data,
@@ -46,11 +45,6 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str
             "message": "No conversations yet. Choose a contact and say hello!",
         }
     return answer
-
-
-def _is_hidden(conversation: Conversation, member: Member) -> bool:
-    """Was it deleted by this member, without a message since?"""
-    return member.cleared_seq >= 0 and conversation.mseq <= member.cleared_mseq
 
 
 def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
@@ -65,14 +59,19 @@ def create(
     name: str | None = None,
     avatar: str | None = None,
     history: str = "all",
+    client_msg_id: str | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """Open the direct conversation with somebody, or found a group: `({data}, is it new?)`.
 
-    Unknown participants are dropped, the caller is always one. Raises BadRequest, TooLarge GROUP_TOO_LARGE.
+    Unknown participants are dropped, the caller is always one. A group with a client_msg_id is founded once, however
+    often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE.
     """
     if kind == DIRECT:
         return _open_direct(user_id, participants)
-    return _found_group(user_id, participants, name, avatar, history), True
+    document = _group(user_id, participants, name, avatar, history)
+    if client_msg_id is not None:
+        document["creation_key"] = f"{user_id}:{client_msg_id}"
+    return _insert_or_find(document, user_id)
 
 
 def _profiles(user_id: ObjectId, participants: list[str]) -> list[Document]:
@@ -91,21 +90,29 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
         raise errors.invalid("participants", "A direct conversation needs exactly one other user who exists.")
     direct_key = ":".join(sorted(str(row["_id"]) for row in profiles))
     existing = store.find_direct(direct_key)
-    if existing is None:
-        document = _document(DIRECT, user_id, profiles, role=MEMBER, direct_key=direct_key)
-        if store.insert(document):
-            return _opened(document, user_id), True
-        existing = store.find_direct(direct_key)
-        assert existing is not None
-    conversation = conversation_cache.load(existing["_id"])
+    if existing is not None:
+        return _existing(existing["_id"], user_id), False
+    document = _document(DIRECT, user_id, profiles, role=MEMBER)
+    return _insert_or_find(document | {"direct_key": direct_key}, user_id)
+
+
+def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
+    """Store a new conversation, or find the one that holds its key already."""
+    if store.insert(document):
+        return _opened(document, user_id), True
+    existing = store.find_by_key(document)
+    assert existing is not None
+    return _existing(existing["_id"], user_id), False
+
+
+def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
+    conversation = conversation_cache.load(conversation_id)
     assert conversation is not None
-    _store_missing_members(conversation)
-    return {"data": view(conversation, conversation.members[user_id], is_new=False)}, False
+    return {"data": view(conversation, conversation.members[user_id], is_new=False)}
 
 
-def _found_group(
-    user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str
-) -> dict[str, Any]:
+def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str) -> Document:
+    """A group without entries."""
     if not name or not name.strip():
         raise errors.invalid("name", "A group needs a name.")
     if len(participants) > 2 * config().MAX_GROUP_SIZE:
@@ -115,9 +122,7 @@ def _found_group(
         raise errors.invalid("participants", "A group needs at least two other users who exist.")
     if len(profiles) > config().MAX_GROUP_SIZE:
         raise _too_large()
-    document = _document(GROUP, user_id, profiles, role=OWNER, name=name, avatar=avatar, history=history)
-    store.insert(document)
-    return _opened(document, user_id)
+    return _document(GROUP, user_id, profiles, role=OWNER, name=name, avatar=avatar, history=history)
 
 
 def _too_large() -> errors.TooLarge:
@@ -133,11 +138,10 @@ def _document(
     name: str | None = None,
     avatar: str | None = None,
     history: str = "all",
-    direct_key: str | None = None,
 ) -> Document:
     """A conversation without entries. `role` is the creator's."""
     now, conversation_id = clock.now(), ObjectId()
-    document = {
+    return {
         "_id": conversation_id,
         "type": kind,
         "name": name,
@@ -145,6 +149,7 @@ def _document(
         "history": history,
         "created_by": creator,
         "created_at": now,
+        "founded": {"name": name, "avatar": avatar, "history": history},
         "founders": [
             {
                 "user_id": row["_id"],
@@ -157,30 +162,27 @@ def _document(
         "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(conversation_id)},
         "last_message": None,
         "last_activity": now,
+        "touched_at": clock.tick(),
         "sent": {},
     }
-    return document | {"direct_key": direct_key} if direct_key else document
 
 
 def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
-    _store_missing_members(conversation)
+    memberships.insert_missing([membership_document(conversation.id, row) for row in conversation.members.values()])
     data = view(conversation, conversation.members[user_id], is_new=True)
     realtime.publish_conversation(conversation.member_ids, data)
     return {"data": data}
-
-
-def _store_missing_members(conversation: Conversation) -> None:
-    """A crash may have come between a conversation and its memberships."""
-    memberships.insert_missing([membership_document(conversation.id, row) for row in conversation.members.values()])
 
 
 def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     """Hide the conversation and its past for the caller, on all their devices, until the next message."""
     conversation, member = access.current(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
-    memberships.raise_marks(conversation.id, member.user_id, marks)
+    with changes.change() as moment:
+        memberships.raise_marks(conversation.id, member.user_id, marks, moment)
+    conversation_cache.raise_marks(conversation.id, member.user_id, marks)
     data = {"conversationId": str(conversation.id)}
     realtime.publish_hidden(user_id, data)
     return {"data": data, "msg": "Conversation deleted"}

@@ -8,7 +8,7 @@ acknowledged nor announced: the next append, or a repeat of the same send, finds
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -18,9 +18,16 @@ from bson import ObjectId
 from chatapp import clock, errors, logs
 from chatapp.extensions import Document
 from chatapp.services import chain, conversation_cache
-from chatapp.services.conversation import Conversation, apply, head_document
+from chatapp.services.conversation import (
+    Conversation,
+    Member,
+    apply,
+    group_document,
+    head_document,
+    membership_document,
+)
 from chatapp.services.conversation_cache import Slot
-from chatapp.stores import conversations, entries
+from chatapp.stores import conversations, entries, memberships
 
 _ATTEMPTS = 50
 
@@ -29,13 +36,17 @@ Announce = Callable[[Conversation, Document], None]
 
 @dataclass(slots=True)
 class Draft:
-    """An entry before it has a place. `check` raises when this state of the conversation forbids it."""
+    """An entry before it has a place.
+
+    `prepare` gives its body in this state of the conversation, or raises when the state forbids it. `profiles` are
+    those of users whom the entry brings in; they stand beside the hashed body, because people change theirs.
+    """
 
     sender_id: ObjectId
     type: str
-    body: Document
-    check: Callable[[Conversation], None]
-    client_msg_id: str = field(default_factory=lambda: uuid4().hex)
+    prepare: Callable[[Conversation], Document]
+    client_msg_id: str | None = None
+    profiles: Document | None = None
 
 
 @dataclass(slots=True)
@@ -47,53 +58,68 @@ class Appended:
     duplicate: bool
 
 
+class Unchanged(Exception):
+    """What a draft would bring about is so already; nothing is appended. `state` is the conversation."""
+
+    def __init__(self, state: Conversation) -> None:
+        super().__init__()
+        self.state = state
+
+
 def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appended:
     """Append the draft, or find the entry that an earlier call with its client_msg_id made.
 
     When this returns the entry is stored, what is derived from it too, and it was announced.
-    Raises what `draft.check` raises, NotFound when there is no such conversation.
+    Raises what `draft.prepare` raises, NotFound when there is no such conversation.
     """
     slot = conversation_cache.slot(conversation_id)
     with slot.lock:
         try:
             return _append_locked(conversation_id, slot, draft, announce)
-        except errors.ChatError:
-            raise
+        except (errors.ChatError, Unchanged):
+            earlier = _earlier(draft)  # it may have been allowed when it was sent first
+            if earlier is None or earlier["conversation_id"] != conversation_id:
+                raise
+            return Appended(earlier, _catch_up(conversation_id, slot, announce), duplicate=True)
         except BaseException:
             slot.state = None  # the outcome is unknown: believe only what is stored
             raise
 
 
 def _append_locked(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announce) -> Appended:
-    state = _checked_state(conversation_id, slot, draft)
+    state, body = _prepared(conversation_id, slot, draft)
     for _ in range(_ATTEMPTS):
-        entry = _entry(state, draft)
+        entry = _entry(state, draft, body)
         if entries.insert(entry):
             slot.state = None  # until what is derived is stored too
             apply(state, entry)
             state = _advance(state, entry["seq"] - 1, [entry], announce)
+            if state.seq < entry["seq"]:  # somebody stored an older head meanwhile
+                state = _catch_up(conversation_id, slot, announce)
             slot.state = state
             return Appended(entry, state, duplicate=False)
-        earlier = entries.find_by_client_msg_id(draft.sender_id, draft.client_msg_id)
+        earlier = _earlier(draft)
         state = _catch_up(conversation_id, slot, announce)
         if earlier is not None:
             return Appended(earlier, state, duplicate=True)
-        draft.check(state)
+        body = draft.prepare(state)
     raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people write here at once. Try again.", 1)
 
 
-def _checked_state(conversation_id: ObjectId, slot: Slot, draft: Draft) -> Conversation:
-    """The state to append to. What a remembered one forbids may be allowed by now: then ask the store."""
+def _earlier(draft: Draft) -> Document | None:
+    """The entry that an earlier attempt has made."""
+    return entries.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
+
+
+def _prepared(conversation_id: ObjectId, slot: Slot, draft: Draft) -> tuple[Conversation, Document]:
+    """The state to append to, and the body. What a remembered one forbids may be allowed by now: then ask the store."""
     if slot.state is not None:
         try:
-            draft.check(slot.state)
-        except errors.ChatError:
-            slot.state = None
-        else:
-            return slot.state
-    slot.state = _load(conversation_id)
-    draft.check(slot.state)
-    return slot.state
+            return slot.state, draft.prepare(slot.state)
+        except (errors.ChatError, Unchanged):
+            pass
+    state = slot.state = _load(conversation_id)
+    return state, draft.prepare(state)
 
 
 def _load(conversation_id: ObjectId) -> Conversation:
@@ -103,7 +129,7 @@ def _load(conversation_id: ObjectId) -> Conversation:
     return state
 
 
-def _entry(state: Conversation, draft: Draft) -> Document:
+def _entry(state: Conversation, draft: Draft, body: Document) -> Document:
     entry = {
         "_id": ObjectId(),
         "conversation_id": state.id,
@@ -111,11 +137,13 @@ def _entry(state: Conversation, draft: Draft) -> Document:
         "mseq": state.mseq + (draft.type == "message"),
         "type": draft.type,
         "sender_id": draft.sender_id,
-        "client_msg_id": draft.client_msg_id,
-        "body": draft.body,
+        "client_msg_id": draft.client_msg_id or uuid4().hex,
+        "body": body,
         "created_at": _not_before(state.last_activity),
         "request_id": logs.current_request_id(),
     }
+    if draft.profiles is not None:
+        entry["profiles"] = draft.profiles
     chain.seal(entry, state.hash)
     return entry
 
@@ -139,17 +167,32 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
 
 
 def _advance(state: Conversation, stored_seq: int, run: list[Document], announce: Announce) -> Conversation:
-    """Store what is derived from the run, and announce it unless another process has done both."""
+    """Store what is derived from the run, and announce it unless another process has done both.
+
+    Memberships come first: done twice they stay the same, and the head says that they are done.
+    """
     changes: dict[str, Any] = head_document(state)
     for entry in run:
         if entry["type"] == "message":
             seq, mseq = state.sent[entry["sender_id"]]
             changes[f"sent.{entry['sender_id']}"] = {"seq": seq, "mseq": mseq}
+    changed = _changed_members(state, run)
+    if changed is not None:
+        changes |= group_document(state)
+        memberships.apply(state.id, [membership_document(state.id, member) for member in changed])
     if conversations.advance_head(state.id, stored_seq, changes):
         for entry in run:
             announce(state, entry)
         return state
     return _load(state.id)
+
+
+def _changed_members(state: Conversation, run: list[Document]) -> list[Member] | None:
+    """Members whom the run has changed; None when it is messages only."""
+    first = run[0]["seq"]
+    if all(entry["type"] == "message" for entry in run):
+        return None
+    return [member for member in state.members.values() if member.changed_seq >= first]
 
 
 def recover(limit: int, announce: Announce) -> int:

@@ -1,35 +1,121 @@
-"""Who is online and who is typing: outside the log, told only to people who share a conversation."""
+"""Who is online and who is typing: outside the log, told only to people who share a conversation.
 
+Both are leases. Typing ends by itself after TYPING_SECONDS, on the server as on the clients. Who is online is known to
+the process that holds their connection; `last_seen_at` is renewed while they are, so a crash loses a minute of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, realtime
+from chatapp.extensions import on_reset
 from chatapp.services import access
 from chatapp.stores import conversations, users
+
+TYPING_SECONDS = 6
+_HIDING_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class _Typing:
+    until: float
+    others: list[ObjectId]
+    data: dict[str, Any]
+
+
+class _State:
+    def __init__(self) -> None:
+        self.typing: dict[tuple[ObjectId, ObjectId], _Typing] = {}
+        self.hiding: frozenset[ObjectId] = frozenset()
+        self.hiding_known_until = 0.0
+
+
+_state = _State()
+
+
+@on_reset
+def reset() -> None:
+    """Forget who types and who hides."""
+    global _state
+    _state = _State()
+
+
+def _hiding() -> frozenset[ObjectId]:
+    """Users who hide when they are and were online, asked for at most once a minute."""
+    if _state.hiding_known_until <= clock.monotonic():
+        _state.hiding = frozenset(users.find_hiding_last_seen())
+        _state.hiding_known_until = clock.monotonic() + _HIDING_SECONDS
+    return _state.hiding
+
+
+def forget_hiding() -> None:
+    """Ask again who hides: somebody has changed it."""
+    _state.hiding_known_until = 0.0
+
+
+def _partners(user_id: ObjectId) -> set[ObjectId]:
+    """Those with whom the user shares presence: a conversation, and neither hides."""
+    hiding = _hiding()
+    return set() if user_id in hiding else conversations.find_partner_ids(user_id) - hiding
 
 
 def arrived(user_id: ObjectId) -> None:
     """The user's first device connected: tell those who share a conversation."""
-    realtime.publish_presence(conversations.find_partner_ids(user_id), user_id, "online", clock.now())
+    realtime.publish_presence(_partners(user_id), user_id, "online", clock.now())
 
 
 def left(user_id: ObjectId) -> None:
     """The user's last device is gone."""
     now = clock.now()
-    users.set_last_seen(user_id, now)
-    realtime.publish_presence(conversations.find_partner_ids(user_id), user_id, "offline", now)
+    users.set_last_seen([user_id], now)
+    realtime.publish_presence(_partners(user_id), user_id, "offline", now)
 
 
 def announce(user_id: ObjectId, status: str) -> None:
     """Tell a status that the user's app asked to tell (the old `userOnline` and `userOffline` events)."""
-    realtime.publish_presence(conversations.find_partner_ids(user_id), user_id, status, clock.now())
+    realtime.publish_presence(_partners(user_id), user_id, status, clock.now())
+
+
+def hidden(user_id: ObjectId) -> None:
+    """The user hides from now on: to the others it looks as if they left."""
+    realtime.publish_presence(conversations.find_partner_ids(user_id), user_id, "offline", clock.now())
 
 
 def online_partners(user_id: ObjectId) -> list[str]:
     """Ids of the users online now who share a conversation with the user, and the user's own."""
-    partners = conversations.find_partner_ids(user_id) | {user_id}
-    return [str(partner) for partner in partners if realtime.is_online(partner)]
+    return [str(partner) for partner in _partners(user_id) | {user_id} if realtime.is_online(partner)]
+
+
+def of_partners(user_id: ObjectId) -> dict[str, Any]:
+    """`{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
+    rows = users.find_last_seen(list(_partners(user_id)))
+    return {"data": [_row(user, moment) for user, moment in rows]}
+
+
+def _row(user_id: ObjectId, last_seen: datetime | None) -> dict[str, Any]:
+    status = "online" if realtime.is_online(user_id) else "offline"
+    return {"userId": str(user_id), "status": status, "lastSeen": clock.iso(last_seen) if last_seen else None}
+
+
+def renew() -> None:
+    """Note that those who are online now were seen; called every minute or so."""
+    online = realtime.online_users()
+    if online:
+        users.set_last_seen(online, clock.now())
+
+
+def sweep() -> None:
+    """End what has expired: typing, and the presence of users whose last long-poll was a while ago."""
+    now = clock.monotonic()
+    for key, lease in [row for row in _state.typing.items() if row[1].until <= now]:
+        _state.typing.pop(key, None)
+        realtime.publish_typing(lease.others, lease.data | {"isTyping": False})
+    for user_id in realtime.waiting.gone():
+        if not realtime.is_online(user_id):
+            left(user_id)
 
 
 def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> dict[str, Any]:
@@ -42,6 +128,15 @@ def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> dict[s
         "userName": member.profile["name"],
         "conversationId": str(conversation.id),
         "isTyping": is_typing,
+        "expiresIn": TYPING_SECONDS,
     }
+    stopped_typing(user_id, conversation.id)
+    if is_typing:
+        _state.typing[conversation.id, user_id] = _Typing(clock.monotonic() + TYPING_SECONDS, others, data)
     realtime.publish_typing(others, data)
     return {"data": data}
+
+
+def stopped_typing(user_id: ObjectId, conversation_id: ObjectId) -> None:
+    """The user has sent what they typed: clients see that by the message."""
+    _state.typing.pop((conversation_id, user_id), None)

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.extensions import Document, config, object_id
-from chatapp.services import conversation_cache, sessions
+from chatapp.services import changes, conversation_cache, sessions
 from chatapp.services.tokens import Identity
 from chatapp.stores import conversations, memberships, users
 
@@ -31,10 +31,11 @@ def view(user: Document) -> dict[str, Any]:
 
 def mine(user_id: ObjectId) -> dict[str, Any]:
     """The caller's own profile. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
-    return view(_existing(user_id))
+    return view(existing(user_id))
 
 
-def _existing(user_id: ObjectId) -> Document:
+def existing(user_id: ObjectId) -> Document:
+    """The whole user. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
     user = users.find_by_id(user_id)
     if user is None:
         raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
@@ -53,7 +54,7 @@ def update(
 
     Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`. Raises Conflict EMAIL_IN_USE.
     """
-    user = _existing(identity.user_id)
+    user = existing(identity.user_id)
     changes: Document = {"updated_at": clock.now()}
     if name is not None:
         changes["name"] = name
@@ -66,12 +67,19 @@ def update(
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
     if (keys := _keys(updated)) != {name: updated[name] for name in keys}:  # another change came in between
         users.update(identity.user_id, keys)
-    copy = users.profile_fields(updated)
-    memberships.set_profile(identity.user_id, copy)
-    conversation_cache.set_profile(identity.user_id, copy)
+    copy_to_memberships(updated)
     realtime.publish_profile(_audience(identity.user_id), view(updated))
     token = sessions.renewed_token(updated, identity)
     return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
+
+
+def copy_to_memberships(user: Document) -> None:
+    """Renew what conversations show of a user."""
+    copy = users.profile_fields(user)
+    with changes.change() as moment:
+        memberships.set_profile(user["_id"], copy, moment)
+        conversations.touch_all_of_user(user["_id"], moment)
+    conversation_cache.set_profile(user["_id"], copy)
 
 
 def _keys(user: Document) -> Document:

@@ -2,10 +2,10 @@
 
 from socketio import Server
 
-from chatapp.sockets import accounts, connection, conversations, later, messages
+from chatapp.sockets import accounts, connection, conversations, groups, later, log, messages
 from chatapp.sockets.events import EVENTS, answer_unknown, dispatch
 
-__all__ = ["EVENTS", "accounts", "connection", "conversations", "later", "messages", "register"]
+__all__ = ["EVENTS", "accounts", "connection", "conversations", "groups", "later", "log", "messages", "register"]
 
 
 def register(server: Server) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chatapp.schemas.accounts import ContactsIn, ProfileIn
-from chatapp.schemas.answers import ContactsOut, ProfileChangedOut
+from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn
+from chatapp.schemas.answers import ContactsOut, PresenceOut, PrivacyOut, ProfileChangedOut
 from chatapp.schemas.pushed import DoneOut, OnlineUsersPushed, TextPushed
-from chatapp.services import presence, profiles
+from chatapp.services import presence, privacy, profiles
 from chatapp.sockets.events import Answer, Caller, event
 
 
@@ -53,3 +53,21 @@ def user_offline(caller: Caller) -> Answer:
 def online_users(caller: Caller) -> Answer:
     """Ids of the users online now who share a conversation with the caller."""
     return {"data": presence.online_partners(caller.user_id)}
+
+
+@event("getPresence", out=PresenceOut)
+def get_presence(caller: Caller) -> Answer:
+    """Who of those who share a conversation is online, or was seen when."""
+    return presence.of_partners(caller.user_id)
+
+
+@event("getPrivacy", out=PrivacyOut)
+def get_privacy(caller: Caller) -> Answer:
+    """What the caller hides."""
+    return privacy.get(caller.user_id)
+
+
+@event("updatePrivacy", PrivacyIn, out=PrivacyOut)
+def update_privacy(caller: Caller, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None) -> Answer:
+    """Hide or show when one was online and what one has read; hiding is mutual."""
+    return privacy.update(caller.user_id, hideLastSeen, hideReadReceipts)

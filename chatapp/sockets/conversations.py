@@ -22,9 +22,10 @@ def new_conversation(
     name: str | None = None,
     avatar: str | None = None,
     history: str = "all",
+    clientMsgId: str | None = None,
 ) -> Answer:
     """Open a direct conversation or found a group; a new one is emitted to every member."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history)
+    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history, clientMsgId)
     if not is_new:
         realtime.reply(caller.sid, "newConversation", {"success": True, **answer})
     return answer

@@ -13,7 +13,7 @@ from chatapp.schemas.conversations import (
     TypingIn,
 )
 from chatapp.schemas.pushed import ReceiptOut, TypingOut
-from chatapp.services import messages, presence
+from chatapp.services import messages, presence, receipts
 from chatapp.sockets.events import Answer, Caller, event
 
 
@@ -54,13 +54,13 @@ def send_message(caller: Caller, conversationId: str, message: Any, tempId: str 
 @event("markAsRead", MarkAsReadIn, reply="markAsRead", bare="conversationId", out=ReadOut)
 def mark_as_read(caller: Caller, conversationId: str, seq: int | None = None) -> Answer:
     """Mark the conversation as read, up to `seq` or to the end."""
-    return messages.mark_read(caller.user_id, conversationId, seq)
+    return receipts.mark_read(caller.user_id, conversationId, seq)
 
 
 @event("messageRead", MessageReadIn, out=ReceiptOut)
 def message_read(caller: Caller, conversationId: str, messageId: str) -> Answer:
     """Mark as read up to this message; members get `messageReadReceipt`."""
-    return messages.mark_message_read(caller.user_id, conversationId, messageId)
+    return receipts.mark_message_read(caller.user_id, conversationId, messageId)
 
 
 @event("typing", TypingIn, out=TypingOut)

@@ -1,12 +1,17 @@
 """The `conversations` collection.
 
-A conversation: `{_id, type: "direct" | "group", direct_key?, name, avatar, history: "all" | "since_join",
-created_by, created_at, founders: [{user_id, role}], participants: [user_id of current members],
-head: {seq, mseq, hash, at}, last_message | None, last_activity, sent: {user id: {seq, mseq}}}`.
+A conversation: `{_id, type: "direct" | "group", direct_key?, creation_key?, name, avatar,
+history: "all" | "since_join", created_by, created_at, founded: {name, avatar, history},
+founders: [{user_id, role, profile}], participants: [user_id of current members],
+head: {seq, mseq, hash}, last_message | None, last_activity, touched_at, sent: {user id: {seq, mseq}}}`.
 
-`founders` never changes; everything after `created_at` is derived from the log (the `entries` collection)
-and brought forward together with `head`, in one update.
+`created_by`, `created_at`, `founded` and `founders` never change; the rest is derived from the log (the `entries`
+collection) and brought forward together with `head`, in one update; but for `touched_at`: when something beside the
+log changed last (receipts, profiles of members).
 """
+
+from collections.abc import Iterator
+from datetime import datetime
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -15,12 +20,18 @@ from chatapp.extensions import Document, db
 
 
 def insert(conversation: Document) -> bool:
-    """Store a new conversation; False when the two people have a direct one already."""
+    """Store a new conversation; False when the one with its direct_key or creation_key is there already."""
     try:
         db().conversations.insert_one(conversation)
     except DuplicateKeyError:
         return False
     return True
+
+
+def find_by_key(document: Document) -> Document | None:
+    """The conversation that has the same direct_key or creation_key."""
+    keys = {name: document[name] for name in ("direct_key", "creation_key") if name in document}
+    return db().conversations.find_one(keys)
 
 
 def find_direct(direct_key: str) -> Document | None:
@@ -49,7 +60,30 @@ def find_with_members(conversation_id: ObjectId) -> Document | None:
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
     """The user's current conversations, last active first."""
     cursor = db().conversations.find({"participants": user_id})
-    return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit))
+    return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
+
+
+def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
+    """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
+    fields = {"head": 1, "last_activity": 1, "touched_at": 1, f"sent.{user_id}": 1}
+    cursor = db().conversations.find({"_id": {"$in": conversation_ids}}, fields)
+    return list(cursor.batch_size(len(conversation_ids) + 1))
+
+
+def find_many(conversation_ids: list[ObjectId]) -> list[Document]:
+    """These conversations, in no order."""
+    cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
+    return list(cursor.batch_size(len(conversation_ids) + 1))
+
+
+def touch(conversation_ids: list[ObjectId], moment: datetime) -> None:
+    """Note that receipts or profiles in these conversations have changed."""
+    db().conversations.update_many({"_id": {"$in": conversation_ids}}, {"$max": {"touched_at": moment}})
+
+
+def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
+    """Note that a member's profile has changed."""
+    db().conversations.update_many({"participants": user_id}, {"$max": {"touched_at": moment}})
 
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
@@ -67,3 +101,22 @@ def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) ->
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
     result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
     return result.matched_count == 1
+
+
+def count_active_since(moment: datetime | None) -> int:
+    """How many conversations there are, with something since then."""
+    return db().conversations.count_documents(_active_since(moment))
+
+
+def iterate_active_since(moment: datetime | None) -> Iterator[Document]:
+    """All conversations with something since then, oldest first, without holding them all in memory."""
+    yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
+
+
+def _active_since(moment: datetime | None) -> Document:
+    return {} if moment is None else {"last_activity": {"$gte": moment}}
+
+
+def find_all_ids() -> set[ObjectId]:
+    """Ids of all conversations."""
+    return {row["_id"] for row in db().conversations.find({}, {"_id": 1})}

@@ -1,12 +1,12 @@
 """The `entries` collection: one append-only log per conversation.
 
 An entry: `{_id, conversation_id, seq, mseq, type, sender_id, client_msg_id, body, created_at, request_id,
-salt, body_hash, hash}`. (conversation_id, seq) and (sender_id, client_msg_id) are unique; `seq` has no holes,
-so a page of the log is a list of exact keys. It is asked for as such (`$in`) because that is exact on every
-store and needs no scan on the embedded one, whose indexes know equality only.
+salt, body_hash, hash, profiles?: {user id: profile}}`. (conversation_id, seq) and (sender_id, client_msg_id) are
+unique; `seq` has no holes, so a page of the log is a list of exact keys. It is asked for as such (`$in`) because that
+is exact on every store and needs no scan on the embedded one, whose indexes know equality only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -14,10 +14,13 @@ from pymongo.errors import DuplicateKeyError
 from chatapp.extensions import Document, db, is_embedded
 
 WINDOW = 64
+_MOST_ROWS = 100_000
 
 
 def insert(entry: Document) -> bool:
     """Append: True when the number was free. False: the number or the client's id is taken."""
+    if is_embedded() and find_by_client_msg_id(entry["sender_id"], entry["client_msg_id"]) is not None:
+        return False  # it writes first and compares then: a kill in between would leave the message twice
     try:
         db().entries.insert_one(entry)
     except DuplicateKeyError:
@@ -45,7 +48,7 @@ def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Documen
     if last < first:
         return []
     cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last)})
-    return list(cursor.sort("seq", 1))
+    return list(cursor.sort("seq", 1).batch_size(_MOST_ROWS))
 
 
 def find_messages_in_range(
@@ -55,24 +58,31 @@ def find_messages_in_range(
     if last < first:
         return []
     cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last), "type": "message"})
-    return list(cursor.sort("seq", -1 if descending else 1).limit(limit))
+    return list(cursor.sort("seq", -1 if descending else 1).limit(limit).batch_size(limit))
 
 
 def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
-    """Entries of several logs at once: (conversation_id, first, last) each, in one command, in no order."""
+    """Entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order."""
     wanted = [row for row in ranges if row[1] <= row[2]]
+    if is_embedded():  # it has no commands to save, and would try each entry against each range
+        return [entry for row in wanted for entry in find_range(*row)]
     if not wanted:
         return []
-    rule: Document = {
-        "$or": [
-            {"conversation_id": conversation_id, "seq": {"$gte": first, "$lte": last}}
-            for conversation_id, first, last in wanted
-        ]
-    }
-    if is_embedded():  # its planner looks at neither $or nor ranges: narrow by equality first
-        rule["conversation_id"] = {"$in": [row[0] for row in wanted]}
-        rule["seq"] = {"$in": sorted({seq for row in wanted for seq in range(row[1], row[2] + 1)})}
-    return list(db().entries.find(rule))
+    rules = [
+        {"conversation_id": conversation_id, "seq": {"$gte": first, "$lte": last}}
+        for conversation_id, first, last in wanted
+    ]
+    return list(db().entries.find({"$or": rules}).batch_size(_MOST_ROWS))
+
+
+def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:
+    """All entries of a conversation, ascending, without holding them all in memory."""
+    yield from db().entries.find({"conversation_id": conversation_id}).sort("seq", 1)
+
+
+def find_conversation_ids() -> set[ObjectId]:
+    """Ids of the conversations that have entries."""
+    return {row["_id"] for row in db().entries.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
 def find_newest(limit: int) -> list[Document]:

@@ -1,14 +1,26 @@
 """The `memberships` collection: one user in one conversation, for ever; leaving only marks it.
 
-A membership: `{_id, conversation_id, user_id, role, profile: {name, email, avatar}, joined_seq,
-left_seq | None, visible_from, delivered_seq, read_seq, read_mseq, cleared_seq, cleared_mseq}`.
+A membership: `{_id, conversation_id, user_id, role, profile: {name, email, avatar, hide_reads}, joined_seq,
+left_seq | None, visible_from, delivered_seq, read_seq, read_mseq, cleared_seq, cleared_mseq, changed_seq,
+changed_at, delivered_at?, profile_at?}`.
+
 Entries below `visible_from` and up to `cleared_seq` are not shown to this member.
+`changed_seq` is the last entry that changed the membership; `changed_at`, `delivered_at` and `profile_at` say when
+anything else (by the user themselves, by a delivery, of the profile) changed last.
 """
+
+from collections.abc import Iterable
+from datetime import datetime
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
+
+_BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
+_MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
+_OWN = dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", *_MARKS), 1)
+_MOST_ROWS = 100_000
 
 
 def insert_missing(memberships: list[Document]) -> None:
@@ -25,21 +37,69 @@ def insert_missing(memberships: list[Document]) -> None:
     )
 
 
+def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
+    """Store memberships as an entry has changed them, unless a later entry has; marks only grow."""
+    changes = []
+    for row in rows:
+        key = {"conversation_id": conversation_id, "user_id": row["user_id"]}
+        changes.append(UpdateOne(key, {"$setOnInsert": row}, upsert=True))
+        by_the_log = {name: row[name] for name in _BY_THE_LOG}
+        marks = {name: row[name] for name in _MARKS}
+        older = key | {"changed_seq": {"$lt": row["changed_seq"]}}
+        changes.append(UpdateOne(older, {"$set": by_the_log, "$max": marks}))
+    if changes:
+        db().memberships.bulk_write(changes)
+
+
+def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:
+    """Set what the log decides of memberships that are there, whatever it was."""
+    db().memberships.bulk_write(
+        [
+            UpdateOne(
+                {"conversation_id": conversation_id, "user_id": row["user_id"]},
+                {"$set": {name: row[name] for name in _BY_THE_LOG}},
+            )
+            for row in rows
+        ]
+    )
+
+
+def find_conversation_ids() -> set[ObjectId]:
+    """Ids of the conversations that have memberships."""
+    return {row["_id"] for row in db().memberships.aggregate([{"$group": {"_id": "$conversation_id"}}])}
+
+
 def find_in_conversations(conversation_ids: list[ObjectId]) -> list[Document]:
     """All memberships, former ones too, of these conversations."""
-    return list(db().memberships.find({"conversation_id": {"$in": conversation_ids}}))
+    cursor = db().memberships.find({"conversation_id": {"$in": conversation_ids}})
+    return list(cursor.batch_size(_MOST_ROWS))
 
 
-def find_of_user(user_id: ObjectId) -> list[Document]:
-    """All memberships of one user, former ones too."""
-    return list(db().memberships.find({"user_id": user_id}))
+def find_own(user_id: ObjectId) -> list[Document]:
+    """The marks of all memberships of one user, former ones too."""
+    return list(db().memberships.find({"user_id": user_id}, dict(_OWN)).batch_size(_MOST_ROWS))
 
 
-def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document) -> None:
+def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:
     """Move watermarks (delivered_seq, read_seq, cleared_seq …) up, never down."""
-    db().memberships.update_one({"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks})
+    db().memberships.update_one(
+        {"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks, "$set": {"changed_at": moment}}
+    )
 
 
-def set_profile(user_id: ObjectId, profile: Document) -> None:
+def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], moment: datetime) -> None:
+    """Move the user's delivery marks up in several conversations, in one command."""
+    changes = [
+        UpdateOne(
+            {"conversation_id": conversation_id, "user_id": user_id},
+            {"$max": {"delivered_seq": seq}, "$set": {"delivered_at": moment}},
+        )
+        for conversation_id, seq in seqs
+    ]
+    if changes:
+        db().memberships.bulk_write(changes, ordered=False)
+
+
+def set_profile(user_id: ObjectId, profile: Document, moment: datetime) -> None:
     """Renew the copy of the user's profile on all their memberships."""
-    db().memberships.update_many({"user_id": user_id}, {"$set": {"profile": profile}})
+    db().memberships.update_many({"user_id": user_id}, {"$set": {"profile": profile, "profile_at": moment}})

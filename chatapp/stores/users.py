@@ -1,7 +1,7 @@
 """The `users` collection.
 
 A user: `{_id, email (lower case, unique), name, avatar | None, password_hash, search_keys, name_key,
-created_at, updated_at, last_seen_at?, privacy?}`.
+created_at, updated_at, last_seen_at?, privacy?: {hide_last_seen, hide_read_receipts}}`.
 """
 
 import re
@@ -14,7 +14,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.extensions import Document, db
 
-_PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1}
+_PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
+_MOST_ROWS = 100_000
 
 
 def insert(user: Document) -> bool:
@@ -38,7 +39,7 @@ def find_by_id(user_id: ObjectId) -> Document | None:
 
 def find_profiles(user_ids: list[ObjectId]) -> list[Document]:
     """Profiles of those of the users that exist, in no order."""
-    return list(db().users.find({"_id": {"$in": user_ids}}, dict(_PROFILE)))
+    return list(db().users.find({"_id": {"$in": user_ids}}, dict(_PROFILE)).batch_size(_MOST_ROWS))
 
 
 def find_page(
@@ -63,7 +64,7 @@ def find_page(
         name_key, user_id = after
         rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
     cursor = db().users.find({"$and": rules}, dict(_PROFILE))
-    return list(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit))
+    return list(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
 
 
 def update(user_id: ObjectId, changes: Document) -> Document | None:
@@ -93,9 +94,21 @@ def has_password(user_id: ObjectId, password_hash: str) -> bool:
     return db().users.find_one({"_id": user_id, "password_hash": password_hash}, {"_id": 1}) is not None
 
 
-def set_last_seen(user_id: ObjectId, moment: datetime) -> None:
-    """Note when the user was last connected."""
-    db().users.update_one({"_id": user_id}, {"$max": {"last_seen_at": moment}})
+def set_last_seen(user_ids: list[ObjectId], moment: datetime) -> None:
+    """Note when these users were last connected."""
+    db().users.update_many({"_id": {"$in": user_ids}}, {"$max": {"last_seen_at": moment}})
+
+
+def find_last_seen(user_ids: list[ObjectId]) -> list[tuple[ObjectId, datetime | None]]:
+    """When these users were last connected, in no order."""
+    rows = db().users.find({"_id": {"$in": user_ids}}, {"last_seen_at": 1}).batch_size(_MOST_ROWS)
+    return [(row["_id"], row.get("last_seen_at")) for row in rows]
+
+
+def find_hiding_last_seen() -> list[ObjectId]:
+    """Ids of the users who hide when they were online."""
+    rows = db().users.find({"privacy.hide_last_seen": True}, {"_id": 1}).batch_size(_MOST_ROWS)
+    return [row["_id"] for row in rows]
 
 
 def count() -> int:
@@ -126,4 +139,9 @@ def name_key(name: str) -> str:
 
 def profile_fields(user: Document) -> dict[str, Any]:
     """The part of a user that is copied onto memberships."""
-    return {"name": user["name"], "email": user["email"], "avatar": user.get("avatar")}
+    return {
+        "name": user["name"],
+        "email": user["email"],
+        "avatar": user.get("avatar"),
+        "hide_reads": bool(user.get("privacy", {}).get("hide_read_receipts")),
+    }

@@ -1,0 +1,1 @@
+"""The delivery lab: reference clients, faults on a schedule, and a checker. For operators, and for the tests."""

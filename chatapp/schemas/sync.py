@@ -1,0 +1,104 @@
+"""Sync, entries and receipts."""
+
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError, fields, validate
+
+from chatapp.schemas.fields import MAX_SEQ, Cursor, In, Query, Text, identifier, sequence
+
+_PAGE = validate.Range(min=1, max=500)
+_SEQ = validate.Range(min=0, max=MAX_SEQ)
+_TIMEOUT = validate.Range(min=0, max=60)
+_CURSOR_SHAPE = {
+    "additionalProperties": {
+        "oneOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+        ]
+    },
+    "description": "Conversation id → seq, or [seq, hash] of the entry up to which the client has the log",
+}
+
+
+def _cursors() -> fields.Dict:
+    return fields.Dict(keys=identifier(), values=Cursor(), allow_none=True, metadata=_CURSOR_SHAPE)
+
+
+class SyncIn(In):
+    """What a client has."""
+
+    epoch = identifier(allow_none=True)
+    since = Text(validate=validate.Length(max=200), allow_none=True)
+    cursors = _cursors()
+
+
+class WaitQuery(Query):
+    """How long a sync may wait for something to report, in seconds."""
+
+    timeout = fields.Integer(validate=_TIMEOUT)
+
+
+class JsonCursors(fields.Field[dict[str, tuple[int, str | None]]]):
+    """Cursors as JSON text in a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            given = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            given = None
+        if not isinstance(given, dict):
+            raise ValidationError("Is not a JSON object.")
+        return _cursors().deserialize(given)
+
+
+class SyncQuery(WaitQuery):
+    """What a client has, for a sync by GET."""
+
+    epoch = identifier()
+    since = Text(validate=validate.Length(max=200))
+    cursors = JsonCursors(metadata={"type": "string", "description": "JSON: conversation id → seq or [seq, hash]"})
+
+
+class EntriesQuery(Query):
+    """A page of a log over REST; `after` and `before` are seqs, exclusive."""
+
+    after = fields.Integer(validate=_SEQ)
+    before = fields.Integer(validate=_SEQ)
+    limit = fields.Integer(validate=_PAGE)
+
+
+class EntriesIn(In):
+    """A page of a log over a socket."""
+
+    conversationId = identifier(required=True)
+    after = sequence(allow_none=True)
+    before = sequence(allow_none=True)
+    limit = fields.Integer(strict=True, validate=_PAGE)
+
+
+class DeliveredIn(In):
+    """Up to which seq a device has each conversation's log."""
+
+    cursors = fields.Dict(
+        keys=identifier(), values=sequence(), required=True, validate=validate.Length(min=1, max=1000)
+    )
+
+
+class ProofQuery(Query):
+    """A place in the log; the head without it."""
+
+    at = fields.Integer(validate=_SEQ)
+
+
+class ProofIn(In):
+    """A place in the log, over a socket."""
+
+    conversationId = identifier(required=True)
+    at = sequence(allow_none=True)
+
+
+class MessageIdIn(In):
+    """Names a message."""
+
+    messageId = identifier(required=True)

@@ -1,0 +1,195 @@
+"""Life of a group: its name, its members, their roles. Every change is an entry of the log.
+
+A group always has an owner: the last one hands over before leaving. Owners may do everything; admins change name and
+avatar, add people, and remove those who are neither owner nor admin. What is so already is a success without an entry.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from bson import ObjectId
+
+from chatapp import errors, limits
+from chatapp.extensions import Document, config, object_id
+from chatapp.services import access, entries, log
+from chatapp.services.conversation import ADMIN, MEMBER, OWNER, Conversation, Member, view
+from chatapp.stores import users
+
+Prepare = Callable[[Conversation, Member], Document]
+
+
+def change(
+    user_id: ObjectId, conversation_text: str, changes: dict[str, str | None], client_msg_id: str | None = None
+) -> dict[str, Any]:
+    """Set name, avatar or history. Raises Forbidden NOT_ALLOWED, BadRequest."""
+    if not changes:
+        raise errors.invalid("name", "Send a name, an avatar or a history to set.")
+    name = changes.get("name", "x")
+    if name is None or not name.strip():
+        raise errors.invalid("name", "A group needs a name.")
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        _require(member, OWNER if "history" in changes else ADMIN)
+        new = {name: value for name, value in changes.items() if getattr(state, name) != value}
+        if not new:
+            raise log.Unchanged(state)
+        return new
+
+    return _append(user_id, conversation_text, "conversation_changed", prepare, client_msg_id)
+
+
+def add_members(
+    user_id: ObjectId, conversation_text: str, user_texts: list[str], client_msg_id: str | None = None
+) -> dict[str, Any]:
+    """Add people who exist; others are left out. Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited."""
+    access.current(user_id, conversation_text)  # before anything is told about users
+    wanted = list(dict.fromkeys(filter(None, map(object_id, user_texts))))
+    found = {row["_id"]: users.profile_fields(row) for row in users.find_profiles(wanted)}
+    if not found:
+        raise errors.NotFound(errors.Code.USER_NOT_FOUND, "None of these users exists")
+    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(found))
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        _require(member, ADMIN)
+        new = [row for row in wanted if row in found and not _is_member(state, row)]
+        if not new:
+            raise log.Unchanged(state)
+        if len(state.member_ids) + len(new) > config().MAX_GROUP_SIZE:
+            raise errors.TooLarge(errors.Code.GROUP_TOO_LARGE, f"A group has at most {config().MAX_GROUP_SIZE} members")
+        return {"user_ids": new}
+
+    profiles = {str(key): profile for key, profile in found.items()}
+    return _append(user_id, conversation_text, "member_added", prepare, client_msg_id, profiles)
+
+
+def remove_member(
+    user_id: ObjectId, conversation_text: str, member_text: str, client_msg_id: str | None = None
+) -> dict[str, Any]:
+    """Take somebody out. Raises Forbidden NOT_ALLOWED, NotFound MEMBER_NOT_FOUND, Conflict for oneself."""
+    target = object_id(member_text)
+    if target == user_id:
+        return leave(user_id, conversation_text, client_msg_id)
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        _require(member, ADMIN)
+        gone = _member(state, target)
+        if member.role == ADMIN and gone.role != MEMBER:
+            raise _not_allowed("Only an owner may remove an owner or admin")
+        if not gone.is_current:
+            raise log.Unchanged(state)
+        return {"user_id": gone.user_id}
+
+    return _append(user_id, conversation_text, "member_removed", prepare, client_msg_id)
+
+
+def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None = None) -> dict[str, Any]:
+    """Leave for oneself. Raises Conflict LAST_OWNER."""
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        if not member.is_current:
+            raise log.Unchanged(state)
+        _keep_an_owner(state, member)
+        return {"user_id": user_id}
+
+    return _append(user_id, conversation_text, "member_left", prepare, client_msg_id, former=True)
+
+
+def change_role(
+    user_id: ObjectId, conversation_text: str, member_text: str, role: str, client_msg_id: str | None = None
+) -> dict[str, Any]:
+    """Promote or demote a member. Raises Forbidden, NotFound MEMBER_NOT_FOUND, Conflict LAST_OWNER."""
+    target = object_id(member_text)
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        _require(member, OWNER)
+        changed = _current(state, target)
+        if changed.role == role:
+            raise log.Unchanged(state)
+        if role != OWNER:
+            _keep_an_owner(state, changed)
+        return {"roles": [{"user_id": changed.user_id, "role": role}]}
+
+    return _append(user_id, conversation_text, "role_changed", prepare, client_msg_id)
+
+
+def hand_over(
+    user_id: ObjectId, conversation_text: str, member_text: str, client_msg_id: str | None = None
+) -> dict[str, Any]:
+    """Make another member owner and oneself admin, in one entry. Raises Forbidden, NotFound MEMBER_NOT_FOUND."""
+    target = object_id(member_text)
+
+    def prepare(state: Conversation, member: Member) -> Document:
+        heir = _current(state, target)
+        if heir.role == OWNER and member.role == ADMIN:
+            raise log.Unchanged(state)
+        _require(member, OWNER)
+        if heir is member:
+            raise log.Unchanged(state)
+        roles = [{"user_id": heir.user_id, "role": OWNER}, {"user_id": user_id, "role": ADMIN}]
+        return {"roles": roles}
+
+    return _append(user_id, conversation_text, "role_changed", prepare, client_msg_id)
+
+
+def _append(
+    user_id: ObjectId,
+    conversation_text: str,
+    kind: str,
+    prepare: Prepare,
+    client_msg_id: str | None,
+    profiles: Document | None = None,
+    former: bool = False,
+) -> dict[str, Any]:
+    """Append a change to a group: `{data: conversation, entry?: entry}`. `former`: of a former member too."""
+
+    def prepare_for_caller(state: Conversation) -> Document:
+        member = access.reader(user_id, state)[1] if former else access.writer(user_id, state)
+        if state.type != "group":
+            raise _not_allowed("A direct conversation stays between its two members")
+        return prepare(state, member)
+
+    conversation_id = access.conversation_id(conversation_text)
+    draft = log.Draft(user_id, kind, prepare_for_caller, client_msg_id, profiles)
+    try:
+        appended = log.append(conversation_id, draft, entries.announce)
+    except log.Unchanged as unchanged:
+        return {"data": view(unchanged.state, unchanged.state.members[user_id])}
+    if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
+        raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")
+    state = appended.conversation
+    return {"data": view(state, state.members[user_id]), "entry": entries.view(appended.entry, state, user_id)}
+
+
+_RANKS = {MEMBER: 0, ADMIN: 1, OWNER: 2}
+
+
+def _require(member: Member, role: str) -> None:
+    if _RANKS[member.role] < _RANKS[role]:
+        raise _not_allowed(f"Only an {'owner' if role == OWNER else 'owner or admin'} may do that")
+
+
+def _not_allowed(sentence: str) -> errors.Forbidden:
+    return errors.Forbidden(errors.Code.NOT_ALLOWED, sentence)
+
+
+def _is_member(state: Conversation, user_id: ObjectId) -> bool:
+    return user_id in state.members and state.members[user_id].is_current
+
+
+def _member(state: Conversation, user_id: ObjectId | None) -> Member:
+    """Somebody who is or was a member."""
+    if user_id is None or user_id not in state.members:
+        raise errors.NotFound(errors.Code.MEMBER_NOT_FOUND, "This user is not a member")
+    return state.members[user_id]
+
+
+def _current(state: Conversation, user_id: ObjectId | None) -> Member:
+    member = _member(state, user_id)
+    if not member.is_current:
+        raise errors.NotFound(errors.Code.MEMBER_NOT_FOUND, "This user is not a member")
+    return member
+
+
+def _keep_an_owner(state: Conversation, member: Member) -> None:
+    if member.role == OWNER and len(state.owners()) == 1:
+        raise errors.Conflict(errors.Code.LAST_OWNER, "Hand the group over to another member first")

@@ -1,0 +1,44 @@
+"""What a user hides from others, and in turn does not see of them."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from chatapp import errors, realtime
+from chatapp.extensions import Document
+from chatapp.services import presence, profiles
+from chatapp.stores import users
+
+
+def get(user_id: ObjectId) -> dict[str, Any]:
+    """`{data: {hideLastSeen, hideReadReceipts}}`."""
+    return {"data": _view(profiles.existing(user_id))}
+
+
+def _view(user: Document) -> dict[str, bool]:
+    privacy = user.get("privacy", {})
+    return {
+        "hideLastSeen": bool(privacy.get("hide_last_seen")),
+        "hideReadReceipts": bool(privacy.get("hide_read_receipts")),
+    }
+
+
+def update(
+    user_id: ObjectId, hide_last_seen: bool | None = None, hide_read_receipts: bool | None = None
+) -> dict[str, Any]:
+    """Change what is given: `{data: {hideLastSeen, hideReadReceipts}}`. Raises Unauthorized ACCOUNT_GONE."""
+    before = profiles.existing(user_id)
+    wanted = {"privacy.hide_last_seen": hide_last_seen, "privacy.hide_read_receipts": hide_read_receipts}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    if not changes:
+        return {"data": _view(before)}
+    user = users.update(user_id, changes)
+    if user is None:
+        raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
+    profiles.copy_to_memberships(user)
+    presence.forget_hiding()
+    if _view(user)["hideLastSeen"] and not _view(before)["hideLastSeen"]:
+        presence.hidden(user_id)
+    elif not _view(user)["hideLastSeen"] and realtime.is_online(user_id):
+        presence.arrived(user_id)
+    return {"data": _view(user)}

@@ -1,0 +1,32 @@
+"""What a client can compare its own state with."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from chatapp.services import access, chain
+from chatapp.services.conversation import head_view
+from chatapp.stores import entries
+
+
+def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
+    """`{data: {seq, mseq, hash, count, head}}` at a seq that the caller may see (default: their last).
+
+    Raises NotFound CONVERSATION_NOT_FOUND.
+    """
+    conversation, member = access.readable(user_id, conversation_text)
+    last = member.last_visible(conversation.seq)
+    place = last if seq is None else max(member.first_visible - 1, min(seq, last))
+    found = {row["seq"]: row for row in entries.find_ranges([(conversation.id, row, row) for row in {place, last}])}
+    start = {"seq": 0, "mseq": 0, "hash": chain.genesis(conversation.id)}
+    entry, head = found.get(place, start), found.get(last, start)
+    return {
+        "data": {
+            "conversationId": str(conversation.id),
+            "seq": entry["seq"],
+            "mseq": entry["mseq"],
+            "hash": entry["hash"],
+            "count": entry["seq"],
+            "head": head_view(head),
+        }
+    }

@@ -1,0 +1,242 @@
+"""Receipts: how far each member has the log (delivered), and has read it. Two marks that only grow.
+
+Others hear of moved marks together, at most once a second; sync repeats them as state, so a lost announcement heals.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import gevent
+import structlog
+from bson import ObjectId
+
+from chatapp import clock, errors, lifecycle, realtime
+from chatapp.extensions import Document, on_reset
+from chatapp.services import access, changes, conversation_cache, tracing
+from chatapp.services.conversation import Conversation, Member, shows_reads
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import entries as entry_store
+from chatapp.stores import memberships
+from chatapp.stores import receipts as store
+
+log = structlog.get_logger("chatapp.receipts")
+_INTERVAL_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Moved:
+    """One reader's marks that others have not heard of yet; `message_id` is what an old app named."""
+
+    delivered: int
+    read: int
+    message_id: ObjectId | None = None
+
+
+@dataclass
+class _Pending:
+    rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]] = field(default_factory=dict)
+    told_at: float = 0.0
+    is_scheduled: bool = False
+
+
+_pending = _Pending()
+
+
+@on_reset
+def reset() -> None:
+    """Forget what has not been told."""
+    global _pending
+    _pending = _Pending()
+
+
+def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
+    """Move the caller's read mark up to `seq` (default: the newest): `{data: {conversationId, readSeq, …}}`."""
+    conversation, member = access.current(user_id, conversation_text)
+    _read(conversation, member, conversation.seq if seq is None else min(seq, conversation.seq))
+    return {
+        "data": {
+            "conversationId": str(conversation.id),
+            "readSeq": conversation.read_marks(member)[0],
+            "readMseq": conversation.read_mseq(member),
+            "unreadCount": conversation.unread(member),
+        }
+    }
+
+
+def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: str) -> dict[str, Any]:
+    """Mark as read up to this message. Raises NotFound MESSAGE_NOT_FOUND."""
+    conversation, member = access.current(user_id, conversation_text)
+    entry = access.message_in(conversation, member, message_text)
+    _read(conversation, member, entry["seq"], entry["_id"])
+    return {"data": _old_receipt(conversation.id, user_id, entry["_id"], clock.now())}
+
+
+def _old_receipt(
+    conversation_id: ObjectId, user_id: ObjectId, message_id: ObjectId, moment: datetime
+) -> dict[str, Any]:
+    """The receipt as old apps know it: by message instead of by seq."""
+    return {
+        "messageId": str(message_id),
+        "conversationId": str(conversation_id),
+        "readBy": str(user_id),
+        "timestamp": clock.iso(moment),
+    }
+
+
+def _read(conversation: Conversation, member: Member, seq: int, message_id: ObjectId | None = None) -> None:
+    if seq > conversation.read_marks(member)[0]:
+        mseq = conversation.mseq
+        if seq < conversation.seq:
+            mseq = entry_store.find_range(conversation.id, seq, seq)[0]["mseq"]
+        marks = {"read_seq": seq, "read_mseq": mseq, "delivered_seq": seq}
+        with changes.change() as moment:
+            memberships.raise_marks(conversation.id, member.user_id, marks, moment)
+        conversation.raise_marks(member.user_id, marks)
+        conversation_cache.raise_marks(conversation.id, member.user_id, marks)
+    elif message_id is None:
+        return
+    _tell_soon(conversation, member, message_id)
+
+
+def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, Any]:
+    """Note that a device of the caller has these logs up to these seqs; conversations of others are left out."""
+    moved = []
+    for text, seq in cursors.items():
+        try:
+            conversation, member = access.remembered(user_id, text)
+        except errors.ChatError:
+            continue  # left meanwhile, or never theirs
+        moved.append((conversation, member, min(seq, conversation.seq)))
+    delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].delivered_mark(row[1])])
+    return {}
+
+
+def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
+    """Store proven deliveries, and tell the members of conversations that are in use here."""
+    with changes.change() as moment:
+        memberships.raise_delivered(user_id, seqs, moment)
+    for conversation_id, seq in seqs:
+        conversation_cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
+        conversation = conversation_cache.peek(conversation_id)
+        if conversation is not None and user_id in conversation.members:
+            _tell_soon(conversation, conversation.members[user_id], None)
+
+
+def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId | None) -> None:
+    _, readers = _pending.rows.get(conversation.id, (None, {}))
+    _pending.rows[conversation.id] = (conversation, readers)
+    known = readers.get(member.user_id, _Moved(0, 0))
+    readers[member.user_id] = _Moved(
+        max(known.delivered, conversation.delivered_mark(member)),
+        max(known.read, conversation.read_marks(member)[0]),
+        message_id or known.message_id,
+    )
+    wait = _pending.told_at + _INTERVAL_SECONDS - clock.monotonic()
+    if wait <= 0:
+        tell()
+    elif not _pending.is_scheduled:
+        _pending.is_scheduled = True
+        gevent.spawn_later(wait, tell)
+
+
+@lifecycle.on_drain
+def tell() -> None:
+    """Announce all moved marks now, and store when they moved."""
+    rows, _pending.rows = _pending.rows, {}
+    _pending.is_scheduled = False
+    if not rows:
+        return
+    _pending.told_at = clock.monotonic()
+    moment = clock.now()
+    for conversation, readers in rows.values():
+        for user_id, moved in readers.items():
+            _publish(conversation, conversation.members[user_id], moved, moment)
+    gevent.spawn(_store, rows, moment)
+
+
+def _publish(conversation: Conversation, member: Member, moved: _Moved, moment: datetime) -> None:
+    data = {
+        "conversationId": str(conversation.id),
+        "userId": str(member.user_id),
+        "deliveredSeq": moved.delivered,
+        "readSeq": moved.read,
+        "timestamp": clock.iso(moment),
+    }
+    others = conversation.current_members
+    seeing = [row.user_id for row in others if row.user_id == member.user_id or shows_reads(member, row)]
+    realtime.publish_receipt(seeing, data)
+    realtime.publish_receipt([row.user_id for row in others if row.user_id not in seeing], data | {"readSeq": 0})
+    if moved.message_id:
+        realtime.publish_read(seeing, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
+
+
+def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], moment: datetime) -> None:
+    try:
+        with changes.change() as changed:
+            conversation_store.touch(list(rows), changed)
+        for conversation, _ in rows.values():
+            realtime.wake(conversation.member_ids)
+        store.add(
+            [
+                (conversation_id, user_id, moved.delivered, moved.read)
+                for conversation_id, (_, readers) in rows.items()
+                for user_id, moved in readers.items()
+            ],
+            moment,
+        )
+    except Exception as error:
+        log.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
+
+
+def of_message(user_id: ObjectId, message_text: str) -> dict[str, Any]:
+    """Who has got and read a message, and when: `{data: {messageId, …, members: [{userId, status, …}]}}`.
+
+    For every member who may see the message. Raises NotFound MESSAGE_NOT_FOUND.
+    """
+    return {"data": _of_message(*access.message(user_id, message_text))}
+
+
+def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
+    """How far a message has come: what `of_message` says, and when it was accepted, stored and announced.
+
+    For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
+    """
+    conversation, viewer, entry = access.message(user_id, message_text)
+    tracing.require_right(viewer, entry)
+    return {"data": tracing.steps(entry) | _of_message(conversation, viewer, entry)}
+
+
+def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> dict[str, Any]:
+    times = {row["user_id"]: row for row in store.find_of_conversation(conversation.id)}
+    members = [_of_member(conversation, row, viewer, entry, times) for row in conversation.audience_of(entry)]
+    return {
+        "messageId": str(entry["_id"]),
+        "conversationId": str(conversation.id),
+        "seq": entry["seq"],
+        "members": members,
+    }
+
+
+def _of_member(
+    conversation: Conversation, member: Member, viewer: Member, entry: Document, times: dict[ObjectId, Document]
+) -> dict[str, Any]:
+    seq, known = entry["seq"], times.get(member.user_id, {})
+    delivered_at = _first_time(known.get("delivered", []), seq)
+    read = shows_reads(member, viewer) and conversation.read_marks(member)[0] >= seq
+    status = "read" if read else "delivered" if conversation.delivered_mark(member) >= seq else "sent"
+    return {
+        **member.person(),
+        "status": status,
+        "deliveredAt": delivered_at if status != "sent" else None,
+        "readAt": _first_time(known.get("read", []), seq) if read else None,
+    }
+
+
+def _first_time(marks: list[Document], seq: int) -> str | None:
+    """When a mark first reached `seq`; None when that is longer ago than what is kept."""
+    reached = [row for row in marks if row["seq"] >= seq]
+    if not reached or (len(reached) == len(marks) == store.KEPT):
+        return None
+    return clock.iso(reached[0]["at"])

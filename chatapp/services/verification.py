@@ -1,0 +1,231 @@
+"""Is the store what the protocol promises? Replays every log and compares everything with it.
+
+Faults are of two kinds. In the log itself (a hole, another hash, an entry by somebody who was no member): nothing
+mends that. In what is derived from it (head, last message, participants): `repair` computes it anew.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from chatapp import errors
+from chatapp.extensions import Document
+from chatapp.services import chain
+from chatapp.services.conversation import (
+    ENTRY_TYPES,
+    Conversation,
+    apply,
+    from_documents,
+    group_document,
+    head_document,
+    membership_document,
+)
+from chatapp.stores import conversations, entries, memberships
+
+_ATTEMPTS = 5
+_BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and where: a conversation, and a seq or a user in it."""
+
+    conversation_id: ObjectId
+    place: str
+    sentence: str
+    is_derived: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "conversationId": str(self.conversation_id),
+            "place": self.place,
+            "message": self.sentence,
+            "repairable": self.is_derived,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """One conversation as it was found."""
+
+    conversation_id: ObjectId
+    entries: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, place: str, sentence: str, *, is_derived: bool = False) -> None:
+        """Note a fault."""
+        self.faults.append(Fault(self.conversation_id, place, sentence, is_derived))
+
+
+def count(since: datetime | None) -> int:
+    """How many conversations `verify` would look at."""
+    return conversations.count_active_since(since)
+
+
+def verify(conversation_text: str | None = None, since: datetime | None = None) -> Iterator[Report]:
+    """A report for each conversation: the named one, those active since a time, or all. Raises NotFound.
+
+    At the end one report for each conversation id that has entries or memberships, but no conversation.
+    """
+    for document in _documents(conversation_text, since):
+        yield _replay(document).report
+    if conversation_text is None and since is None:
+        for conversation_id, what in _orphans():
+            report = Report(conversation_id)
+            report.add(what, f"There are {what} of a conversation that does not exist")
+            yield report
+
+
+def _documents(conversation_text: str | None, since: datetime | None) -> Iterator[Document]:
+    if conversation_text is None:
+        return conversations.iterate_active_since(since)
+    found = conversations.find_many([ObjectId(conversation_text)]) if ObjectId.is_valid(conversation_text) else []
+    if not found:
+        raise errors.not_a_conversation()
+    return iter(found)
+
+
+def _orphans() -> Iterator[tuple[ObjectId, str]]:
+    known = conversations.find_all_ids()
+    for conversation_id in entries.find_conversation_ids() - known:
+        yield conversation_id, "entries"
+    for conversation_id in memberships.find_conversation_ids() - known:
+        yield conversation_id, "memberships"
+
+
+def repair(conversation_text: str | None, dry_run: bool, told: Callable[[Report, bool], None]) -> tuple[int, int]:
+    """Compute anew what is derived where it differs; gives (repaired, not repairable) conversations.
+
+    `told` hears each faulty conversation, and whether it is (with `dry_run`: would be) repaired.
+    """
+    repaired = broken = 0
+    for document in _documents(conversation_text, None):
+        replay = _replay(document)
+        faults = replay.report.faults
+        if not faults:
+            continue
+        can_be = all(fault.is_derived for fault in faults)
+        if can_be and not dry_run:
+            replay.store()
+        told(replay.report, can_be)
+        repaired, broken = repaired + can_be, broken + (not can_be)
+    return repaired, broken
+
+
+def _replay(document: Document) -> "_Replay":
+    """The replay of a conversation; once more when somebody has appended while it was compared."""
+    for _ in range(_ATTEMPTS):
+        replay = _Replay(document)
+        if not any(fault.is_derived for fault in replay.report.faults):
+            break
+        now = conversations.find_many([document["_id"]])
+        if not now or now[0]["head"] == document["head"]:
+            break
+        document = now[0]
+    return replay
+
+
+class _Replay:
+    """One conversation: its log from the first entry on, and everything stored compared with that."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.report = Report(document["_id"])
+        self.state = from_documents(_at_the_beginning(document), [])
+        self.mseqs = array("Q", [0])  # of each seq
+        for entry in entries.iterate_log(document["_id"]):
+            if not self._follow(entry):
+                break
+        self.rows = {row["user_id"]: row for row in memberships.find_in_conversations([document["_id"]])}
+        if not self.report.faults:
+            self._compare_conversation()
+            self._compare_members()
+
+    def _follow(self, entry: Document) -> bool:
+        """Check the next entry and apply it; False when the log can't be followed any further."""
+        expected, place = self.state.seq + 1, f"seq {entry['seq']}"
+        if entry["seq"] != expected:
+            self.report.add(f"seq {expected}", f"The log has a hole: {expected} is missing, {entry['seq']} follows")
+            return False
+        if entry["type"] not in ENTRY_TYPES:
+            self.report.add(place, f"The type {entry['type']} is unknown")
+            return False
+        if entry["mseq"] != self.state.mseq + (entry["type"] == "message"):
+            self.report.add(place, f"mseq is {entry['mseq']} after {self.state.mseq}")
+        if entry["body"] is not None and chain.body_hash(entry["salt"], entry["body"]) != entry["body_hash"]:
+            self.report.add(place, "The body is not the one that its hash was made of")
+        if chain.entry_hash(entry, self.state.hash) != entry["hash"]:
+            self.report.add(place, "The hash does not follow from the entry before")
+        sender = self.state.members.get(entry["sender_id"])
+        if sender is None or not sender.is_current:
+            self.report.add(place, "Its sender was no member then")
+            return False
+        apply(self.state, entry)
+        self.mseqs.append(entry["mseq"])
+        self.report.entries += 1
+        return True
+
+    def _compare_conversation(self) -> None:
+        """The derived part of the conversation document."""
+        wanted = _derived(self.state)
+        for name, value in wanted.items():
+            found = self.document[name]
+            if name == "participants":
+                found, value = sorted(found), sorted(value)
+            if found != value:
+                self.report.add(name, f"{name} is not what the log amounts to", is_derived=True)
+
+    def _compare_members(self) -> None:
+        for user_id, member in self.state.members.items():
+            row = self.rows.get(user_id)
+            if row is None:
+                self.report.add(f"user {user_id}", "The membership is missing", is_derived=True)
+                continue
+            wanted = membership_document(self.state.id, member)
+            if any(row[name] != wanted[name] for name in _BY_THE_LOG):
+                self.report.add(f"user {user_id}", "The membership is not what the log amounts to", is_derived=True)
+            self._compare_marks(user_id, row)
+        for user_id in self.rows.keys() - self.state.members.keys():
+            self.report.add(f"user {user_id}", "There is a membership, but the log knows of none")
+
+    def _compare_marks(self, user_id: ObjectId, row: Document) -> None:
+        """Marks lie within the log, and each mseq belongs to its seq."""
+        for name in ("delivered_seq", "read_seq", "cleared_seq"):
+            if row[name] > self.state.seq:
+                self.report.add(f"user {user_id}", f"{name} is {row[name]}, but the log ends at {self.state.seq}")
+                return
+        for seq_name, mseq_name in (("read_seq", "read_mseq"), ("cleared_seq", "cleared_mseq")):
+            if self.mseqs[max(0, row[seq_name])] != row[mseq_name]:
+                self.report.add(f"user {user_id}", f"{mseq_name} is not the mseq at {seq_name}")
+
+    def store(self) -> None:
+        """Store what is derived as the log amounts to, unless somebody has appended meanwhile."""
+        rows = [membership_document(self.state.id, member) for member in self.state.members.values()]
+        missing = [row for row in rows if row["user_id"] not in self.rows]
+        if missing:
+            memberships.insert_missing(missing)
+        memberships.set_by_the_log(self.state.id, rows)
+        changes = _derived(self.state)
+        conversations.advance_head(self.state.id, self.document["head"]["seq"], changes)
+
+
+def _at_the_beginning(document: Document) -> Document:
+    """The conversation as it was before its first entry."""
+    return {
+        **document,
+        **document["founded"],
+        "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(document["_id"])},
+        "last_message": None,
+        "last_activity": document["created_at"],
+        "sent": {},
+    }
+
+
+def _derived(state: Conversation) -> Document:
+    sent = {str(user_id): {"seq": seq, "mseq": mseq} for user_id, (seq, mseq) in state.sent.items()}
+    return head_document(state) | group_document(state) | {"sent": sent}

@@ -1,0 +1,45 @@
+"""The log of a conversation over sockets: sync, entries, proof, receipts."""
+
+from typing import Any
+
+from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
+from chatapp.schemas.pushed import DoneOut
+from chatapp.schemas.sync import DeliveredIn, EntriesIn, MessageIdIn, ProofIn, SyncIn
+from chatapp.services import entries, proof, receipts, sync
+from chatapp.sockets.events import Answer, Caller, event
+
+
+@event("sync", SyncIn, out=SyncOut)
+def get_sync(caller: Caller, **has: Any) -> Answer:
+    """What the client does not have, by its cursors."""
+    return sync.answer(caller.user_id, 0, **has)
+
+
+@event("getEntries", EntriesIn, out=EntriesOut)
+def get_entries(caller: Caller, conversationId: str, limit: int = entries.PAGE, **page: Any) -> Answer:
+    """A page of entries of every type, ascending."""
+    return entries.page(caller.user_id, conversationId, limit=limit, **page)
+
+
+@event("getProof", ProofIn, out=ProofOut)
+def get_proof(caller: Caller, conversationId: str, at: int | None = None) -> Answer:
+    """The hash chain's value at a place of the log."""
+    return proof.at(caller.user_id, conversationId, at)
+
+
+@event("markAsDelivered", DeliveredIn, out=DoneOut)
+def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
+    """Say up to where this device has the logs."""
+    return receipts.mark_delivered(caller.user_id, cursors)
+
+
+@event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut)
+def get_receipts(caller: Caller, messageId: str) -> Answer:
+    """Who has got and read a message, and when."""
+    return receipts.of_message(caller.user_id, messageId)
+
+
+@event("getTrace", MessageIdIn, bare="messageId", out=TraceOut)
+def get_trace(caller: Caller, messageId: str) -> Answer:
+    """How far a message has come."""
+    return receipts.trace(caller.user_id, messageId)

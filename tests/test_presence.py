@@ -1,0 +1,136 @@
+"""Presence and typing: told to people who share a conversation, and over by themselves."""
+
+import gevent
+import pytest
+
+from chatapp import clock, realtime
+from chatapp.services import presence
+from tests.conftest import eventually
+
+
+@pytest.fixture
+def chat(ann, bob):
+    return ann.direct(bob)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let seconds pass for leases: `later(7)`."""
+    passed = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: 1000.0 + passed[0])
+
+    def wait(seconds):
+        passed[0] += seconds
+
+    return wait
+
+
+def statuses(socket, person):
+    return [row["status"] for row in socket.received("userStatusChanged") if row["userId"] == person.id]
+
+
+def test_a_user_is_online_while_any_device_is(ann, bob, chat):
+    hears = bob.socket()
+    one, two = ann.socket(), ann.socket()
+    eventually(lambda: statuses(hears, ann) == ["online"])
+    one.inner.disconnect()
+    two.call("testSocket")
+    assert statuses(hears, ann) == ["online"]
+    two.inner.disconnect()
+    eventually(lambda: statuses(hears, ann) == ["online", "offline"])
+
+
+def test_only_who_shares_a_conversation_sees_it(ann, bob, eve, chat):
+    socket = ann.socket()
+    assert ann.id in bob.socket().call("onlineUsers")["data"]
+    assert ann.id not in eve.socket().call("onlineUsers")["data"]
+    (row,) = bob.get("/api/user/presence")["data"]
+    assert row == {"userId": ann.id, "status": "online", "lastSeen": row["lastSeen"]}
+    assert eve.get("/api/user/presence")["data"] == []
+    socket.inner.disconnect()
+    (row,) = eventually(lambda: [row for row in bob.get("/api/user/presence")["data"] if row["lastSeen"]])
+    assert row["status"] == "offline"
+
+
+def test_last_seen_is_renewed_while_somebody_is_online(ann, bob, chat):
+    ann.socket()
+    presence.renew()
+    (row,) = bob.get("/api/user/presence")["data"]
+    assert row["lastSeen"] is not None
+
+
+def test_a_long_poll_counts_as_online_until_a_while_after_it(ann, bob, chat, later):
+    hears = bob.socket()
+    bob.send(chat, "x")
+    ann.post("/api/sync?timeout=1", {"cursors": {}})
+    eventually(lambda: statuses(hears, ann) == ["online"])
+    presence.sweep()
+    assert realtime.is_online(realtime_id(ann)) and statuses(hears, ann) == ["online"]
+    later(11)
+    presence.sweep()
+    assert statuses(hears, ann) == ["online", "offline"]
+
+
+def realtime_id(person):
+    from bson import ObjectId
+
+    return ObjectId(person.id)
+
+
+def test_who_hides_last_seen_shows_none_and_sees_none(ann, bob, chat):
+    hears, socket = bob.socket(), ann.socket()
+    eventually(lambda: statuses(hears, ann) == ["online"])
+    ann.rest("PUT", "/api/user/privacy", json={"hideLastSeen": True})
+    assert statuses(hears, ann) == ["online", "offline"]
+    assert bob.get("/api/user/presence")["data"] == ann.get("/api/user/presence")["data"] == []
+    assert socket.call("onlineUsers")["data"] == [ann.id]
+    assert ann.id not in hears.call("onlineUsers")["data"]
+    hears.forget()
+    socket.inner.disconnect()
+    other = ann.socket()
+    gevent.sleep(0.02)
+    assert statuses(hears, ann) == []
+    ann.rest("PUT", "/api/user/privacy", json={"hideLastSeen": False})
+    assert statuses(hears, ann) == ["online"] and other.connected
+
+
+@pytest.mark.parametrize("over", ["rest", "socket"])
+def test_privacy_is_read_and_set_over_both(ann, over):
+    socket = ann.socket()
+    assert ann.get("/api/user/privacy")["data"] == {"hideLastSeen": False, "hideReadReceipts": False}
+    if over == "rest":
+        ann.rest("PUT", "/api/user/privacy", json={"hideLastSeen": True})
+    else:
+        socket.call("updatePrivacy", {"hideLastSeen": True})
+    expected = {"hideLastSeen": True, "hideReadReceipts": False}
+    assert socket.call("getPrivacy")["data"] == ann.get("/api/user/privacy")["data"] == expected
+
+
+def typing(socket):
+    return [(row["userName"], row["isTyping"]) for row in socket.received("userTyping")]
+
+
+def test_typing_ends_by_itself(ann, bob, chat, later):
+    hears, socket = bob.socket(), ann.socket()
+    socket.call("typing", {"conversationId": chat, "isTyping": True})
+    assert hears.received("userTyping")[0]["expiresIn"] == 6
+    later(5)
+    presence.sweep()
+    assert typing(hears) == [("Ann", True)]
+    later(1.1)
+    presence.sweep()
+    presence.sweep()
+    assert typing(hears) == [("Ann", True), ("Ann", False)]
+
+
+def test_typing_goes_on_while_it_is_renewed_and_ends_with_the_message(ann, bob, chat, later):
+    hears, socket = bob.socket(), ann.socket()
+    for _ in range(3):
+        socket.call("typing", {"conversationId": chat, "isTyping": True})
+        later(4)
+        presence.sweep()
+    assert typing(hears) == [("Ann", True)] * 3
+    ann.send(chat, "done")
+    later(10)
+    presence.sweep()
+    assert typing(hears) == [("Ann", True)] * 3

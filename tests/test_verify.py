@@ -1,0 +1,133 @@
+"""`flask verify` names every way in which the store can differ from its logs; `flask repair` mends what is derived."""
+
+import json
+
+import pytest
+from bson import ObjectId
+
+from chatapp.extensions import db, reset_caches
+from chatapp.services import receipts
+from tests.conftest import eventually
+
+
+@pytest.fixture
+def run(app):
+    return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
+
+
+@pytest.fixture
+def team(ann, bob, eve, register):
+    """A group with everything in its log."""
+    dan = register("dan")
+    team = ann.group(bob, eve)
+    ann.send(team, "one")
+    bob.send(team, "two")
+    ann.post(f"/api/conversations/{team}/members", {"userIds": [dan.id]})
+    ann.rest("PATCH", f"/api/conversations/{team}", json={"name": "New"})
+    ann.rest("PATCH", f"/api/conversations/{team}/members/{bob.id}", json={"role": "owner"})
+    ann.rest("DELETE", f"/api/conversations/{team}/members/{eve.id}")
+    dan.post(f"/api/conversations/{team}/leave")
+    ann.send(team, "three")
+    bob.post(f"/api/conversations/{team}/read", {"seq": 2})
+    bob.post("/api/sync", {"cursors": {team: 8}})
+    receipts.tell()
+    eventually(lambda: db().receipts.find_one({"read_seq": {"$gte": 2}, "delivered_seq": 8}))  # nothing else is to come
+    return team
+
+
+def test_a_sound_store_has_no_faults(run, ann, bob, team):
+    ann.direct(bob)
+    result = run("verify", "--json")
+    found = json.loads(result.output)
+    assert (result.exit_code, found["conversations"], found["entries"], found["faults"]) == (0, 2, 8, [])
+    assert "2 conversations, 8 entries, 0 faults" in run("verify").output
+
+
+def entry(team, seq, **changes):
+    db().entries.update_one({"conversation_id": ObjectId(team), "seq": seq}, {"$set": changes})
+
+
+def conversation(team, **changes):
+    db().conversations.update_one({"_id": ObjectId(team)}, {"$set": changes})
+
+
+def membership(team, role="owner", **changes):
+    db().memberships.update_one({"conversation_id": ObjectId(team), "role": role}, {"$set": changes})
+
+
+BROKEN_LOGS = {
+    "a changed text": (lambda team: entry(team, 2, body={"content": "forged", "attachment": None}), "seq 2"),
+    "another sender": (lambda team: entry(team, 1, sender_id=ObjectId()), "seq 1"),
+    "another time": (lambda team: entry(team, 1, created_at=db().entries.find_one({"seq": 8})["created_at"]), "seq 1"),
+    "a hole": (lambda team: db().entries.delete_one({"seq": 3}), "seq 3"),
+    "no beginning": (lambda team: db().entries.delete_one({"seq": 1}), "seq 1"),
+    "another mseq": (lambda team: entry(team, 2, mseq=7), "seq 2"),
+    "an unknown type": (lambda team: entry(team, 4, type="riddle"), "seq 4"),
+    "a read mark beyond the end": (lambda team: membership(team, read_seq=99), "user"),
+    "an mseq that is not at its seq": (lambda team: membership(team, read_mseq=7), "user"),
+    "somebody of whom the log knows nothing": (
+        lambda team: db().memberships.insert_one(
+            {**db().memberships.find_one({"conversation_id": ObjectId(team)}), "_id": ObjectId(), "user_id": ObjectId()}
+        ),
+        "user",
+    ),
+    "entries without a conversation": (lambda team: db().conversations.delete_one({"_id": ObjectId(team)}), "entries"),
+}
+BROKEN_DERIVED = {
+    "a head that is behind": (
+        lambda team: conversation(team, head={"seq": 1, "mseq": 1, "hash": db().entries.find_one({"seq": 1})["hash"]}),
+        "head",
+    ),
+    "another name": (lambda team: conversation(team, name="Old"), "name"),
+    "a last message that is not the last": (lambda team: conversation(team, last_message=None), "last_message"),
+    "a participant who has left": (
+        lambda team: db().conversations.update_one({"_id": ObjectId(team)}, {"$push": {"participants": ObjectId()}}),
+        "participants",
+    ),
+    "another role": (lambda team: membership(team, role="owner", changed_seq=99), "user"),
+    "a membership that is missing": (
+        lambda team: db().memberships.delete_one({"conversation_id": ObjectId(team), "role": "owner"}),
+        "user",
+    ),
+    "a former member who is current": (
+        lambda team: db().memberships.update_one({"left_seq": 6}, {"$set": {"left_seq": None}}),
+        "user",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_LOGS)
+def test_a_broken_log_is_named_with_its_place_and_not_repaired(run, team, what):
+    spoil, place = BROKEN_LOGS[what]
+    spoil(team)
+    result = run("verify")
+    assert result.exit_code == 1 and f"FAULT conversation {team}, {place}" in result.output, result.output
+    if place != "entries":
+        before = list(db().entries.find()), list(db().memberships.find())
+        repaired = run("repair")
+        assert repaired.exit_code == 1 and "NOT REPAIRABLE" in repaired.output
+        assert (list(db().entries.find()), list(db().memberships.find())) == before
+
+
+@pytest.mark.parametrize("what", BROKEN_DERIVED)
+def test_what_is_derived_is_named_and_repaired(run, ann, team, what):
+    spoil, place = BROKEN_DERIVED[what]
+    spoil(team)
+    result = run("verify", "--conversation", team)
+    assert result.exit_code == 1 and f"FAULT conversation {team}, {place}" in result.output
+    dry = run("repair", "--dry-run")
+    assert "would be repaired" in dry.output and run("verify").exit_code == 1
+    assert run("repair").exit_code == 0
+    assert run("verify").output.splitlines()[-1].startswith("1 conversations, 8 entries, 0 faults")
+    reset_caches()
+    assert ann.send(team, "goes on")["data"]["seq"] == 9
+
+
+def test_only_some_conversations_can_be_asked_for(run, ann, bob, team):
+    other = ann.direct(bob)
+    assert "1 conversations, 0 entries" in run("verify", "--conversation", other).output
+    assert "0 conversations" in run("verify", "--since", "2999-01-01").output
+    assert "2 conversations" in run("verify", "--since", "2020-01-01T00:00:00").output
+    for text in ("f" * 24, "nonsense"):
+        result = run("verify", "--conversation", text)
+        assert (result.exit_code, result.output) == (1, "Error: Conversation not found\n")
