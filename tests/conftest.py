@@ -4,7 +4,6 @@ import gc
 import importlib
 import io
 import json
-import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -304,8 +303,7 @@ def log(app: Flask, config: TestConfig) -> Iterator[Log]:
     """The log as production writes it: a JSON object a line."""
     logs.configure(replace(config, LOG_FORMAT="json", LOG_LEVEL="INFO"))
     stream = io.StringIO()
-    handler = logging.getLogger().handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
+    logs.redirect(stream)
     yield Log(stream)
+    logs.redirect(None)
     logs.configure(config)
