@@ -78,6 +78,10 @@ class Config:
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
     RATE_CONNECTS_ADDRESS: str = "600 per minute"
+    RATE_CONNECTS_USER: str = "60 per minute"
+    RATE_HANDSHAKES_ADDRESS: str = "1200 per minute"
+    MAX_SOCKETS_PER_ADDRESS: int = 2_000
+    MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
 
     ENGINE: str = "chatapp"
@@ -137,6 +141,8 @@ class TestConfig(Config):
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"
     RATE_LOGIN_ADDRESS: str = "100000 per minute"
     RATE_CONNECTS_ADDRESS: str = "100000 per minute"
+    RATE_CONNECTS_USER: str = "100000 per minute"
+    RATE_HANDSHAKES_ADDRESS: str = "100000 per minute"
     RATE_GROUP_ADDS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"

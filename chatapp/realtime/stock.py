@@ -11,6 +11,7 @@ server makes of a handshake, by that name; its `poll` gives what is sent next an
 import contextlib
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ import socketio.packet
 
 from chatapp.realtime.engine.frames import ProtocolError
 from chatapp.realtime.engine.packets import Packet
+from chatapp.realtime.engine.server import Admission, Refusal
 
 _BINARY = (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK)
 _HANDSHAKE = (socketio.packet.CONNECT, socketio.packet.CONNECT_ERROR)
@@ -141,6 +143,10 @@ def _has_hung_up(environ: dict[str, Any]) -> bool:
         return True
 
 
+def _address(environ: dict[str, Any]) -> str:
+    return str(environ.get("REMOTE_ADDR", ""))
+
+
 def _size(pkt: Any) -> int:
     return len(pkt.data) if isinstance(pkt.data, str | bytes) else 100
 
@@ -154,12 +160,26 @@ class StockEngine(engineio.Server):  # type: ignore[misc]
         buffer_bytes: int,
         slow_seconds: float,
         on_caught_up: Callable[[str], None],
+        admit: Admission | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._admit = admit
+        self.by_address: Counter[str] = Counter()
         self.buffer_bytes = buffer_bytes
         self.slow_seconds = slow_seconds
         self.caught_up = on_caught_up
+
+    def _handle_connect(self, environ: dict[str, Any], *arguments: Any, **more: Any) -> Any:
+        """A handshake, if the address may make one."""
+        try:
+            if self._admit is not None:
+                self._admit(environ, self.by_address[_address(environ)])
+        except Refusal as refusal:
+            answer = refusal.answer
+            headers = [("Content-Type", answer.content_type), *answer.headers]
+            return {"status": answer.status, "headers": headers, "response": answer.body}
+        return super()._handle_connect(environ, *arguments, **more)
 
 
 class StockServer(socketio.Server):  # type: ignore[misc]
@@ -184,6 +204,7 @@ class StockServer(socketio.Server):  # type: ignore[misc]
 
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         super()._handle_eio_connect(eio_sid, environ)
+        self.eio.by_address[_address(environ)] += 1
         if eio_sid in self.eio.sockets:
             gevent.spawn_later(self._connect_timeout, self._close_stranger, eio_sid)
 
@@ -192,6 +213,13 @@ class StockServer(socketio.Server):  # type: ignore[misc]
         namespaces = list(self.manager.get_namespaces())
         if not any(self.manager.sid_from_eio_sid(eio_sid, name) for name in namespaces):
             self.eio.disconnect(eio_sid)
+
+    def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        address = _address(self.environ.get(eio_sid, {}))
+        super()._handle_eio_disconnect(eio_sid, reason)
+        self.eio.by_address[address] -= 1
+        if self.eio.by_address[address] <= 0:
+            del self.eio.by_address[address]
 
     def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:

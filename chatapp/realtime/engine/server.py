@@ -76,14 +76,14 @@ class PollBody(list[bytes]):
             self._connection.on_reset = self._session.cancelled
 
 
-Admission = Callable[[Environ], None]
+Admission = Callable[[Environ, int], None]
 
 
 class EngineServer(engineio.Server):  # type: ignore[misc]
     """python-engineio's server on the engine's sessions.
 
-    `admit(environ)` may raise Refusal for a handshake; `on_caught_up(sid)` is told of clients that missed something;
-    `connect_timeout` closes sessions that join no namespace in time (0: they need not).
+    `admit(environ, sockets of the address)` may raise Refusal for a handshake; `on_caught_up(sid)` is told of clients
+    that missed something; `connect_timeout` closes sessions that join no namespace in time (0: they need not).
     """
 
     def __init__(
@@ -324,10 +324,10 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """A new session, if the client may have one."""
         if self.max_sessions and len(self.sockets) >= self.max_sessions:
             raise Refusal((FORBIDDEN[0], "The server is full"), "503 Service Unavailable", 30)
-        if self._admit is not None:
-            self._admit(environ)
-        sid = self.generate_id()
         address = str(environ.get("REMOTE_ADDR", ""))
+        if self._admit is not None:
+            self._admit(environ, self.by_address[address])
+        sid = self.generate_id()
         allowed = self._trigger_event("connect", sid, _kept(environ), run_async=False)
         if allowed is not None and allowed is not True:
             raise Refusal(FORBIDDEN, "403 Forbidden")
