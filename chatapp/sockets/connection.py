@@ -54,6 +54,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     limits.spend("connections", address, config().RATE_CONNECTS_ADDRESS)
     identity = sessions.authenticate(auth.get("token") if isinstance(auth, dict) else None)
     logs.bind(userId=str(identity.user_id))
+    _limit_user(identity.user_id)
     ready = {
         "sessionId": str(identity.session_id),
         "userId": str(identity.user_id),
@@ -71,6 +72,12 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
         raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
     gevent.spawn(_welcome, sid, identity.user_id, ready, first)
+
+
+def _limit_user(user_id: ObjectId) -> None:
+    limits.spend("connections", str(user_id), config().RATE_CONNECTS_USER)
+    if realtime.connections.sockets_of([user_id]) >= config().MAX_SOCKETS_PER_USER:
+        raise errors.RateLimited("Too many devices are connected. Close one, and try again.", 60)
 
 
 def _limits() -> dict[str, int]:
