@@ -220,6 +220,11 @@ def _has_news(data: dict[str, Any]) -> bool:
     return any(data[name] for name in ("conversations", "left", "users", "more", "reset"))
 
 
+def heads(user_id: ObjectId) -> dict[str, int]:
+    """Where the logs of the caller's conversations end: what a client that missed something has to reach."""
+    return {str(place.id): place.last for place in _places(user_id, {}) if not place.is_left}
+
+
 def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Cursors | None) -> _Plan:
     started = changes.seen_until()
     is_reset = epoch is not None and epoch != epochs.current()
