@@ -168,16 +168,15 @@ def test_another_database_resets_everything(device, ann, bob, chat):
     ann.send(chat, "x")
     phone = device(bob)
     phone.catch_up()
-    db().meta.update_one({"_id": "epoch"}, {"$set": {"value": "another"}})
+    before = phone.replica.epoch
+    assert "The epoch is" in ann.app.test_cli_runner().invoke(args=["new-epoch"]).output
     epoch.reset()
     answer = phone.sync()
-    assert (answer["reset"], answer["epoch"]) == (True, "another")
+    assert answer["reset"] is True and answer["epoch"] == epoch.current() != before
     assert phone.texts(chat) == ["x"] and phone.replica.logs[chat].shown == [
         answer["conversations"][0]["entries"][0]["id"]
     ]
     assert phone.sync()["reset"] is False
-    db().meta.delete_one({"_id": "epoch"})
-    epoch.reset()
 
 
 class Backup:
