@@ -54,6 +54,7 @@ def start(config: Config) -> None:
     client = litemongo.connect(uri) if embedded else _connect(config)
     name = config.MONGO_DATABASE if embedded else _database_name(client, config)
     _runtime = _Runtime(config, client, _open(client, name, embedded), embedded)
+    metrics.database_up.set_function(is_reachable)
     reset_caches()
 
 
@@ -111,6 +112,13 @@ def _ping_quietly() -> None:
         ping()
     except PyMongoError:
         pass  # monitoring has logged it; requests answer DATABASE_UNAVAILABLE until it is back
+
+
+def is_reachable() -> bool:
+    """Could the driver reach a server when it last looked? Asks the database nothing; the embedded store always is."""
+    if _runtime is None:
+        return False
+    return _runtime.embedded or bool(_runtime.client.topology_description.has_writable_server())
 
 
 def ping() -> None:

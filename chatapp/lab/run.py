@@ -25,6 +25,7 @@ from chatapp.lab.server import ROOT, Server
 
 _SETTLE_SECONDS = 120
 _CATCH_UPS = 10
+_READS_A_ROUND = 0.1
 Told = Callable[[str], None]
 
 
@@ -150,8 +151,9 @@ class Run:
             for pair, device in chosen.items():
                 if device.waiting_in(pair[0]) < 2 and len(self.records.sends) < self.plan.sends:
                     device.send(pair[0])
-                if self.chance.random() < 0.01:
-                    gevent.spawn(device.read, pair[0])
+            if self.chance.random() < _READS_A_ROUND:
+                (conversation, _), device = self.chance.choice(list(chosen.items()))
+                gevent.spawn(device.read, conversation)
             if time.monotonic() - told_at > 5:
                 told_at = time.monotonic()
                 self.told(f"{len(self.records.sends)} sends, faults: {self.records.faults}")
