@@ -3,7 +3,6 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-
 FAMILIES = {
     "chatapp_requests",
     "chatapp_request_seconds",
