@@ -143,6 +143,7 @@ class TestConfig(Config):
     RATE_CONNECTS_ADDRESS: str = "100000 per minute"
     RATE_CONNECTS_USER: str = "100000 per minute"
     RATE_HANDSHAKES_ADDRESS: str = "100000 per minute"
+    MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
