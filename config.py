@@ -181,11 +181,11 @@ def _read(env: Env) -> dict[str, Any]:
         default: Any = spec.default
         if isinstance(default, bool):
             values[name] = env.bool(name, default)
+        elif spec.type in (float, "float"):
+            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, int):
             zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT")
             values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
-        elif isinstance(default, float) or spec.type in (float, "float"):
-            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, tuple):
             fallback = [] if app_env == "production" else list(default)
             values[name] = tuple(env.list(name, fallback, subcast=str) or ())

@@ -126,7 +126,7 @@ class Reader:
             try:
                 self._read(data, events)
             except ProtocolError as error:
-                self.broken = error
+                self.broken = error.with_traceback(None)  # which would keep what was read
                 self._held = bytearray()
         return events
 

@@ -1,0 +1,282 @@
+"""What `make hostile` does: hostile clients one kind after the other, while 200 good clients chat.
+
+A real server on the embedded store, pinned to one core; good clients and attackers in processes of their own on the
+other. For each attack: how it ended, the good clients' p99 from a send to its deliveries beside the quiet seconds
+before it, and the server's memory. All of it on loopback, each attack for a few seconds.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import gevent
+
+from tests.engine import attacks, raw
+from tests.server import Server, running
+
+GOOD, GROUP, SENDS_A_SECOND = 200, 10, 40
+ATTACKING_USERS = 14
+QUIET_SECONDS = ATTACK_SECONDS = 5
+SETTINGS = {
+    "CONNECT_TIMEOUT": "3",  # 10 by default: the waits of this script are shorter
+    "SLOW_CLIENT_SECONDS": "3",  # 30
+    "RATE_ANONYMOUS": "10000 per minute",  # 200 registrations come from one address
+    "RATE_SENDS": "10000 per minute",  # for the busy conversation of the deaf
+    "LOG_LEVEL": "WARNING",
+}
+
+
+def main() -> int:
+    """Run as the conductor, or as one of its processes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="the name of one attack")
+    parser.add_argument("--engine", choices=["chatapp", "stock"], default="chatapp")
+    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--good", help=argparse.SUPPRESS)
+    parser.add_argument("--attack", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.good:
+        return chat(json.loads(arguments.good))
+    if arguments.attack:
+        return attack(json.loads(arguments.attack))
+    return conduct(arguments)
+
+
+# The conductor
+
+
+def conduct(arguments: argparse.Namespace) -> int:
+    """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {**SETTINGS, "ENGINE": arguments.engine}
+        with running(Path(folder), f"litemongo://{folder}/store", **settings) as server:
+            pin(server)
+            scene, good = prepare(server)
+            try:
+                rows = [run(server, scene, good, row) for row in attacks.ATTACKS if chosen(row, arguments.only)]
+            finally:
+                good.terminate()
+                good.wait()
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(rows, indent=1))
+    return 0 if all(row["ended well"] for row in rows) else 1
+
+
+def chosen(row: attacks.Attack, only: str | None) -> bool:
+    return only is None or row.run.__name__ == only
+
+
+def worker_of(server: Server) -> int:
+    """The process that serves."""
+    assert server.process is not None
+    pid = server.process.pid
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def pin(server: Server) -> None:
+    """The server gets the first core, everybody else the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(worker_of(server), {cores[0]})
+        os.sched_setaffinity(0, set(cores[1:]))
+
+
+def resident(server: Server) -> int:
+    """The server's memory, in KiB."""
+    text = Path(f"/proc/{worker_of(server)}/status").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS"))
+
+
+def cpu(server: Server) -> float:
+    """The server's CPU seconds so far."""
+    fields = Path(f"/proc/{worker_of(server)}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def prepare(server: Server) -> tuple[dict[str, Any], "subprocess.Popen[str]"]:
+    """Register everybody, make the groups, let the good clients chat."""
+    people = [server.register(f"good{number}") for number in range(GOOD)]
+    groups = [people[start : start + GROUP] for start in range(0, GOOD, GROUP)]
+    conversations = [make_group(server, members) for members in groups]
+    hostile = [server.register(f"hostile{number}") for number in range(ATTACKING_USERS)]
+    busy = make_group(server, hostile)
+    for number in range(100):
+        server.call("POST", f"/api/conversations/{busy}/messages", hostile[0], {"content": f"{number}" + "x" * 9_000})
+    tokens = [[row["token"] for row in members] for members in groups]
+    given = {"port": server.port, "tokens": tokens, "conversations": conversations}
+    good = spawn("--good", given, 0)
+    assert good.stdout is not None and good.stdout.readline() == "chatting\n"
+    names = ("token",)
+    small = [{name: row[name] for name in names} for row in hostile]
+    return {"address": ["127.0.0.1", server.port], "people": small, "conversation": busy}, good
+
+
+def make_group(server: Server, members: list[dict[str, Any]]) -> str:
+    """The id of a new group."""
+    body = {"type": "group", "name": "Team", "participants": [row["data"]["id"] for row in members[1:]]}
+    return str(server.call("POST", "/api/user/conversations", members[0], body)["data"]["id"])
+
+
+def spawn(option: str, given: dict[str, Any], niceness: int) -> "subprocess.Popen[str]":
+    """This script as another process."""
+    return subprocess.Popen(
+        [sys.executable, __file__, option, json.dumps(given)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.nice(niceness),
+    )
+
+
+def latencies(good: "subprocess.Popen[str]") -> dict[str, float]:
+    """What the good clients have seen since the last time, in milliseconds."""
+    assert good.stdin is not None and good.stdout is not None
+    good.stdin.write("tell\n")
+    good.stdin.flush()
+    return dict(json.loads(good.stdout.readline()))
+
+
+def run(server: Server, scene: dict[str, Any], good: "subprocess.Popen[str]", row: attacks.Attack) -> dict[str, Any]:
+    """One attack; gives its line of the table, and prints it."""
+    gevent.sleep(1)
+    latencies(good)
+    gevent.sleep(QUIET_SECONDS)
+    quiet, before, cpu_before, started = latencies(good), resident(server), cpu(server), time.monotonic()
+    source = f"127.0.0.{10 + attacks.ATTACKS.index(row)}"
+    attackers = spawn("--attack", {**scene, "source": source, "name": row.run.__name__}, 15)
+    peak = before
+    while attackers.poll() is None:
+        peak = max(peak, resident(server))
+        gevent.sleep(0.05)
+    assert attackers.stdout is not None
+    seconds = time.monotonic() - started
+    told, outcomes = latencies(good), Counter(json.loads(attackers.stdout.read() or "{}"))
+    line = {
+        "attack": row.run.__name__,
+        "attackers": row.attackers,
+        "outcomes": dict(outcomes),
+        "ended well": bool(outcomes) and set(outcomes) <= row.right | {"refused"},
+        "quiet p50": quiet["p50"],
+        "quiet p99": quiet["p99"],
+        "attack p50": told["p50"],
+        "attack p99": told["p99"],
+        "ratio": round(told["p99"] / quiet["p99"], 2),
+        "KiB per attacker": round((peak - before) / row.attackers),
+        "server CPU": round((cpu(server) - cpu_before) / seconds, 2),
+        "deliveries": told["count"],
+    }
+    print_row(line)
+    return line
+
+
+def print_row(line: dict[str, Any]) -> None:
+    """One line of the table."""
+    outcomes = ", ".join(f"{name} x{count}" for name, count in sorted(line["outcomes"].items()))
+    verdict = "" if line["ended well"] else "  WRONG END"
+    print(
+        f"{line['attack']:16} x{line['attackers']:<5} p99 {line['quiet p99']:6.1f} -> {line['attack p99']:6.1f} ms"
+        f" ({line['ratio']:4.2f})  {line['KiB per attacker']:6} KiB each  CPU {line['server CPU']:4.2f}"
+        f"  {outcomes}{verdict}",
+        flush=True,
+    )
+
+
+# The good clients
+
+
+def chat(given: dict[str, Any]) -> int:
+    """Chat, and tell the latencies when asked."""
+    samples: list[float] = []
+    address = ("127.0.0.1", given["port"])
+    groups = []
+    for tokens, conversation in zip(given["tokens"], given["conversations"], strict=True):
+        sockets = [join(address, token) for token in tokens]
+        groups.append((sockets, conversation))
+        for websocket in sockets:
+            gevent.spawn(listen, websocket, samples)
+    gevent.spawn(talk, groups)
+    print("chatting", flush=True)
+    while gevent.get_hub().threadpool.apply(sys.stdin.readline):
+        taken, samples[:] = sorted(samples), []
+        print(json.dumps(summary(taken)), flush=True)
+    return 0
+
+
+def summary(taken: list[float]) -> dict[str, float]:
+    """Percentiles in milliseconds."""
+    if not taken:
+        return {"count": 0, "p50": 0.0, "p99": float("inf")}
+    at = {name: taken[min(len(taken) - 1, int(len(taken) * share))] for name, share in (("p50", 0.5), ("p99", 0.99))}
+    return {"count": len(taken), **{name: round(value * 1000, 2) for name, value in at.items()}}
+
+
+def join(address: tuple[str, int], token: str) -> raw.WebSocket:
+    """A connected socket."""
+    websocket = raw.WebSocket(address, attacks.SOCKET)
+    websocket.text("40" + json.dumps({"token": token}))
+    while not str(websocket.message()).startswith('42["onlineUsers"'):
+        pass
+    websocket.sock.settimeout(None)
+    return websocket
+
+
+def listen(websocket: raw.WebSocket, samples: list[float]) -> None:
+    """Note how long each message took."""
+    while True:
+        text = str(websocket.message())
+        if text.startswith('42["newMessage"'):
+            samples.append(time.monotonic() - float(json.loads(text[2:])[1]["data"]["content"]))
+
+
+def talk(groups: list[tuple[list[raw.WebSocket], str]]) -> None:
+    """One message after the other, in turn."""
+    number, started = 0, time.monotonic()
+    while True:
+        sockets, conversation = groups[number % len(groups)]
+        fields = {"conversationId": conversation, "content": repr(time.monotonic())}
+        sockets[number // len(groups) % len(sockets)].text("42" + json.dumps(["newMessage", fields]))
+        number += 1
+        gevent.sleep(max(0.0, started + number / SENDS_A_SECOND - time.monotonic()))
+
+
+# The attackers
+
+
+def attack(given: dict[str, Any]) -> int:
+    """All attackers at once, again and again for a while; prints how often each outcome came."""
+    row = next(row for row in attacks.ATTACKS if row.run.__name__ == given["name"])
+    scene = attacks.Scene(tuple(given["address"]), given["source"], given["people"], given["conversation"])
+    end = time.monotonic() + ATTACK_SECONDS
+    outcomes: Counter[str] = Counter()
+
+    def one(number: int) -> None:
+        while True:
+            try:
+                outcomes[row.run(scene, number)] += 1
+            except attacks.Refused:
+                outcomes["refused"] += 1
+            if time.monotonic() > end or row.attackers > 50:
+                return
+            gevent.sleep(0.1)
+
+    gevent.joinall([gevent.spawn(one, number) for number in range(row.attackers)], timeout=60)
+    print(json.dumps(outcomes))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
