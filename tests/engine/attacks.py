@@ -6,6 +6,7 @@ They go to a server on loopback only, and come from 127.0.0.2 on, so that its li
 
 import contextlib
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -182,11 +183,7 @@ def silent(scene: Scene, number: int) -> str:
 
 def eternal_upgrade(scene: Scene, number: int) -> str:
     """An upgrade that is begun and never finished."""
-    answer = raw.http(
-        scene.address, f"GET {POLLING} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode(), scene.source
-    )
-    sid = json.loads(answer.partition(b"\r\n\r\n")[2][1:])["sid"]
-    websocket = raw.WebSocket(scene.address, f"{SOCKET}&sid={sid}", source=scene.source)
+    websocket = raw.WebSocket(scene.address, f"{SOCKET}&sid={_handshake(scene)}", source=scene.source)
     websocket.sock.settimeout(30)
     websocket.text("2probe")
     assert websocket.message() == "3probe"
@@ -280,25 +277,32 @@ def slow_post(scene: Scene, number: int) -> str:
 
 
 def slow_poll(scene: Scene, number: int) -> str:
-    """A request for something large, whose answer is not read."""
-    person = scene.people[number % len(scene.people)]
-    sock = raw.connect(scene.address, scene.source)
-    path = f"/api/conversations/{scene.conversation}/messages?limit=200"
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person['token']}\r\n\r\n"
-    with contextlib.suppress(OSError):
-        for _ in range(40):  # pipelined: more than the kernels between us take
-            sock.sendall(request.encode())
-    raw.until(lambda: _is_shut(sock), seconds=60)
-    return "hung up"
+    """A polling client that asks for a lot and does not read what its polls are answered with."""
+    sid = _handshake(scene)
+    query = f"{POLLING}&sid={sid}"
+    _post(scene, query, "40" + json.dumps({"token": scene.people[number % len(scene.people)]["token"]}))
+    unread = raw.connect(scene.address, scene.source)
+    unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    history = "42" + json.dumps(["getMessages", {"conversationId": scene.conversation, "limit": 50}])
+    for attempt in range(200):
+        with contextlib.suppress(OSError):
+            unread.sendall(f"GET {query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        if _post(scene, query, history if attempt < 20 else "3") != "200":
+            return "closed"
+        gevent.sleep(0.1)
+    return "open"
 
 
-def _is_shut(sock: Any) -> bool:
-    gevent.sleep(0.2)
-    try:
-        sock.sendall(b"x")
-    except OSError:
-        return True
-    return False
+def _handshake(scene: Scene) -> str:
+    """The id of a new session over polling."""
+    request = f"GET {POLLING} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw.http(scene.address, request.encode(), scene.source)
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2][1:])["sid"])
+
+
+def _post(scene: Scene, query: str, body: str) -> str:
+    head = f"POST {query} HTTP/1.1\nHost: x\nConnection: close\nContent-Length: {len(body)}"
+    return scene.http(head, body.encode())
 
 
 def large_headers(scene: Scene, number: int) -> str:
@@ -340,7 +344,7 @@ ATTACKS = [
     Attack(ack_ids, 10, {"1008"}),
     Attack(log_ins, 10, {"429", "503"}),
     Attack(slow_post, 100, {"400", "408"}),
-    Attack(slow_poll, 10, {"hung up"}),
+    Attack(slow_poll, 10, {"closed"}),
     Attack(large_headers, 10, {"431"}),
     Attack(large_body, 10, {"413"}),
 ]

@@ -460,7 +460,7 @@ class Session:
         abort: bool = False,
         reason: str | None = None,
         ending: Outgoing | None = None,
-        code: int = frames.NORMAL,
+        code: int = 0,
         text: str = "",
     ) -> None:
         """End the session. `abort` says no goodbye; `ending` is what a waiting poll gets, `code` the WebSocket.
@@ -488,7 +488,7 @@ class Session:
         if self._websocket is not None:
             if not abort:
                 self._websocket.send_urgently(_CLOSE.frame)
-            self._websocket.close(code, text)
+            self._websocket.close(code or (frames.GOING_AWAY if abort else frames.NORMAL), text)
             return
         if self._poll is not None:
             self._poll.gone = ending is None and abort

@@ -18,7 +18,7 @@ import gevent
 from chatapp.realtime.engine import frames, wheel
 from chatapp.realtime.engine.frames import ProtocolError, Reader
 
-READ_BYTES = 65_536
+READ_BYTES = 16_384  # at a time, so that who sends a lot does not hold up the others
 WRITE_BYTES = 131_072  # joined for one system call
 SLICE = 200  # sockets written to before others get a turn
 LINGER_SECONDS = 2.0
