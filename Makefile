@@ -6,7 +6,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev test sdk-test chaos lint format autobahn requirements clean
+.PHONY: help run dev test sdk-test chaos lint format autobahn hostile requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -32,6 +32,9 @@ lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
 
 format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+hostile: $(VENV)/dev.stamp  ## Hostile clients beside 200 good ones: how each ends, and what the others notice
+	@$(BIN)/python scripts/hostile.py
 
 autobahn: $(VENV)/dev.stamp  ## RFC 6455 by Autobahn's fuzzing client (needs a CPython 2.7)
 	@$(BIN)/python scripts/autobahn.py

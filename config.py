@@ -143,7 +143,7 @@ class TestConfig(Config):
     RATE_CONNECTS_ADDRESS: str = "100000 per minute"
     RATE_CONNECTS_USER: str = "100000 per minute"
     RATE_HANDSHAKES_ADDRESS: str = "100000 per minute"
-    MAX_SOCKETS_PER_USER: int = 1_000
+    MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
@@ -181,11 +181,11 @@ def _read(env: Env) -> dict[str, Any]:
         default: Any = spec.default
         if isinstance(default, bool):
             values[name] = env.bool(name, default)
+        elif spec.type in (float, "float"):
+            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, int):
             zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT")
             values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
-        elif isinstance(default, float) or spec.type in (float, "float"):
-            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, tuple):
             fallback = [] if app_env == "production" else list(default)
             values[name] = tuple(env.list(name, fallback, subcast=str) or ())

@@ -41,6 +41,7 @@ def set_resync_handler(handler: Callable[[str], None]) -> None:
 
 
 def _resync(sid: str) -> None:
+    metrics.resyncs.inc()
     if _resync_handler is not None:
         gevent.spawn(_resync_handler, sid)
 

@@ -25,8 +25,11 @@ def is_engine(config: Config) -> bool:
 
 def handler_class(config: Config) -> type[WSGIHandler]:
     """What handles a connection to the HTTP server."""
-    handler: type[WSGIHandler] = Handler if is_engine(config) else WebSocketHandler
-    return handler
+    if not is_engine(config):
+        stock_handler: type[WSGIHandler] = WebSocketHandler
+        return stock_handler
+    times = {"header_seconds": config.CONNECT_TIMEOUT, "body_seconds": config.SLOW_CLIENT_SECONDS}
+    return type("ChatHandler", (Handler,), times)
 
 
 def install(extension: Any, config: Config, on_resync: Resync) -> None:

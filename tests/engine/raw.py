@@ -39,9 +39,9 @@ def close_all() -> None:
         _opened.pop().close()
 
 
-def connect(address: tuple[str, int]) -> socket.socket:
-    """A TCP connection."""
-    sock = socket.create_connection(address, timeout=PATIENCE_SECONDS)
+def connect(address: tuple[str, int], source: str = "127.0.0.1") -> socket.socket:
+    """A TCP connection, from one of this machine's addresses."""
+    sock = socket.create_connection(address, timeout=PATIENCE_SECONDS, source_address=(source, 0))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _opened.append(sock)
     return sock
@@ -64,8 +64,10 @@ def upgrade_request(path: str, **headers: str) -> bytes:
 class WebSocket:
     """A WebSocket; `status` is what the handshake was answered with."""
 
-    def __init__(self, address: tuple[str, int], path: str, early: bytes = b"", **headers: str) -> None:
-        self.sock = connect(address)
+    def __init__(
+        self, address: tuple[str, int], path: str, early: bytes = b"", source: str = "127.0.0.1", **headers: str
+    ) -> None:
+        self.sock = connect(address, source)
         self.sock.sendall(upgrade_request(path, **headers) + early)
         self.buffer = b""
         head = self._until(b"\r\n\r\n")
@@ -167,9 +169,9 @@ class Polling:
                 return others
 
 
-def http(address: tuple[str, int], request: bytes) -> bytes:
+def http(address: tuple[str, int], request: bytes, source: str = "127.0.0.1") -> bytes:
     """Everything that a connection answers to these bytes, until it ends."""
-    sock = connect(address)
+    sock = connect(address, source)
     with contextlib.suppress(ConnectionError):
         sock.sendall(request)
     return rest_of(sock)

@@ -71,7 +71,7 @@ def parse_close(payload: bytes) -> Close:
     return code, _decoded(payload[2:])
 
 
-def _decoded(payload: bytes) -> str:
+def _decoded(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError:
@@ -126,7 +126,7 @@ class Reader:
             try:
                 self._read(data, events)
             except ProtocolError as error:
-                self.broken = error
+                self.broken = error.with_traceback(None)  # which would keep what was read
                 self._held = bytearray()
         return events
 
@@ -229,6 +229,6 @@ class Reader:
 
     def _finish(self) -> Message:
         """The whole message, and ready for the next."""
-        payload, is_text = bytes(self._held), self._opcode == TEXT
+        held, is_text = self._held, self._opcode == TEXT
         self._held, self._validator, self._opcode, self._size, self.pieces = bytearray(), None, 0, 0, 0
-        return _decoded(payload) if is_text else payload
+        return _decoded(held) if is_text else bytes(held)

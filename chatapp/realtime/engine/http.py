@@ -21,9 +21,6 @@ from gevent.pywsgi import Input, WSGIHandler
 
 from chatapp.realtime.engine import wheel
 
-HEADER_SECONDS = 10.0  # from a request's first byte to the end of its headers
-BODY_SECONDS = 30.0  # for its body
-IDLE_SECONDS = 75.0  # until the next request on a connection
 HEADER_BYTES = 32_768
 HEADER_LINES = 100
 DISCARD_BYTES = 4_000_000  # of a body that nobody read, before the connection is closed instead
@@ -137,6 +134,10 @@ class Body(Input):  # type: ignore[misc]
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One connection's requests, until it ends or is taken over."""
 
+    header_seconds: float = 10  # from a request's first byte to the end of its headers
+    body_seconds: float = 30  # for its body, and for taking a part of the answer
+    idle_seconds: float = 75  # until the next request on the connection
+
     # pywsgi's own, with their types
     socket: Any = None
     headers: Any
@@ -146,13 +147,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         super().__init__(sock, address, server, rfile)
-        self.due = 0.0
+        self.entry: wheel.Entry | None = None
         self.write_failed = False
         self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
         self._deadline = 0.0
         self._wheel = wheel.current()
-        self._expect(HEADER_SECONDS)
+        self._expect(self.header_seconds)
 
     # What a request may cost
 
@@ -185,9 +186,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def read_requestline(self) -> str:
         """Wait for a request; its headers have to follow soon."""
         if self.response_length:  # not the first one
-            self._expect(IDLE_SECONDS)
+            self._expect(self.idle_seconds)
             self._wait_for_request()
-            self._expect(HEADER_SECONDS)
+            self._expect(self.header_seconds)
         line: str = super().read_requestline()
         return line
 
@@ -202,9 +203,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         finally:
             self.on_reset = None
 
-    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes] | None:
         if isinstance(ex, HeadersTooLarge):
-            return "431", _TOO_LARGE
+            self.socket.sendall(_TOO_LARGE)
+            self._let_read()
+            return None  # answered, and the end
         answer: tuple[str, bytes] = super()._handle_client_error(ex)
         return answer
 
@@ -232,7 +235,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         if not waiting:
             self._deadline = 0.0
         elif not self._deadline:
-            self._expect(BODY_SECONDS)
+            self._expect(self.body_seconds)
 
     # Answering
 
@@ -259,7 +262,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         """Send; a client that takes nothing for a while loses the connection."""
         try:
             view = memoryview(data)
-            self.socket.settimeout(BODY_SECONDS)
+            self.socket.settimeout(self.body_seconds)
             while view:
                 view = view[self.socket.send(view) :]
         except OSError as error:
@@ -290,11 +293,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]
                 left -= len(data)
 
     def handle(self) -> None:
-        """All requests of the connection. The wheel may hold this object for a while: it keeps nothing else alive."""
+        """All requests of the connection."""
         try:
             super().handle()
         finally:
-            self._deadline = 0.0
+            wheel.cancel(self)
             self.environ = self.headers = self.result = self.on_reset = None
 
     # Taking over

@@ -86,7 +86,7 @@ class Session:
         "closed",
         "closing",
         "connected",
-        "due",
+        "entry",
         "lagging",
         "server",
         "sid",
@@ -99,7 +99,7 @@ class Session:
         self.address = address
         self.closed = self.closing = self.upgraded = self.lagging = False
         self.connected = True
-        self.due = 0.0
+        self.entry: wheel.Entry | None = None
         self._session: dict[str, Any] | None = None
         self._websocket: WebSocket | None = None
         self._probe: Probe | None = None
@@ -460,7 +460,7 @@ class Session:
         abort: bool = False,
         reason: str | None = None,
         ending: Outgoing | None = None,
-        code: int = frames.NORMAL,
+        code: int = 0,
         text: str = "",
     ) -> None:
         """End the session. `abort` says no goodbye; `ending` is what a waiting poll gets, `code` the WebSocket.
@@ -475,6 +475,7 @@ class Session:
         if reason == self.server.reason.SERVER_DISCONNECT and not abort:
             self._wait_for_last_poll()
         if not self.closing:
+            wheel.cancel(self)
             self.server.forget(self)
         self._inbox.append(Ended(reason))
         if self._room is not None:
@@ -487,7 +488,7 @@ class Session:
         if self._websocket is not None:
             if not abort:
                 self._websocket.send_urgently(_CLOSE.frame)
-            self._websocket.close(code, text)
+            self._websocket.close(code or (frames.GOING_AWAY if abort else frames.NORMAL), text)
             return
         if self._poll is not None:
             self._poll.gone = ending is None and abort

@@ -18,7 +18,7 @@ import gevent
 from chatapp.realtime.engine import frames, wheel
 from chatapp.realtime.engine.frames import ProtocolError, Reader
 
-READ_BYTES = 65_536
+READ_BYTES = 16_384  # at a time, so that who sends a lot does not hold up the others
 WRITE_BYTES = 131_072  # joined for one system call
 SLICE = 200  # sockets written to before others get a turn
 LINGER_SECONDS = 2.0
@@ -112,7 +112,7 @@ class WebSocket:
         "_whole_by",
         "_window_end",
         "_write",
-        "due",
+        "entry",
         "lagging",
         "owner",
     )
@@ -123,7 +123,7 @@ class WebSocket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_BYTES)
         self.owner = owner
-        self.due = 0.0
+        self.entry: wheel.Entry | None = None
         self.lagging = False
         self._limits = limits
         self._flusher = _flusher()
@@ -304,10 +304,10 @@ class WebSocket:
                 self._expect_the_rest(began=bool(events) or not was_amid)
             for kind, content in events:
                 self._handle(kind, content)
-            if self._reader.broken is not None:
-                raise self._reader.broken
         except ProtocolError as error:
             self._fail(error)
+        if self._reader.broken is not None:
+            self._fail(self._reader.broken)
 
     def _fail(self, error: ProtocolError) -> None:
         """Close because of what the client did, and tell the owner."""
@@ -392,5 +392,6 @@ class WebSocket:
         self._sock.close()
         self._out.clear()
         self._size = 0
+        wheel.cancel(self)
         if was_open:
             self.owner.lost(code)

@@ -12,10 +12,13 @@ import gevent
 TICK_SECONDS = 0.025
 
 
-class Ticking(Protocol):
-    """What can be put on the wheel. `due` is the wheel's own note: when it will ask next, 0 when it won't."""
+Entry = list[Any]  # [when, what; None when it is cancelled]
 
-    due: float
+
+class Ticking(Protocol):
+    """What can be put on the wheel. `entry` is the wheel's own note: where it stands, None when nowhere."""
+
+    entry: Entry | None
 
     def tick(self, now: float) -> float:
         """Do what is due; gives when to ask again, 0 for never. Runs in the hub: it must not wait for anything."""
@@ -24,22 +27,23 @@ class Ticking(Protocol):
 class Wheel:
     """Asks each object when its time has come; times are of `time.monotonic`.
 
-    An object that is needed earlier than it was put down for is put down once more; the later entry is then passed
-    over. So nothing is ever searched for or removed.
+    An object stands on it once. What is cancelled or moved leaves an empty entry, so nothing is ever searched for.
     """
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
         self._timer: Any = None
-        self._slots: dict[int, list[tuple[float, Ticking]]] = {}
+        self._slots: dict[int, list[Entry]] = {}
         self._order: list[int] = []  # a heap of the slots
         self._armed = 0  # the slot that the timer waits for; 0: none
 
     def at(self, when: float, what: Ticking) -> None:
         """Ask `what` at this time, or a tick later."""
-        if what.due and what.due <= when:
-            return
-        what.due = when
+        if what.entry is not None:
+            if what.entry[0] <= when:
+                return
+            cancel(what)
+        what.entry = [when, what]
         slot = int(when / TICK_SECONDS) + 1
         entries = self._slots.get(slot)
         if entries is None:
@@ -47,7 +51,7 @@ class Wheel:
             heappush(self._order, slot)
             if not self._armed or slot < self._armed:
                 self._arm()
-        entries.append((when, what))
+        entries.append(what.entry)
 
     def _arm(self) -> None:
         """Let the timer ring for the first slot."""
@@ -64,9 +68,10 @@ class Wheel:
     def _turn(self) -> None:
         now = monotonic()
         while self._order and self._order[0] * TICK_SECONDS <= now:
-            for when, what in self._slots.pop(heappop(self._order)):
-                if what.due == when:
-                    what.due = 0
+            for entry in self._slots.pop(heappop(self._order)):
+                what = entry[1]
+                if what is not None:
+                    what.entry = None
                     self._ask(what, now)
         self._arm()
 
@@ -78,6 +83,13 @@ class Wheel:
             return
         if again:
             self.at(again, what)
+
+
+def cancel(what: Ticking) -> None:
+    """Take it off the wheel, which then keeps it alive no longer."""
+    if what.entry is not None:
+        what.entry[1] = None
+        what.entry = None
 
 
 _wheels: WeakKeyDictionary[Any, Wheel] = WeakKeyDictionary()
@@ -95,19 +107,18 @@ def current() -> Wheel:
 class Alarm:
     """Calls a function once, at a time; `stop` it when it is not wanted any more."""
 
-    __slots__ = ("_ring", "due")
+    __slots__ = ("_ring", "entry")
 
     def __init__(self, seconds: float, ring: Callable[[], object]) -> None:
-        self.due = 0.0
-        self._ring: Callable[[], object] | None = ring
+        self.entry: Entry | None = None
+        self._ring = ring
         current().at(monotonic() + seconds, self)
 
     def stop(self) -> None:
         """Forget it."""
-        self._ring = None
+        cancel(self)
 
     def tick(self, now: float) -> float:
         """Ring."""
-        if self._ring is not None:
-            self._ring()
+        self._ring()
         return 0
