@@ -6,7 +6,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev test lint format requirements bench bench-quick bench-test clean
+.PHONY: help run dev test sdk-test chaos lint format autobahn requirements bench bench-quick bench-test clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -20,11 +20,21 @@ dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
 test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
 
+sdk-test: $(VENV)/runtime.stamp  ## The JavaScript SDK: lint, build, and its tests against this server (needs Node 20.19 or newer)
+	@scripts/need_node
+	@cd clients/js && npm ci --silent && npm run --silent lint && npm test --silent
+
+chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
+	@$(BIN)/python scripts/chaos.py
+
 lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+autobahn: $(VENV)/dev.stamp  ## RFC 6455 by Autobahn's fuzzing client (needs a CPython 2.7)
+	@$(BIN)/python scripts/autobahn.py
 
 requirements:  ## Compile the pinned requirements anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -65,8 +75,7 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp requirements-dev.txt
 	@touch $@
 
 %/node_modules/.stamp: %/package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node, 10) < 20 ? 1 : 0)' 2>/dev/null || \
-	  { echo "The benchmark needs Node 20 or newer, with npm: https://nodejs.org" >&2; exit 1; }
+	@scripts/need_node "The benchmark needs"
 	@echo "Installing the packages of $* …"
 	@cd $* && npm ci --silent --no-progress
 	@touch $@

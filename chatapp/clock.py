@@ -4,12 +4,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _offset = timedelta()
+_wall_offset = timedelta()
 _last_tick = datetime.min
 
 
 def now() -> datetime:
     """The time as UTC without a zone, cut to milliseconds: what the database gives back."""
-    moment = datetime.now(UTC).replace(tzinfo=None) + _offset
+    moment = datetime.now(UTC).replace(tzinfo=None) + _offset + _wall_offset
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -22,7 +23,7 @@ def tick() -> datetime:
 
 def timestamp() -> int:
     """Seconds since 1970, as JWT uses them."""
-    return int(time.time() + _offset.total_seconds())
+    return int(time.time() + (_offset + _wall_offset).total_seconds())
 
 
 def monotonic() -> float:
@@ -41,7 +42,14 @@ def move(by: timedelta) -> None:
     _offset += by
 
 
+def set_wrong(by: timedelta) -> None:
+    """Let the wall clock be wrong by so much: for the delivery lab. Durations stay right, as on a real machine."""
+    global _wall_offset
+    _wall_offset = by
+
+
 def reset() -> None:
     """Undo every move(), and forget every tick."""
-    global _offset, _last_tick
-    _offset, _last_tick = timedelta(), datetime.min
+    global _offset, _wall_offset, _last_tick
+    _offset = _wall_offset = timedelta()
+    _last_tick = datetime.min

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import litemongo
 from bson import ObjectId
-from flask import g
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_socketio import SocketIO
@@ -30,9 +29,7 @@ Document = dict[str, Any]
 
 socketio = SocketIO()
 jwt = JWTManager()
-limiter = Limiter(  # one count for all routes; api.requests says whose and by which rule
-    key_func=lambda: str(g.limit_key), application_limits=[lambda: str(g.limit_rule)]
-)
+limiter = Limiter(key_func=lambda: "")  # counts for both transports: chatapp.limits says what, whose and by which rule
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.cli import check_users, doctor, events, migrate, seed, verify
+from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, new_epoch, seed, verify
 
 
 def register(app: Flask) -> None:
@@ -11,9 +11,12 @@ def register(app: Flask) -> None:
         migrate.migrate,
         seed.seed,
         check_users.check_users,
+        docs.docs,
         doctor.doctor,
         events.events,
         verify.verify,
         verify.repair,
+        chaos.chaos,
+        new_epoch.new_epoch,
     ):
         app.cli.add_command(command)

@@ -1,15 +1,26 @@
 """A client's copy of its conversations, kept by the rules of docs/protocol.md alone (sections 5 and 6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 Entry = dict[str, Any]
 
 
+class Contradiction(Exception):
+    """The server has given two entries for one place of a log."""
+
+
+def whole(entry: Entry) -> Entry:
+    """Keep an entry as it is."""
+    return entry
+
+
 @dataclass
 class Log:
-    """One conversation's log as far as the client has it."""
+    """One conversation's log as far as the client has it. `keep` says what of an entry is kept."""
 
+    keep: Callable[[Entry], Entry] = whole
     cursor: int = 0
     hash: str | None = None
     first: int = 1
@@ -42,8 +53,8 @@ class Log:
     def _keep(self, entry: Entry) -> None:
         known = self.entries.get(entry["seq"])
         if known is not None and known["id"] != entry["id"]:
-            raise AssertionError(f"seq {entry['seq']} holds {known['id']} and {entry['id']}")
-        self.entries[entry["seq"]] = entry
+            raise Contradiction(f"{entry['conversationId']}, seq {entry['seq']}: {known['id']} and {entry['id']}")
+        self.entries[entry["seq"]] = self.keep(entry)
 
     def jump(self, head: dict[str, Any], entries: list[Entry], gap: dict[str, int]) -> None:
         """Take a limited answer: the newest entries, and a gap to fill when somebody looks."""
@@ -79,7 +90,8 @@ class Log:
 class Replica:
     """All conversations of one device."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[Entry], Entry] = whole) -> None:
+        self._keep = keep
         self.epoch: str | None = None
         self.since: str | None = None
         self.logs: dict[str, Log] = {}
@@ -103,7 +115,7 @@ class Replica:
         """`newConversation`: one that the client may not know."""
         if conversation["id"] in self.logs:
             return
-        log = self.logs[conversation["id"]] = Log()
+        log = self.logs[conversation["id"]] = Log(self._keep)
         log.begin_at(conversation["firstSeq"])
         head = conversation["head"]
         log.jump(head, [], {"after": conversation["firstSeq"] - 1, "before": head["seq"] + 1})
@@ -134,7 +146,7 @@ class Replica:
     def _take(self, row: dict[str, Any]) -> None:
         if row["reset"]:
             self.logs.pop(row["id"], None)
-        log = self.logs.setdefault(row["id"], Log())
+        log = self.logs.setdefault(row["id"], Log(self._keep))
         log.begin_at(row["firstSeq"])
         if row["limited"]:
             log.jump(row["head"], row["entries"], row["gap"])

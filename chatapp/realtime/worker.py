@@ -9,12 +9,13 @@ from typing import Any
 
 import gevent
 import structlog
-from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from gevent.pywsgi import WSGIHandler
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.ggevent import PyWSGIServer
+from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
 from chatapp import banner, errors, lifecycle, realtime
 from chatapp.extensions import config, is_embedded, socketio
+from chatapp.realtime.serving import handler_class
 
 log = structlog.get_logger("chatapp.worker")
 
@@ -29,10 +30,16 @@ class ChatServer(PyWSGIServer):  # type: ignore[misc]
             self.pool.kill(timeout=1)
 
 
-class ChatWorker(GeventWebSocketWorker):  # type: ignore[misc]
-    """GeventWebSocketWorker with a drain: gunicorn's own stop waits its whole graceful time for open sockets."""
+class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
+    """gunicorn's gevent worker with WebSocket, and a drain: its own stop waits its whole graceful time for sockets."""
 
     server_class = ChatServer
+
+    @property
+    def wsgi_handler(self) -> type[WSGIHandler]:
+        """What handles a connection: the engine's handler, or gevent-websocket's for the stock server."""
+        return handler_class(config())
+
     _draining = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:

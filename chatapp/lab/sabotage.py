@@ -1,0 +1,123 @@
+"""Six ways to build this server wrongly, each a promise broken: the checker has to see every one of them.
+
+Each replaces one part of the running (lab) process; nothing outside the lab imports this.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from bson import ObjectId
+
+from chatapp import realtime
+from chatapp.extensions import Document, db
+from chatapp.services import entries, log, messages, sync
+from chatapp.services.conversation import Conversation, Member
+from chatapp.stores import entries as entry_store
+
+
+def _acknowledge_before_the_write() -> None:
+    """Answer at once and write later: what is not written when the process dies is lost."""
+    append, pending = log.append, Counter[ObjectId]()
+
+    def write(conversation_id: ObjectId, draft: log.Draft, announce: log.Announce) -> None:
+        gevent.sleep(0.5)
+        append(conversation_id, draft, announce)
+
+    def promise(conversation_id: ObjectId, draft: log.Draft, announce: log.Announce) -> log.Appended:
+        if draft.type != "message":
+            return append(conversation_id, draft, announce)
+        state = log._load(conversation_id)
+        body = draft.prepare(state)
+        pending[conversation_id] += 1
+        gevent.spawn(write, conversation_id, draft, announce)
+        call = log._Append(conversation_id, draft, announce, "")
+        return log.Appended(log._entry(state, call, body), state, duplicate=False)
+
+    log.append = promise
+
+
+def _count_instead_of_append() -> None:
+    """Take the number from a counter, then insert: a crash in between leaves a hole."""
+    insert_run = entry_store.insert_run
+
+    def next_numbers(run: list[Document]) -> int:
+        for entry in run:
+            key = {"_id": f"counter:{entry['conversation_id']}"}
+            db().meta.update_one(key, {"$inc": {"value": 1}}, upsert=True)
+            row = db().meta.find_one(key)
+            entry["seq"] = row["value"] if row else 1
+        gevent.sleep(0.02)
+        return insert_run(run)
+
+    entry_store.insert_run = next_numbers
+
+
+def _forget_client_ids() -> None:
+    """Store every repeat as a new message."""
+
+    send = messages.send
+
+    def send_anew(user_id: ObjectId, conversation: str, content: str | None, *_: Any) -> dict[str, Any]:
+        return send(user_id, conversation, content)
+
+    messages.send = send_anew  # type: ignore[assignment]
+
+
+def _reorder_the_fan_out() -> None:
+    """Announce each entry in a greenlet of its own, a little later or earlier than the next."""
+    publish = realtime.publish_message
+
+    def publish_later(user_ids: list[ObjectId], message: dict[str, Any]) -> int:
+        gevent.spawn_later(random.uniform(0, 0.05), publish, user_ids, message)  # noqa: S311 - no secret
+        return 0
+
+    realtime.publish_message = publish_later
+
+
+def _drop_on_reconnect() -> None:
+    """Tell whoever comes back that there is nothing new."""
+    real = sync.answer
+
+    def answer(user_id: ObjectId, seconds: float, **has: Any) -> dict[str, Any]:
+        found = real(user_id, seconds, **has)
+        known = has.get("cursors") or {}
+        for row in found["data"]["conversations"]:
+            if row["id"] in known and row["entries"]:
+                row |= {
+                    "entries": [],
+                    "limited": True,
+                    "gap": {"after": row["head"]["seq"], "before": row["head"]["seq"]},
+                }
+        return found
+
+    sync.answer = answer
+
+
+def _count_unread() -> None:
+    """Count unread messages up in memory instead of subtracting."""
+    counts: Counter[tuple[ObjectId, ObjectId]] = Counter()
+    announce = entries.announce
+
+    def count(conversation: Conversation, entry: Document) -> None:
+        for user_id in conversation.member_ids:
+            counts[conversation.id, user_id] += entry["sender_id"] != user_id
+        announce(conversation, entry)
+
+    def unread(self: Conversation, member: Member) -> int:
+        return counts[self.id, member.user_id]
+
+    entries.announce = count
+    Conversation.unread = unread  # type: ignore[method-assign]
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    "ack before write": _acknowledge_before_the_write,
+    "counter": _count_instead_of_append,
+    "no idempotency": _forget_client_ids,
+    "reordered fan-out": _reorder_the_fan_out,
+    "drop on reconnect": _drop_on_reconnect,
+    "unread counter": _count_unread,
+}

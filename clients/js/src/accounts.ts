@@ -1,0 +1,185 @@
+/** Who uses the chat: accounts, the profile, the sessions on all devices, privacy. */
+import { type Core, isConnected, signedOutError } from "./core.js";
+import { asChatError, type ChatError } from "./errors.js";
+import { Source } from "./observable.js";
+import { key } from "./records.js";
+import type { Tokens } from "./session.js";
+import type {
+  Account,
+  Accounts,
+  Credentials,
+  DeviceSession,
+  List,
+  Privacy,
+  ProfileChanges,
+  Registration,
+  Sessions,
+  User,
+} from "./types.js";
+
+const NO_SESSIONS = { code: "NO_SESSIONS", message: "No other devices." };
+/** Logging out must not take long where there is no network. */
+const LOGOUT_TIMEOUT = 3000;
+
+export interface AccountsOptions {
+  readonly core: Core;
+  readonly account: Source<Account>;
+  readonly device: { readonly deviceName?: string; readonly client?: string };
+  /** Resolves when it is known who was signed in before. */
+  readonly ready: () => Promise<void>;
+  /** Resolves when everything is set up for who is signed in now. */
+  readonly settled: () => Promise<void>;
+  /** Removes all data of the user from the device. */
+  readonly erase: (userId: string) => Promise<void>;
+  /** Removes all data of all other users from the device. */
+  readonly eraseOthers: (userId: string) => Promise<void>;
+}
+
+export class AccountDesk implements Accounts {
+  readonly subscribe: Accounts["subscribe"];
+  readonly getSnapshot: Accounts["getSnapshot"];
+  readonly sessions: SessionList;
+  readonly privacy: PrivacySettings;
+
+  constructor(private readonly options: AccountsOptions) {
+    this.subscribe = options.account.subscribe;
+    this.getSnapshot = options.account.getSnapshot;
+    this.sessions = new SessionList(options.core);
+    this.privacy = new PrivacySettings(options.core);
+  }
+
+  register(registration: Registration): Promise<User> {
+    const body = { protocol: 2, ...this.options.device, ...registration };
+    return this.signIn(this.options.core.http.post("/api/auth/register", body, { anonymous: true }));
+  }
+
+  login(credentials: Credentials): Promise<User> {
+    const body = { protocol: 2, ...this.options.device, ...credentials };
+    return this.signIn(this.options.core.http.post("/api/auth/login", body, { anonymous: true }));
+  }
+
+  private async signIn(answer: Promise<Tokens & { data: User }>): Promise<User> {
+    const [signedIn] = await Promise.all([answer, this.options.ready()]);
+    const { id, name, email, avatar } = signedIn.data;
+    const user = { id, name, email, avatar };
+    await this.options.core.session.begin(signedIn, user);
+    await this.options.settled();
+    await this.options.eraseOthers(user.id);
+    return user;
+  }
+
+  async logout(): Promise<void> {
+    await this.leave("/api/auth/logout");
+  }
+
+  async logoutEverywhere(): Promise<void> {
+    await this.options.core.http.post("/api/auth/logout-all", undefined);
+    await this.leave(undefined);
+  }
+
+  private async leave(path: "/api/auth/logout" | undefined): Promise<void> {
+    const { http, session, me } = this.options.core;
+    const userId = me();
+    if (!userId) return;
+    // The server may be out of reach; then its session lasts until it expires, but nothing of it is left here.
+    if (path) await http.post(path, undefined, { timeout: LOGOUT_TIMEOUT }).catch(() => {});
+    await session.end("logout");
+    await this.options.settled();
+    await this.options.erase(userId);
+  }
+
+  async changePassword(currentPassword: string, newPassword: string): Promise<void> {
+    await this.options.core.http.post("/api/auth/password", { currentPassword, newPassword });
+  }
+
+  async updateProfile(changes: ProfileChanges): Promise<User> {
+    const { http, session, delivery } = this.options.core;
+    const { data } = await http.put("/api/user/profile", changes);
+    const user = { id: data.id, name: data.name, email: data.email, avatar: data.avatar };
+    await session.changeUser(user);
+    if (this.options.core.leads()) delivery.profile(user);
+    return user;
+  }
+}
+
+/** Loaded when somebody looks, and each time somebody looks again. */
+class SessionList implements Sessions {
+  private readonly source: Source<List<DeviceSession>>;
+  readonly subscribe: Sessions["subscribe"];
+  readonly getSnapshot: Sessions["getSnapshot"];
+  private data: readonly DeviceSession[] | undefined;
+  private error: ChatError | undefined;
+
+  constructor(private readonly core: Core) {
+    this.source = new Source(() => this.make(), { first: () => void this.refresh() });
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    core.store.events.on("reset", () => {
+      this.data = undefined;
+      this.error = undefined;
+      this.source.changed();
+    });
+    core.connection.subscribe(() => {
+      if (this.error && this.source.isUsed && isConnected(core.connection.value)) void this.refresh();
+      this.source.changed();
+    });
+  }
+
+  private make(): List<DeviceSession> {
+    const { data = [] } = this;
+    const error = signedOutError(this.core) ?? this.error;
+    const status = data.length > 0 ? "ready" : error ? "error" : this.data ? "empty" : "loading";
+    return {
+      status,
+      data,
+      stale: !isConnected(this.core.connection.value),
+      ...(error && { error }),
+      ...(status === "empty" && { reason: NO_SESSIONS }),
+    };
+  }
+
+  async refresh(): Promise<void> {
+    if (!this.core.me()) return;
+    try {
+      this.data = (await this.core.http.get("/api/auth/sessions")).data;
+      this.error = undefined;
+    } catch (thrown) {
+      this.error = asChatError(thrown);
+    }
+    this.source.changed();
+  }
+
+  async end(sessionId: string): Promise<void> {
+    await this.core.http.delete("/api/auth/sessions/{session_id}", { params: { session_id: sessionId }, attempts: 3 });
+    await this.refresh();
+  }
+}
+
+class PrivacySettings {
+  private readonly source: Source<Privacy | null>;
+  readonly subscribe: Source<Privacy | null>["subscribe"];
+  readonly getSnapshot: Source<Privacy | null>["getSnapshot"];
+
+  constructor(private readonly core: Core) {
+    this.source = new Source(() => core.store.get<Privacy>(key.privacy) ?? null, {
+      first: () => void this.refresh().catch((error: ChatError) => core.report(error)),
+    });
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    core.store.events.on("record", (changed) => changed === key.privacy && this.source.changed());
+    core.store.events.on("reset", () => this.source.changed());
+  }
+
+  async refresh(): Promise<void> {
+    if (!this.core.me()) return;
+    this.put((await this.core.http.get("/api/user/privacy")).data);
+  }
+
+  async update(changes: Partial<Privacy>): Promise<void> {
+    this.put((await this.core.http.put("/api/user/privacy", changes, { attempts: 3 })).data);
+  }
+
+  private put({ hideLastSeen, hideReadReceipts }: Privacy): void {
+    this.core.store.put(key.privacy, { hideLastSeen, hideReadReceipts });
+  }
+}

@@ -1,0 +1,152 @@
+/** The people whom the user can write to. */
+import { type Core, isConnected, signedOutError } from "./core.js";
+import { asChatError, type ChatError } from "./errors.js";
+import { Source } from "./observable.js";
+import { key } from "./records.js";
+import type { ContactList, ContactPage, Contacts, EmptyReason, User } from "./types.js";
+
+/** What is kept: all pages loaded so far. */
+interface ContactsRecord {
+  readonly data: readonly User[];
+  readonly next: string | null;
+  readonly reason: EmptyReason | null;
+}
+
+export class Directory implements Contacts {
+  private readonly source: Source<ContactList>;
+  readonly subscribe: Contacts["subscribe"];
+  readonly getSnapshot: Contacts["getSnapshot"];
+  private error: ChatError | undefined;
+  private isFresh = false;
+  private loading: Promise<void> | undefined;
+  private loadingMore: Promise<void> | undefined;
+
+  constructor(private readonly core: Core) {
+    this.source = new Source(() => this.make(), { first: () => this.isFresh || void this.refresh() });
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    const { store, connection } = core;
+    store.events.on("record", (changed) => changed === key.contacts && this.source.changed());
+    store.events.on("reset", () => {
+      this.isFresh = false;
+      this.error = undefined;
+      this.source.changed();
+      if (this.source.isUsed) void this.refresh();
+    });
+    let wasConnected = false;
+    connection.subscribe(() => {
+      const isUp = isConnected(connection.value);
+      if (!isUp) this.isFresh = false;
+      else if (!wasConnected && this.source.isUsed && !this.isFresh) void this.refresh();
+      wasConnected = isUp;
+      this.source.changed();
+    });
+  }
+
+  private get record(): ContactsRecord | undefined {
+    return this.core.store.get<ContactsRecord>(key.contacts);
+  }
+
+  private make(): ContactList {
+    const { record } = this;
+    const error = signedOutError(this.core) ?? this.error;
+    const data = record?.data ?? [];
+    const isEmpty = data.length === 0;
+    const status = !isEmpty ? "ready" : error ? "error" : record ? "empty" : "loading";
+    return {
+      status,
+      data,
+      stale: !this.isFresh,
+      hasMore: Boolean(record?.next),
+      loadingMore: this.loadingMore !== undefined,
+      ...(error && { error }),
+      ...(status === "empty" && record?.reason && { reason: record.reason }),
+    };
+  }
+
+  refresh(): Promise<void> {
+    this.loading ??= this.load().finally(() => {
+      this.loading = undefined;
+      this.source.changed();
+    });
+    return this.loading;
+  }
+
+  private async load(): Promise<void> {
+    if (!this.core.me()) return;
+    try {
+      let { data, next, reason } = await this.page({});
+      const wanted = this.record?.data.length ?? 0;
+      while (next !== undefined && data.length < wanted) {
+        const page = await this.page({ after: next });
+        [data, next] = [[...data, ...page.data], page.next];
+      }
+      this.isFresh = true;
+      this.error = undefined;
+      this.put({ data, next: next ?? null, reason: reason ?? null });
+    } catch (thrown) {
+      this.error = asChatError(thrown);
+    }
+  }
+
+  loadMore(): Promise<void> {
+    const { record } = this;
+    if (!record?.next) return Promise.resolve();
+    this.loadingMore ??= this.more(record, record.next).finally(() => {
+      this.loadingMore = undefined;
+      this.source.changed();
+    });
+    this.source.changed();
+    return this.loadingMore;
+  }
+
+  private async more(record: ContactsRecord, after: string): Promise<void> {
+    try {
+      const page = await this.page({ after });
+      const known = new Set(record.data.map((user) => user.id));
+      const added = page.data.filter((user) => !known.has(user.id));
+      this.error = undefined;
+      this.put({ ...record, data: [...record.data, ...added], next: page.next ?? null });
+    } catch (thrown) {
+      this.error = asChatError(thrown);
+    }
+  }
+
+  search(text: string, options: { after?: string; limit?: number; signal?: AbortSignal } = {}): Promise<ContactPage> {
+    const { signal, ...page } = options;
+    return this.page({ search: text, ...page }, signal);
+  }
+
+  private async page(
+    query: { search?: string; after?: string; limit?: number },
+    signal?: AbortSignal,
+  ): Promise<ContactPage> {
+    const { data, meta } = await this.core.http.get("/api/user/contacts", query, signal ? { signal } : {});
+    return {
+      data: data.map(({ id, name, email, avatar }) => ({ id, name, email, avatar })),
+      ...(meta?.next && { next: meta.next }),
+      ...(meta?.code && { reason: { code: meta.code, message: meta.message ?? "" } }),
+    };
+  }
+
+  /** Somebody has signed up. */
+  joined(user: User): void {
+    const { record } = this;
+    if (!record || user.id === this.core.me() || record.data.some((known) => known.id === user.id)) return;
+    const { id, name, email, avatar } = user;
+    const data = [...record.data, { id, name, email, avatar }].sort((a, b) => a.name.localeCompare(b.name));
+    this.put({ ...record, data, reason: null });
+  }
+
+  /** Somebody has another name or avatar. */
+  renamed(profile: { id: string; name: string; avatar: string | null }): void {
+    const { record } = this;
+    if (!record?.data.some((user) => user.id === profile.id)) return;
+    const { id, name, avatar } = profile;
+    this.put({ ...record, data: record.data.map((user) => (user.id === id ? { ...user, name, avatar } : user)) });
+  }
+
+  private put(record: ContactsRecord): void {
+    this.core.store.put(key.contacts, record);
+  }
+}

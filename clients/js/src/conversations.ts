@@ -1,0 +1,246 @@
+/** The list of conversations, and what can be done with one. */
+import { unreadCount } from "./conversation-record.js";
+import { type Core, isConnected, signedOutError } from "./core.js";
+import { asChatError, type ChatError } from "./errors.js";
+import { Source } from "./observable.js";
+import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
+import { Reach } from "./shown.js";
+import type {
+  Conversation,
+  ConversationChanges,
+  Conversations,
+  List,
+  Member,
+  MessagePreview,
+  NewGroup,
+  Observable,
+  Role,
+} from "./types.js";
+import type { Entry, WireConversation } from "./wire.js";
+
+const NONE_YET = { code: "NO_CONVERSATIONS", message: "No conversations yet. Choose a contact and say hello!" };
+/** Everything here carries a clientMsgId, so that it may be repeated. */
+const ATTEMPTS = 3;
+
+interface View {
+  readonly record: ConversationRecord;
+  readonly unsent: OutboxRecord | undefined;
+  readonly conversation: Conversation;
+}
+
+export class ConversationList implements Conversations {
+  private readonly source: Source<List<Conversation>>;
+  readonly subscribe: Conversations["subscribe"];
+  readonly getSnapshot: Conversations["getSnapshot"];
+  readonly unread: Source<number>;
+  private readonly views = new Map<string, View>();
+  private readonly ones = new Map<string, Source<Conversation | null>>();
+  private error: ChatError | undefined;
+
+  constructor(private readonly core: Core) {
+    this.source = new Source(() => this.make());
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    this.unread = new Source(() => this.source.getSnapshot().data.reduce((sum, row) => sum + row.unreadCount, 0));
+    this.listen();
+  }
+
+  private listen(): void {
+    const { store, connection } = this.core;
+    store.events.on("record", (changed) => {
+      const [kind, id] = changed.split("/", 2) as [string, string];
+      if (kind === "c") this.changed(id);
+      else if (kind === "o") this.changed();
+    });
+    store.events.on("reset", () => {
+      this.views.clear();
+      this.changed();
+    });
+    connection.subscribe(() => {
+      if (isConnected(connection.value)) this.error = undefined;
+      this.source.changed();
+    });
+  }
+
+  /** One conversation is another one; without an id, any may be. */
+  private changed(id?: string): void {
+    this.source.changed();
+    this.unread.changed();
+    if (id === undefined) for (const one of this.ones.values()) one.changed();
+    else this.ones.get(id)?.changed();
+  }
+
+  one(conversationId: string): Observable<Conversation | null> {
+    let one = this.ones.get(conversationId);
+    if (!one) {
+      one = new Source(() => this.get(conversationId));
+      this.ones.set(conversationId, one);
+    }
+    return one;
+  }
+
+  get(conversationId: string): Conversation | null {
+    const record = this.core.delivery.record(conversationId);
+    return record ? this.view(record, this.core.outbox.of(conversationId).at(-1)) : null;
+  }
+
+  private make(): List<Conversation> {
+    const { store, delivery, outbox, connection } = this.core;
+    const unsent = new Map(outbox.all().map((row) => [row.conversationId, row]));
+    const records = delivery.records().filter((record) => !record.hidden || unsent.has(record.id));
+    const data = records.map((record) => this.view(record, unsent.get(record.id)));
+    data.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : a.updatedAt > b.updatedAt ? -1 : a.id < b.id ? 1 : -1));
+    const { value: state } = connection;
+    const error = signedOutError(this.core) ?? this.error ?? (isConnected(state) ? undefined : state.error);
+    const wasSynced = isConnected(state) || store.get<SyncRecord>(key.sync) !== undefined;
+    const isEmpty = data.length === 0;
+    return {
+      status: !isEmpty ? "ready" : wasSynced ? "empty" : error ? "error" : "loading",
+      data,
+      stale: !isConnected(state),
+      ...(error && { error }),
+      ...(isEmpty && wasSynced && { reason: NONE_YET }),
+    };
+  }
+
+  private view(record: ConversationRecord, unsent: OutboxRecord | undefined): Conversation {
+    const known = this.views.get(record.id);
+    if (known?.record === record && known.unsent === unsent) return known.conversation;
+    const conversation = conversationOf(record, unsent, this.core.me());
+    this.views.set(record.id, { record, unsent, conversation });
+    return conversation;
+  }
+
+  // -------------------------------------------------------------- with the server
+
+  async refresh(): Promise<void> {
+    try {
+      if (this.core.leads()) await this.core.link.syncNow();
+      else this.core.act({ kind: "sync" });
+      this.error = undefined;
+    } catch (thrown) {
+      this.error = asChatError(thrown);
+    }
+    this.source.changed();
+  }
+
+  async openDirect(userId: string): Promise<Conversation> {
+    return this.create({ type: "direct", participants: [userId] });
+  }
+
+  async createGroup({ name, memberIds, avatar = null, history = "all" }: NewGroup): Promise<Conversation> {
+    const clientMsgId = this.core.newId();
+    return this.create({ type: "group", participants: [...memberIds], name, avatar, history, clientMsgId });
+  }
+
+  private async create(body: {
+    type: "direct" | "group";
+    participants: string[];
+    name?: string;
+    avatar?: string | null;
+    history?: string;
+    clientMsgId?: string;
+  }): Promise<Conversation> {
+    const answer = await this.core.http.post("/api/user/conversations", body as never, { attempts: ATTEMPTS });
+    return this.enter(answer.data as WireConversation);
+  }
+
+  private enter(conversation: WireConversation): Conversation {
+    this.core.act({ kind: "enter", conversation });
+    return this.get(conversation.id) as Conversation;
+  }
+
+  async change(conversationId: string, changes: ConversationChanges): Promise<void> {
+    const params = { conversation_id: conversationId };
+    const body = { ...changes, clientMsgId: this.core.newId() };
+    this.take(await this.core.http.patch("/api/conversations/{conversation_id}", body, { params, attempts: ATTEMPTS }));
+  }
+
+  async addMembers(conversationId: string, userIds: readonly string[]): Promise<void> {
+    const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
+    const body = { userIds: [...userIds], clientMsgId: this.core.newId() };
+    this.take(await this.core.http.post("/api/conversations/{conversation_id}/members", body, call));
+  }
+
+  async removeMember(conversationId: string, userId: string): Promise<void> {
+    const call = { params: { conversation_id: conversationId, user_id: userId }, attempts: ATTEMPTS };
+    const query = { clientMsgId: this.core.newId() };
+    this.take(await this.core.http.delete("/api/conversations/{conversation_id}/members/{user_id}", call, query));
+  }
+
+  async changeRole(conversationId: string, userId: string, role: Role): Promise<void> {
+    const call = { params: { conversation_id: conversationId, user_id: userId }, attempts: ATTEMPTS };
+    const body = { role, clientMsgId: this.core.newId() };
+    this.take(await this.core.http.patch("/api/conversations/{conversation_id}/members/{user_id}", body, call));
+  }
+
+  async handOver(conversationId: string, userId: string): Promise<void> {
+    const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
+    const body = { userId, clientMsgId: this.core.newId() };
+    this.take(await this.core.http.post("/api/conversations/{conversation_id}/hand-over", body, call));
+  }
+
+  async leave(conversationId: string): Promise<void> {
+    const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
+    const body = { clientMsgId: this.core.newId() };
+    this.take(await this.core.http.post("/api/conversations/{conversation_id}/leave", body, call));
+  }
+
+  async hide(conversationId: string): Promise<void> {
+    const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
+    await this.core.http.delete("/api/conversations/{conversation_id}", call);
+    this.core.act({ kind: "hide", id: conversationId });
+  }
+
+  /** The entry that the change has made; none when it was so already. */
+  private take(answer: { entry?: Entry }): void {
+    if (answer.entry) this.core.act({ kind: "entry", entry: answer.entry });
+  }
+}
+
+function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undefined, me: string): Conversation {
+  const { conversation } = record;
+  const members = conversation.participants.map(({ id, name, email, avatar, role }): Member => {
+    const marks = record.receipts[id] ?? { deliveredSeq: 0, readSeq: 0 };
+    return { id, name, email, avatar, role: role as Role, ...marks };
+  });
+  const isDirect = conversation.type === "direct";
+  const partner = isDirect ? (members.find((member) => member.id !== me) ?? null) : null;
+  const lastMessage = preview(record, unsent, me, members);
+  return {
+    id: record.id,
+    type: conversation.type,
+    title: (isDirect ? partner?.name : conversation.name) ?? "",
+    avatar: (isDirect ? partner?.avatar : conversation.avatar) ?? null,
+    history: conversation.history,
+    members,
+    partner,
+    role: record.isMember ? (members.find((member) => member.id === me)?.role ?? null) : null,
+    isMember: record.isMember,
+    lastMessage,
+    unreadCount: unreadCount(record),
+    readSeq: record.readSeq,
+    headSeq: record.headSeq,
+    createdBy: conversation.createdBy,
+    createdAt: conversation.createdAt,
+    updatedAt: unsent && unsent.createdAt > record.updatedAt ? unsent.createdAt : record.updatedAt,
+  };
+}
+
+function preview(
+  record: ConversationRecord,
+  unsent: OutboxRecord | undefined,
+  me: string,
+  members: readonly Member[],
+): MessagePreview | null {
+  if (unsent) {
+    const { content, attachment, createdAt, state } = unsent;
+    return { content, attachment, createdAt, senderId: me, senderName: null, mine: true, status: state };
+  }
+  if (!record.lastMessage) return null;
+  const { seq, content, attachment, senderId, createdAt } = record.lastMessage;
+  const mine = senderId === me;
+  const senderName = members.find((member) => member.id === senderId)?.name ?? null;
+  const { status } = mine ? new Reach(record, me).of(seq) : { status: "sent" as const };
+  return { content, attachment, createdAt, senderId, senderName, mine, status };
+}

@@ -1,0 +1,236 @@
+/**
+ * The receive rule and sync (docs/protocol.md, sections 5 and 6): every entry once, in order, after any absence.
+ *
+ * Works on records alone, so that whatever is applied here is stored together with the cursor that says so.
+ */
+import {
+  described,
+  redescribed,
+  withEntry,
+  withFirst,
+  withProfile,
+  withRead,
+  withReceipt,
+  withSynced,
+} from "./conversation-record.js";
+import { ChatError } from "./errors.js";
+import { type ConversationRecord, key, type Range, type SyncRecord, withoutRange, withRange } from "./records.js";
+import type { Store } from "./store.js";
+import type { Entry, Pushed, SyncBody, Synced, SyncedConversation, WireConversation } from "./wire.js";
+
+export interface DeliveryOptions {
+  readonly store: Store;
+  /** The user's id. */
+  readonly me: () => string;
+  /** Entries are missing: sync soon. */
+  readonly onGap: () => void;
+  /** Entries were applied; `isLive` when they have come just now. */
+  readonly onApplied: (entries: readonly Entry[], isLive: boolean) => void;
+}
+
+export type AskSync = (body: SyncBody) => Promise<Synced>;
+
+/** A sync of a million missed entries ends far below this. */
+const MOST_ROUNDS = 5000;
+
+export class Delivery {
+  private readonly held = new Map<string, Map<number, Entry>>();
+
+  constructor(private readonly options: DeliveryOptions) {}
+
+  /** Forgets what is held: another user, another database. */
+  clear(): void {
+    this.held.clear();
+  }
+
+  record(conversationId: string): ConversationRecord | undefined {
+    return this.options.store.get<ConversationRecord>(key.conversation(conversationId));
+  }
+
+  private put(before: ConversationRecord | undefined, record: ConversationRecord): void {
+    if (record !== before) this.options.store.put(key.conversation(record.id), record);
+  }
+
+  records(): ConversationRecord[] {
+    return this.options.store.list<ConversationRecord>("c");
+  }
+
+  // -------------------------------------------------------------- live
+
+  /** An entry, however it came. */
+  take(entry: Entry, isLive: boolean): void {
+    const record = this.record(entry.conversationId);
+    if (record && entry.seq <= record.cursor) return;
+    this.hold(entry);
+    if (record) this.drain(entry.conversationId, isLive);
+    if (this.held.has(entry.conversationId)) this.options.onGap();
+  }
+
+  get isWaiting(): boolean {
+    return this.held.size > 0;
+  }
+
+  private hold(entry: Entry): void {
+    const waiting = this.held.get(entry.conversationId) ?? new Map<number, Entry>();
+    this.held.set(entry.conversationId, waiting.set(entry.seq, entry));
+  }
+
+  /** Applies what follows the cursor of what is held. */
+  private drain(conversationId: string, isLive: boolean): void {
+    const waiting = this.held.get(conversationId);
+    const record = this.record(conversationId);
+    if (!waiting || !record) return;
+    const applied: Entry[] = [];
+    let next = record;
+    for (;;) {
+      const entry = waiting.get(next.cursor + 1);
+      if (!entry) break;
+      next = withEntry(next, entry, this.options.me());
+      applied.push(entry);
+    }
+    for (const seq of waiting.keys()) if (seq <= next.cursor) waiting.delete(seq);
+    if (waiting.size === 0) this.held.delete(conversationId);
+    if (applied.length === 0) return;
+    this.options.store.addEntries(conversationId, applied);
+    this.put(record, next);
+    this.options.onApplied(applied, isLive);
+  }
+
+  /** The user is in this conversation: it is new, or was opened. */
+  enter(conversation: WireConversation): ConversationRecord {
+    const { isNew: _, ...plain } = conversation;
+    const before = this.record(conversation.id);
+    const record = before ? redescribed(before, plain) : described(plain);
+    this.put(before, record);
+    this.drain(conversation.id, true);
+    return this.record(conversation.id) ?? record;
+  }
+
+  /** Somebody's marks, the user's own among them. */
+  async receipt(receipt: Pushed["receipt"]): Promise<void> {
+    const { conversationId, userId, readSeq } = receipt;
+    const record = this.record(conversationId);
+    if (!record) return;
+    this.put(record, withReceipt(record, userId, receipt));
+    if (userId === this.options.me() && readSeq > record.readSeq) await this.read(conversationId, readSeq);
+  }
+
+  /** The user has read up to `seq`, here or on another device. */
+  async read(conversationId: string, seq: number): Promise<void> {
+    const found = await this.mseqAt(conversationId, seq);
+    const record = this.record(conversationId);
+    if (!record || found === undefined) return;
+    this.put(record, withRead(record, Math.min(seq, record.headSeq), found));
+  }
+
+  private async mseqAt(conversationId: string, seq: number): Promise<number | undefined> {
+    const record = this.record(conversationId);
+    if (!record || seq >= record.headSeq) return record?.headMseq;
+    const [entry] = await this.options.store.readEntries(conversationId, seq, seq);
+    return entry?.mseq;
+  }
+
+  /** The user has deleted the conversation from their list, on another device or here. */
+  hide(conversationId: string): void {
+    const record = this.record(conversationId);
+    if (!record) return;
+    this.options.store.dropEntries(conversationId);
+    const next = withFirst(record, record.cursor + 1);
+    this.put(record, { ...withRead(next, next.headSeq, next.headMseq), hidden: true });
+  }
+
+  profile(profile: { id: string; name: string; avatar: string | null; email?: string }): void {
+    for (const record of this.records()) this.put(record, withProfile(record, profile));
+  }
+
+  /** Entries of the past that were fetched to fill a gap. */
+  fill(conversationId: string, entries: readonly Entry[], from: number, to: number): void {
+    const record = this.record(conversationId);
+    if (!record) return;
+    this.options.store.addEntries(conversationId, entries);
+    const range: Range = [Math.max(from, record.firstSeq), Math.min(to, record.cursor)];
+    this.put(record, { ...record, ranges: withRange(record.ranges, range) });
+  }
+
+  /** Entries that should be stored are not: they count as a gap again. */
+  lose(conversationId: string, from: number, to: number): void {
+    const record = this.record(conversationId);
+    if (record) this.put(record, { ...record, ranges: withoutRange(record.ranges, [from, to]) });
+  }
+
+  // -------------------------------------------------------------- sync
+
+  /** Compares the server's epoch with the one of what is stored; another one means another database. */
+  meetEpoch(epoch: string): void {
+    const sync = this.options.store.get<SyncRecord>(key.sync);
+    if (sync && sync.epoch !== epoch) this.reset();
+  }
+
+  /** Asks until nothing is left, and stores each answer before the next question. */
+  async sync(ask: AskSync, isLive: boolean): Promise<void> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const answer = await ask(this.body());
+      this.apply(answer, isLive);
+      await this.options.store.flush();
+      if (!answer.more) return;
+    }
+    throw new ChatError({ code: "BAD_ANSWER", message: "The server's sync does not end." });
+  }
+
+  private body(): SyncBody {
+    const sync = this.options.store.get<SyncRecord>(key.sync);
+    const cursors: Record<string, unknown> = {};
+    for (const { id, cursor, cursorHash, isMember } of this.records()) {
+      if (isMember) cursors[id] = cursorHash === null ? cursor : [cursor, cursorHash];
+    }
+    return { cursors, ...(sync && { epoch: sync.epoch, ...(sync.since && { since: sync.since }) }) };
+  }
+
+  private apply(answer: Synced, isLive: boolean): void {
+    this.meetEpoch(answer.epoch);
+    if (answer.reset) this.reset();
+    for (const synced of answer.conversations) this.applyConversation(synced, isLive);
+    for (const id of answer.left) this.leave(id);
+    for (const user of answer.users)
+      this.profile({ id: user.id, name: user.name, avatar: user.avatar, email: user.email });
+    this.options.store.put(key.sync, { epoch: answer.epoch, since: answer.next } satisfies SyncRecord);
+  }
+
+  private applyConversation(synced: SyncedConversation, isLive: boolean): void {
+    let record = this.record(synced.id);
+    if (record && synced.reset) {
+      this.forget(synced.id);
+      record = undefined;
+    }
+    if (!record) {
+      if (!synced.conversation) return; // unknown here and not described: the next sync, without its cursor, tells
+      record = { ...described(synced.conversation), receipts: {} };
+      this.put(undefined, record);
+    }
+    if (synced.limited) this.options.store.addEntries(synced.id, synced.entries);
+    else for (const entry of synced.entries) this.take(entry, isLive);
+    const current = this.record(synced.id) ?? record;
+    const next = withSynced(current, synced);
+    if (next.firstSeq > current.firstSeq && next.ranges.length === 0) this.options.store.dropEntries(synced.id);
+    this.put(current, next);
+    if (synced.limited) this.options.onApplied(synced.entries, false);
+    this.drain(synced.id, isLive);
+  }
+
+  private leave(conversationId: string): void {
+    const record = this.record(conversationId);
+    if (record?.isMember) this.put(record, { ...record, isMember: false });
+  }
+
+  private forget(conversationId: string): void {
+    this.held.delete(conversationId);
+    this.options.store.dropEntries(conversationId);
+    this.options.store.delete(key.conversation(conversationId));
+  }
+
+  /** Another database: nothing of what is stored counts, but what the user wrote and has not sent. */
+  private reset(): void {
+    for (const record of this.records()) this.forget(record.id);
+    this.options.store.delete(key.sync);
+  }
+}

@@ -1,0 +1,106 @@
+/** Observables with lazily made, stable snapshots, and the events of a chat. */
+import type { Observable, Unsubscribe } from "./types.js";
+
+/**
+ * A value that is made when it is asked for, and again only after `changed()`.
+ *
+ * Listeners hear of a burst of changes once, in a microtask. A new value that `same` finds equal to the one before
+ * is dropped in favour of it.
+ */
+export class Source<T> implements Observable<T> {
+  private readonly listeners = new Set<() => void>();
+  private value: T | undefined;
+  private isStale = true;
+  private isTelling = false;
+
+  constructor(
+    private readonly make: () => T,
+    private readonly onUse: { first?: () => void; last?: () => void } = {},
+    private readonly same: (before: T, after: T) => boolean = Object.is,
+  ) {}
+
+  get isUsed(): boolean {
+    return this.listeners.size > 0;
+  }
+
+  readonly getSnapshot = (): T => {
+    if (this.isStale) {
+      this.isStale = false;
+      const made = this.make();
+      if (this.value === undefined || !this.same(this.value, made)) this.value = made;
+    }
+    return this.value as T;
+  };
+
+  readonly subscribe = (listener: () => void): Unsubscribe => {
+    const entry = () => listener();
+    this.listeners.add(entry);
+    if (this.listeners.size === 1) this.onUse.first?.();
+    return () => {
+      if (this.listeners.delete(entry) && this.listeners.size === 0) this.onUse.last?.();
+    };
+  };
+
+  changed(): void {
+    this.isStale = true;
+    if (this.isTelling || this.listeners.size === 0) return;
+    this.isTelling = true;
+    Promise.resolve().then(() => {
+      this.isTelling = false;
+      tell(this.listeners);
+    });
+  }
+}
+
+/** A source that holds its value. */
+export class Cell<T> implements Observable<T> {
+  private readonly source: Source<T>;
+  readonly subscribe: Observable<T>["subscribe"];
+  readonly getSnapshot: Observable<T>["getSnapshot"];
+
+  constructor(private current: T) {
+    this.source = new Source(() => this.current);
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+  }
+
+  get value(): T {
+    return this.current;
+  }
+
+  set(value: T): void {
+    if (Object.is(value, this.current)) return;
+    this.current = value;
+    this.source.changed();
+  }
+}
+
+/** Runs every listener; one that throws stops nobody else, and shows as an unhandled rejection of the app. */
+function tell<Argument extends unknown[]>(
+  listeners: Iterable<(...argument: Argument) => void>,
+  ...argument: Argument
+): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(...argument);
+    } catch (error) {
+      void Promise.reject(error);
+    }
+  }
+}
+
+/** Named events for whoever listens. */
+export class Emitter<Events> {
+  private readonly listeners = new Map<keyof Events, Set<(value: never) => void>>();
+
+  on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): Unsubscribe {
+    const entry = (value: Events[Name]) => listener(value);
+    const entries = this.listeners.get(name) ?? new Set();
+    this.listeners.set(name, entries.add(entry as (value: never) => void));
+    return () => entries.delete(entry as (value: never) => void);
+  }
+
+  emit<Name extends keyof Events>(name: Name, value: Events[Name]): void {
+    tell((this.listeners.get(name) ?? new Set()) as Set<(value: Events[Name]) => void>, value);
+  }
+}

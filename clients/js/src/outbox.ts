@@ -1,0 +1,178 @@
+/**
+ * Messages on their way: stored before they are sent, sent in order, repeated until they are acknowledged.
+ *
+ * Any tab writes its messages into the records; only the leading one sends. One message of a conversation is under way
+ * at a time, whatever the transport, so none can overtake another. The `clientMsgId` makes repeats harmless.
+ */
+import { retryDelay } from "./clock.js";
+import { asChatError, type ChatError } from "./errors.js";
+import type { Clock, Timing } from "./options.js";
+import { key, type OutboxRecord } from "./records.js";
+import type { Store } from "./store.js";
+import type { Entry } from "./wire.js";
+
+export interface OutboxOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly timing: Timing;
+  readonly random: () => number;
+  readonly newId: () => string;
+  /** Whether this instance is the one that sends, and has a way to do so. */
+  readonly canSend: () => boolean;
+  /** Sends over whichever transport there is; gives the acknowledged entry. */
+  readonly deliver: (message: OutboxRecord) => Promise<Entry>;
+  /** The acknowledged entry, before the record is taken away. */
+  readonly onSent: (entry: Entry) => void;
+}
+
+/** Worth waiting for: the session may come back, the client is about to stop. */
+const NOT_ITS_FAULT = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
+
+export class Outbox {
+  private readonly busy = new Set<string>();
+  private readonly timers = new Set<unknown>();
+  private readonly attempts = new Map<string, number>();
+  private lastOrder = 0;
+  private blockedUntil = 0;
+
+  constructor(private readonly options: OutboxOptions) {}
+
+  of(conversationId: string): OutboxRecord[] {
+    return this.all().filter((message) => message.conversationId === conversationId);
+  }
+
+  all(): OutboxRecord[] {
+    return this.options.store.list<OutboxRecord>("o").sort((a, b) => (a.order < b.order ? -1 : 1));
+  }
+
+  add(conversationId: string, content: string, attachment: string | null): OutboxRecord {
+    const message: OutboxRecord = {
+      order: this.nextOrder(),
+      clientMsgId: this.options.newId(),
+      conversationId,
+      content,
+      attachment,
+      createdAt: new Date(this.options.clock.now()).toISOString(),
+      state: "sending",
+      attempted: false,
+    };
+    this.put(message);
+    this.pump();
+    return message;
+  }
+
+  /** A failed message goes to the end of its queue. */
+  retry(clientMsgId: string): void {
+    const failed = this.find(clientMsgId);
+    if (failed?.state !== "failed") return;
+    const { error: _, ...message } = failed;
+    this.options.store.delete(key.outbox(failed.order));
+    this.put({ ...message, order: this.nextOrder(), state: "sending" });
+    this.pump();
+  }
+
+  /** Takes away what failed for good or was never attempted; anything else may be stored already. */
+  discard(clientMsgId: string): void {
+    const message = this.find(clientMsgId);
+    if (message && (message.state === "failed" || !message.attempted)) this.remove(message);
+  }
+
+  /** Acknowledged messages whose place in the log is behind the cursor are in the log, or in a gap of it. */
+  sweep(conversationId: string, cursor: number): void {
+    for (const message of this.of(conversationId))
+      if (message.entry && message.entry.seq <= cursor) this.remove(message);
+  }
+
+  /** An entry of the user's own is in the log: its message has arrived. */
+  settle(clientMsgIds: ReadonlySet<string>): void {
+    for (const message of this.all()) if (clientMsgIds.has(message.clientMsgId)) this.remove(message);
+  }
+
+  /** Sends what can be sent; called whenever that may have changed. */
+  pump(): void {
+    if (!this.options.canSend()) return;
+    const waiting = new Set(
+      this.all().flatMap(({ state, conversationId }) => (state === "sending" ? [conversationId] : [])),
+    );
+    for (const conversationId of waiting) {
+      if (this.busy.has(conversationId)) continue;
+      this.busy.add(conversationId);
+      void this.work(conversationId).finally(() => this.busy.delete(conversationId));
+    }
+  }
+
+  stop(): void {
+    for (const timer of this.timers) this.options.clock.clearTimeout(timer);
+    this.timers.clear();
+  }
+
+  private async work(conversationId: string): Promise<void> {
+    for (;;) {
+      const message = this.of(conversationId).find((row) => row.state === "sending");
+      if (!message || !this.options.canSend()) return;
+      const blocked = this.blockedUntil - this.options.clock.now();
+      if (blocked > 0) return this.later(blocked);
+      const error = await this.attempt(message);
+      if (!error) continue;
+      if (error.retryable) return this.later(this.delay(message, error));
+      if (NOT_ITS_FAULT.has(error.code)) return;
+      this.fail(message, error);
+    }
+  }
+
+  private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
+    if (!message.attempted) this.put({ ...message, attempted: true });
+    await this.options.store.flush();
+    if (!this.find(message.clientMsgId)) return undefined; // discarded, or arrived meanwhile
+    try {
+      const entry = await this.options.deliver(message);
+      this.attempts.delete(message.clientMsgId);
+      const current = this.find(message.clientMsgId);
+      if (current) this.put({ ...current, state: "sent", entry });
+      this.options.onSent(entry);
+      return undefined;
+    } catch (thrown) {
+      return asChatError(thrown);
+    }
+  }
+
+  private delay(message: OutboxRecord, error: ChatError): number {
+    const attempt = (this.attempts.get(message.clientMsgId) ?? 0) + 1;
+    this.attempts.set(message.clientMsgId, attempt);
+    const asked = (error.retryAfter ?? 0) * 1000;
+    if (asked > 0) this.blockedUntil = this.options.clock.now() + asked;
+    return Math.max(asked, retryDelay(attempt, this.options.timing, this.options.random));
+  }
+
+  private later(milliseconds: number): void {
+    const timer = this.options.clock.setTimeout(() => {
+      this.timers.delete(timer);
+      this.pump();
+    }, milliseconds);
+    this.timers.add(timer);
+  }
+
+  private fail(message: OutboxRecord, error: ChatError): void {
+    const current = this.find(message.clientMsgId);
+    if (current) this.put({ ...current, state: "failed", error: error.toJSON() });
+  }
+
+  find(clientMsgId: string): OutboxRecord | undefined {
+    return this.all().find((message) => message.clientMsgId === clientMsgId);
+  }
+
+  private put(message: OutboxRecord): void {
+    this.options.store.put(key.outbox(message.order), message);
+  }
+
+  private remove(message: OutboxRecord): void {
+    this.options.store.delete(key.outbox(message.order));
+  }
+
+  /** Later than every order before it, also when the clock is set back, and unlike any other tab's. */
+  private nextOrder(): string {
+    const newest = Number(this.all().at(-1)?.order.slice(0, 15) ?? 0);
+    this.lastOrder = Math.max(this.options.clock.now(), this.lastOrder + 1, newest + 1);
+    return `${String(this.lastOrder).padStart(15, "0")}-${this.options.newId().slice(0, 8)}`;
+  }
+}

@@ -1,0 +1,181 @@
+/** Presence, typing and drafts. */
+import type { Core, TypingRow } from "./core.js";
+import { asChatError } from "./errors.js";
+import { Source } from "./observable.js";
+import { key } from "./records.js";
+import type { Draft, Observable, Presence, PresenceMap, Typing, TypingUser } from "./types.js";
+
+export class PresenceBook implements PresenceMap {
+  readonly subscribe: PresenceMap["subscribe"];
+  readonly getSnapshot: PresenceMap["getSnapshot"];
+  private readonly ones = new Map<string, Source<Presence>>();
+  private refreshing: Promise<void> | undefined;
+
+  constructor(private readonly core: Core) {
+    this.subscribe = core.presence.subscribe;
+    this.getSnapshot = core.presence.getSnapshot;
+    core.presence.subscribe(() => {
+      for (const one of this.ones.values()) one.changed();
+    });
+  }
+
+  of(userId: string): Observable<Presence> {
+    let one = this.ones.get(userId);
+    if (!one) {
+      const make = () => this.core.presence.value.get(userId) ?? { userId, online: false, lastSeen: null };
+      one = new Source(make, {}, (a, b) => a.online === b.online && a.lastSeen === b.lastSeen);
+      this.ones.set(userId, one);
+    }
+    return one;
+  }
+
+  /** People whom the user shares a conversation with from now on: how are they? */
+  meet(userIds: readonly string[]): void {
+    const isKnown = (userId: string) => userId === this.core.me() || this.core.presence.value.has(userId);
+    if (!userIds.every(isKnown)) void this.refresh();
+  }
+
+  refresh(): Promise<void> {
+    this.refreshing ??= this.load().finally(() => {
+      this.refreshing = undefined;
+    });
+    return this.refreshing;
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const { data } = await this.core.http.get("/api/user/presence");
+      const rows = data.map((row): [string, Presence] => [
+        row.userId,
+        { userId: row.userId, online: row.status === "online", lastSeen: row.lastSeen },
+      ]);
+      this.core.presence.set(new Map(rows));
+    } catch (thrown) {
+      this.core.report(asChatError(thrown));
+    }
+  }
+
+  /** The users who are online, all others are not. */
+  online(userIds: readonly string[]): void {
+    const online = new Set(userIds);
+    const next = new Map(this.core.presence.value);
+    for (const [userId, row] of next)
+      if (row.online !== online.has(userId)) next.set(userId, { ...row, online: !row.online });
+    for (const userId of online) if (!next.has(userId)) next.set(userId, { userId, online: true, lastSeen: null });
+    this.core.presence.set(next);
+  }
+
+  changed(userId: string, online: boolean, at: string): void {
+    this.core.presence.set(new Map(this.core.presence.value).set(userId, { userId, online, lastSeen: at }));
+  }
+}
+
+/** How long somebody's typing is believed without a word of it, and how long one's own is kept up without a key. */
+const IDLE = 5000;
+
+export class TypingIn implements Typing {
+  private readonly source: Source<readonly TypingUser[]>;
+  readonly subscribe: Typing["subscribe"];
+  readonly getSnapshot: Typing["getSnapshot"];
+  private toldAt: number | undefined;
+  private idleTimer: unknown;
+
+  constructor(
+    private readonly core: Core,
+    private readonly conversationId: string,
+  ) {
+    this.source = new Source(() => this.make(), {}, sameUsers);
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    core.typing.subscribe(() => this.source.changed());
+  }
+
+  private make(): readonly TypingUser[] {
+    const here = this.core.typing.value.filter((row) => row.conversationId === this.conversationId);
+    return here.map(({ userId, name }) => ({ userId, name }));
+  }
+
+  set(isTyping: boolean): void {
+    const { clock, timing } = this.core;
+    clock.clearTimeout(this.idleTimer);
+    if (!isTyping) {
+      if (this.toldAt !== undefined) this.core.act({ kind: "typing", id: this.conversationId, isTyping: false });
+      this.toldAt = undefined;
+      return;
+    }
+    this.idleTimer = clock.setTimeout(() => this.set(false), IDLE);
+    if (this.toldAt !== undefined && clock.now() - this.toldAt < timing.typingEvery) return;
+    this.toldAt = clock.now();
+    this.core.act({ kind: "typing", id: this.conversationId, isTyping: true });
+  }
+
+  /** The message was sent: the others see that by itself. */
+  sent(): void {
+    this.core.clock.clearTimeout(this.idleTimer);
+    this.toldAt = undefined;
+  }
+}
+
+function sameUsers(a: readonly TypingUser[], b: readonly TypingUser[]): boolean {
+  return a.length === b.length && a.every((user, index) => user.userId === b[index]?.userId);
+}
+
+/** Who types, in the leading tab: each word of it is believed for a few seconds. */
+export class TypingLeases {
+  private readonly timers = new Map<string, unknown>();
+
+  constructor(private readonly core: Core) {}
+
+  heard(row: TypingRow, isTyping: boolean): void {
+    this.end(row.conversationId, row.userId);
+    if (!isTyping) return;
+    this.core.typing.set([...this.core.typing.value, row]);
+    const wait = row.until - this.core.clock.now();
+    const timer = this.core.clock.setTimeout(() => this.end(row.conversationId, row.userId), wait);
+    this.timers.set(`${row.conversationId}/${row.userId}`, timer);
+  }
+
+  end(conversationId: string, userId: string): void {
+    const name = `${conversationId}/${userId}`;
+    this.core.clock.clearTimeout(this.timers.get(name));
+    this.timers.delete(name);
+    const { value } = this.core.typing;
+    const rest = value.filter((row) => row.conversationId !== conversationId || row.userId !== userId);
+    if (rest.length !== value.length) this.core.typing.set(rest);
+  }
+
+  clear(): void {
+    for (const timer of this.timers.values()) this.core.clock.clearTimeout(timer);
+    this.timers.clear();
+    this.core.typing.set([]);
+  }
+}
+
+export class DraftOf implements Draft {
+  private readonly source: Source<string>;
+  readonly subscribe: Draft["subscribe"];
+  readonly getSnapshot: Draft["getSnapshot"];
+  private readonly name: string;
+
+  constructor(
+    private readonly core: Core,
+    conversationId: string,
+  ) {
+    this.name = key.draft(conversationId);
+    this.source = new Source(() => this.core.store.get<string>(this.name) ?? "");
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    core.store.events.on("record", (changed) => changed === this.name && this.source.changed());
+    core.store.events.on("reset", () => this.source.changed());
+  }
+
+  set(text: string): void {
+    if (text === this.getSnapshot()) return;
+    if (text === "") this.core.store.delete(this.name);
+    else this.core.store.put(this.name, text);
+  }
+
+  clear(): void {
+    this.set("");
+  }
+}

@@ -1,0 +1,19 @@
+/** What a browser says by itself of its network and of being looked at. Other platforms are told by the app. */
+import type { Connection, Unsubscribe } from "./types.js";
+
+export function listenToPlatform(connection: Connection): Unsubscribe {
+  if (typeof window === "undefined" || typeof document === "undefined" || !window.addEventListener) return () => {};
+  const online = () => connection.setOnline(true);
+  const offline = () => connection.setOnline(false);
+  const looked = () => document.visibilityState === "visible" && connection.setForeground(true);
+  window.addEventListener("online", online);
+  window.addEventListener("offline", offline);
+  window.addEventListener("pageshow", looked);
+  document.addEventListener("visibilitychange", looked);
+  return () => {
+    window.removeEventListener("online", online);
+    window.removeEventListener("offline", offline);
+    window.removeEventListener("pageshow", looked);
+    document.removeEventListener("visibilitychange", looked);
+  };
+}

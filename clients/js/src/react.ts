@@ -1,0 +1,81 @@
+/** React hooks: each is `useSyncExternalStore` on one observable of the chat. */
+import { createContext, createElement, type ReactNode, useCallback, useContext, useSyncExternalStore } from "react";
+import type {
+  Account,
+  Chat,
+  ConnectionState,
+  ContactList,
+  Conversation,
+  DeviceSession,
+  List,
+  Observable,
+  Presence,
+  Timeline,
+  TypingUser,
+} from "./types.js";
+
+const ChatContext = createContext<Chat | null>(null);
+
+/** Gives the chat to everything below. */
+export function ChatProvider({ chat, children }: { chat: Chat; children?: ReactNode }): ReactNode {
+  return createElement(ChatContext.Provider, { value: chat }, children);
+}
+
+export function useChat(): Chat {
+  const chat = useContext(ChatContext);
+  if (!chat) throw new Error("useChat needs a ChatProvider above.");
+  return chat;
+}
+
+/** The observable's value, now and whenever it changes. */
+export function useObservable<T>(observable: Observable<T>): T {
+  return useSyncExternalStore(observable.subscribe, observable.getSnapshot, observable.getSnapshot);
+}
+
+export function useAccount(): Account {
+  return useObservable(useChat().accounts);
+}
+
+export function useConnection(): ConnectionState {
+  return useObservable(useChat().connection);
+}
+
+export function useConversations(): List<Conversation> {
+  return useObservable(useChat().conversations);
+}
+
+export function useConversation(conversationId: string): Conversation | null {
+  return useObservable(useChat().conversations.one(conversationId));
+}
+
+export function useUnread(): number {
+  return useObservable(useChat().conversations.unread);
+}
+
+export function useMessages(conversationId: string): Timeline {
+  return useObservable(useChat().messages(conversationId));
+}
+
+export function useContacts(): ContactList {
+  return useObservable(useChat().contacts);
+}
+
+export function useSessions(): List<DeviceSession> {
+  return useObservable(useChat().accounts.sessions);
+}
+
+export function usePresence(userId: string): Presence {
+  return useObservable(useChat().presence.of(userId));
+}
+
+/** Who types in a conversation, and how to say that the user does: `const [who, setTyping] = useTyping(id)`. */
+export function useTyping(conversationId: string): [readonly TypingUser[], (isTyping: boolean) => void] {
+  const typing = useChat().typing(conversationId);
+  return [useObservable(typing), useCallback((isTyping: boolean) => typing.set(isTyping), [typing])];
+}
+
+/** The unsent text of a conversation: `const [text, setText] = useDraft(id)`. */
+export function useDraft(conversationId: string): [string, (text: string) => void] {
+  const draft = useChat().draft(conversationId);
+  return [useObservable(draft), useCallback((text: string) => draft.set(text), [draft])];
+}

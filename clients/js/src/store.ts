@@ -1,0 +1,288 @@
+/**
+ * Memory and storage of one user: records that are all in memory, and the entries of the logs, which are not.
+ *
+ * Changes show at once in memory, are written soon after in one batch, and are told to the other tabs when they are
+ * written, so that what another tab knows is never more than what is stored. Entries are written before the records
+ * that say how far they go.
+ */
+import { Batch, inOrder, Records, type StoredBatch } from "./batch.js";
+import { asChatError, ChatError } from "./errors.js";
+import { Emitter } from "./observable.js";
+import type { ChatStorage } from "./storage/storage.js";
+import type { Entry } from "./wire.js";
+
+const CHUNK = 50;
+
+interface StoreEvents {
+  /** A record is another one, or gone. */
+  record: string;
+  entries: { conversationId: string; entries: readonly Entry[] };
+  /** The log of a conversation was dropped. */
+  dropped: string;
+  /** Everything is other than before: opened, closed. */
+  reset: undefined;
+}
+
+type Chunk = Record<number, Entry>;
+
+export interface StoreOptions {
+  readonly storage: ChatStorage;
+  /** Whether this tab writes this record, or the entries of the logs (undefined); else it is changed in memory only. */
+  readonly writes: (recordKey: string | undefined) => boolean;
+  /** Called with every batch that was written here, and the prefix that it stands below. */
+  readonly onWritten: (batch: StoredBatch, prefix: string) => void;
+  readonly onFailure: (error: ChatError) => void;
+}
+
+export class Store {
+  readonly events = new Emitter<StoreEvents>();
+  private readonly records = new Records();
+  private prefix: string | undefined;
+  private waiting = new Batch();
+  private writing: Batch | undefined;
+  private flushing: Promise<void> | undefined;
+  private isFailing = false;
+  /** What other tabs wrote while this one reads. */
+  private heard: StoredBatch[] | undefined;
+
+  constructor(private readonly options: StoreOptions) {}
+
+  get isOpen(): boolean {
+    return this.prefix !== undefined;
+  }
+
+  /** Reads all records below the prefix; what waits to be written here stands above what is stored. */
+  async open(prefix: string): Promise<void> {
+    const wasOpen = this.prefix === prefix;
+    const before = wasOpen ? this.records.keys() : [];
+    this.prefix = prefix;
+    this.heard = [];
+    const records = await this.readRecords(prefix);
+    if (this.prefix !== prefix) return;
+    this.records.clear();
+    for (const [key, value] of records) this.records.set(key, value);
+    const heard = this.heard;
+    this.heard = undefined;
+    for (const batch of heard) this.takeOver(batch);
+    for (const batch of [this.writing, this.waiting]) {
+      for (const [key, value] of batch?.puts ?? []) this.records.set(key, value);
+      for (const key of batch?.deletes ?? []) this.records.delete(key);
+    }
+    if (!wasOpen) this.events.emit("reset", undefined);
+    for (const key of new Set([...before, ...this.records.keys()])) this.events.emit("record", key);
+  }
+
+  private async readRecords(prefix: string): Promise<[string, unknown][]> {
+    const start = `${prefix}r/`;
+    try {
+      const keys = await this.options.storage.keys(start);
+      const values = await this.options.storage.read(keys);
+      return keys.flatMap((key, index) => {
+        const value = values[index];
+        return value === undefined ? [] : [[key.slice(start.length), value] as [string, unknown]];
+      });
+    } catch (thrown) {
+      this.failed("read", thrown);
+      return [];
+    }
+  }
+
+  /** Forgets what is in memory, after writing what waits. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.prefix = undefined;
+    this.records.clear();
+    this.waiting = new Batch();
+    this.events.emit("reset", undefined);
+  }
+
+  /** Writes nothing more: another tab erases it all. */
+  abandon(): void {
+    this.prefix = undefined;
+    this.waiting = new Batch();
+  }
+
+  /** Removes all that is stored below the prefix, but not what is below `except`. */
+  async erase(prefix: string, except?: string): Promise<void> {
+    try {
+      const keys = await this.options.storage.keys(prefix);
+      const doomed = keys.filter((key) => except === undefined || !key.startsWith(except));
+      await this.options.storage.write([], doomed);
+    } catch (thrown) {
+      this.failed("erase", thrown);
+    }
+  }
+
+  get<T>(key: string): T | undefined {
+    return this.records.get(key) as T | undefined;
+  }
+
+  /** All records of a kind (what stands before the first slash of their keys). */
+  list<T>(kind: string): T[] {
+    return this.records.list(kind) as T[];
+  }
+
+  put(key: string, value: unknown): void {
+    if (!this.isOpen) return;
+    this.records.set(key, value);
+    this.events.emit("record", key);
+    if (!this.options.writes(key)) return;
+    this.waiting.puts.set(key, value);
+    this.waiting.deletes.delete(key);
+    this.schedule();
+  }
+
+  delete(key: string): void {
+    if (!this.isOpen) return;
+    this.records.delete(key);
+    this.events.emit("record", key);
+    if (!this.options.writes(key)) return;
+    this.waiting.puts.delete(key);
+    this.waiting.deletes.add(key);
+    this.schedule();
+  }
+
+  addEntries(conversationId: string, entries: readonly Entry[]): void {
+    if (!this.isOpen || entries.length === 0) return;
+    this.events.emit("entries", { conversationId, entries });
+    if (!this.options.writes(undefined)) return;
+    const waiting = this.waiting.entries.get(conversationId) ?? new Map<number, Entry>();
+    for (const entry of entries) waiting.set(entry.seq, entry);
+    this.waiting.entries.set(conversationId, waiting);
+    this.schedule();
+  }
+
+  /** The entries from..to that are here, ascending; holes are the caller's to notice. */
+  async readEntries(conversationId: string, from: number, to: number): Promise<Entry[]> {
+    const found = new Map<number, Entry>();
+    const take = (entry: Entry) => {
+      if (entry.seq >= from && entry.seq <= to) found.set(entry.seq, entry);
+    };
+    const batches = new Set([this.writing, this.waiting]); // what is being written may not be in what is read
+    for (const chunk of await this.readChunks(conversationId, from, to)) Object.values(chunk).forEach(take);
+    batches.add(this.writing).add(this.waiting);
+    for (const batch of batches) {
+      if (batch?.dropped.has(conversationId)) found.clear();
+      batch?.entries.get(conversationId)?.forEach(take);
+    }
+    return [...found.values()].sort((a, b) => a.seq - b.seq);
+  }
+
+  private async readChunks(conversationId: string, from: number, to: number): Promise<Chunk[]> {
+    const keys: string[] = [];
+    for (let chunk = Math.floor(from / CHUNK); chunk <= Math.floor(to / CHUNK); chunk++) {
+      keys.push(this.chunkKey(conversationId, chunk));
+    }
+    try {
+      const values = await this.options.storage.read(keys);
+      return values.filter((value) => value !== undefined) as Chunk[];
+    } catch (thrown) {
+      this.failed("read", thrown);
+      return [];
+    }
+  }
+
+  /** Forgets the log of a conversation. */
+  dropEntries(conversationId: string): void {
+    if (!this.isOpen) return;
+    this.events.emit("dropped", conversationId);
+    if (!this.options.writes(undefined)) return;
+    this.waiting.entries.delete(conversationId);
+    this.waiting.dropped.add(conversationId);
+    this.schedule();
+  }
+
+  /** What another tab has written. */
+  hear(batch: StoredBatch): void {
+    if (!this.isOpen) return;
+    this.heard?.push(batch);
+    this.takeOver(batch);
+    for (const conversationId of batch.dropped) this.events.emit("dropped", conversationId);
+    for (const [conversationId, entries] of batch.entries) this.events.emit("entries", { conversationId, entries });
+    for (const [key] of batch.puts) this.events.emit("record", key);
+    for (const key of batch.deletes) this.events.emit("record", key);
+  }
+
+  private takeOver(batch: StoredBatch): void {
+    for (const [key, value] of batch.puts) this.records.set(key, value);
+    for (const key of batch.deletes) this.records.delete(key);
+  }
+
+  private schedule(): void {
+    this.flushing ??= Promise.resolve().then(() => this.writeAll());
+  }
+
+  /** Resolves when everything that was changed before is written. */
+  async flush(): Promise<void> {
+    while (this.flushing) await this.flushing;
+  }
+
+  private async writeAll(): Promise<void> {
+    while (!this.waiting.isEmpty) {
+      this.writing = this.waiting;
+      this.waiting = new Batch();
+      await this.write(this.writing);
+      this.writing = undefined;
+    }
+    this.flushing = undefined;
+  }
+
+  private async write(batch: Batch): Promise<void> {
+    const prefix = this.prefix as string;
+    try {
+      const dropped = await this.droppedKeys(batch);
+      if (dropped.length) await this.options.storage.write([], dropped);
+      const chunks = await this.mergedChunks(batch);
+      const records = inOrder(batch.puts).map(([key, value]) => [`${prefix}r/${key}`, value] as const);
+      await this.options.storage.write(
+        [...chunks, ...records],
+        [...batch.deletes].map((key) => `${prefix}r/${key}`),
+      );
+      this.isFailing = false;
+    } catch (thrown) {
+      this.failed("write", thrown);
+    }
+    const entries = [...batch.entries].map(([id, rows]) => [id, [...rows.values()]] as const);
+    const { puts, deletes, dropped } = batch;
+    this.options.onWritten({ puts: [...puts], deletes: [...deletes], dropped: [...dropped], entries }, prefix);
+  }
+
+  private async droppedKeys(batch: Batch): Promise<string[]> {
+    const { storage } = this.options;
+    const found = await Promise.all([...batch.dropped].map((id) => storage.keys(`${this.prefix}e/${id}/`)));
+    return found.flat();
+  }
+
+  /** The chunks that the batch's entries belong to, with what is stored in them already. */
+  private async mergedChunks(batch: Batch): Promise<[string, Chunk][]> {
+    const chunks = new Map<string, Chunk>();
+    for (const [conversationId, entries] of batch.entries) {
+      for (const entry of entries.values()) {
+        const key = this.chunkKey(conversationId, Math.floor(entry.seq / CHUNK));
+        const chunk = chunks.get(key) ?? {};
+        chunk[entry.seq] = entry;
+        chunks.set(key, chunk);
+      }
+    }
+    const stored = await this.options.storage.read([...chunks.keys()]);
+    return [...chunks].map(([key, chunk], index) => [key, { ...(stored[index] as Chunk | undefined), ...chunk }]);
+  }
+
+  private chunkKey(conversationId: string, chunk: number): string {
+    return `${this.prefix}e/${conversationId}/${chunk}`;
+  }
+
+  /** Told once for a row of failures: whoever hears it can't do more the tenth time. */
+  private failed(what: string, thrown: unknown): void {
+    if (this.isFailing) return;
+    this.isFailing = true;
+    const reason = thrown instanceof Error ? thrown.message : asChatError(thrown).message;
+    this.options.onFailure(
+      new ChatError({
+        code: "STORAGE_FAILED",
+        message: `The device's storage failed (${what}: ${reason}). What is on the screen may be lost when the app ends.`,
+        cause: thrown,
+      }),
+    );
+  }
+}

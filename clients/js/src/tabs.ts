@@ -1,0 +1,119 @@
+/**
+ * Several tabs, one connection.
+ *
+ * Exactly one tab leads: it holds a Web Lock for as long as it lives, and has the connection. The others hear of
+ * everything over a BroadcastChannel. Where the platform has neither (React Native, Node), the only instance leads.
+ *
+ * Phones freeze tabs in the background, lock and all. So a tab that somebody looks at asks the leading one for a sign
+ * of life, and takes the lead when none comes.
+ */
+import type { Clock, TabPlatform, Timing } from "./options.js";
+
+export interface TabListener<Post> {
+  /** This tab leads from now on. */
+  lead(): void;
+  /** Another tab has taken the lead. */
+  follow(): void;
+  hear(post: Post): void;
+}
+
+type Envelope<Post> = { readonly post: Post } | { readonly sign: "asked" | "given" };
+
+/** What this platform has for sharing; undefined where something is missing. */
+export function tabPlatform(): TabPlatform | undefined {
+  if (typeof navigator === "undefined" || !navigator.locks || typeof BroadcastChannel === "undefined") return undefined;
+  return { locks: navigator.locks, openChannel: (name) => new BroadcastChannel(name) };
+}
+
+export class Tabs<Post> {
+  isLeader = false;
+  private channel: BroadcastChannel | undefined;
+  private listener: TabListener<Post> | undefined;
+  private readonly ending = new AbortController();
+  private release: () => void = () => {};
+  private challenge: unknown;
+
+  constructor(
+    private readonly name: string,
+    private readonly platform: TabPlatform | undefined,
+    private readonly clock: Clock,
+    private readonly timing: Timing,
+  ) {}
+
+  start(listener: TabListener<Post>): void {
+    this.listener = listener;
+    if (!this.platform) {
+      this.lead();
+      return;
+    }
+    this.channel = this.platform.openChannel(this.name);
+    this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.hear(event.data);
+    this.queue({ signal: this.ending.signal });
+  }
+
+  private lead(): void {
+    this.isLeader = true;
+    this.listener?.lead();
+  }
+
+  /** Waits for the lock, or takes it. */
+  private queue(how: { signal: AbortSignal } | { steal: true }): void {
+    const held = this.platform?.locks.request(`${this.name}:lead`, how, () => {
+      if (this.ending.signal.aborted || this.isLeader) return undefined;
+      this.lead();
+      return new Promise<void>((resolve) => {
+        this.release = resolve;
+      });
+    });
+    held?.catch(() => this.lost()); // stolen, or this tab ends while it waits
+  }
+
+  private lost(): void {
+    if (this.ending.signal.aborted || !this.isLeader) return;
+    this.isLeader = false;
+    this.listener?.follow();
+    this.queue({ signal: this.ending.signal });
+  }
+
+  /** Somebody looks at this tab: does the leading one live? */
+  challengeLeader(): void {
+    if (this.isLeader || !this.channel || this.challenge !== undefined) return;
+    this.send({ sign: "asked" });
+    this.challenge = this.clock.setTimeout(() => {
+      this.challenge = undefined;
+      if (!this.isLeader && !this.ending.signal.aborted) this.queue({ steal: true });
+    }, this.timing.leaderSilence);
+  }
+
+  private hear(envelope: Envelope<Post>): void {
+    if ("post" in envelope) this.listener?.hear(envelope.post);
+    else if (envelope.sign === "given") {
+      this.clock.clearTimeout(this.challenge);
+      this.challenge = undefined;
+    } else if (this.isLeader) this.send({ sign: "given" });
+  }
+
+  /** Tells all other tabs. */
+  post(post: Post): void {
+    this.send({ post });
+  }
+
+  private send(envelope: Envelope<Post>): void {
+    this.channel?.postMessage(envelope);
+  }
+
+  /** Runs `work` in one tab at a time. */
+  async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (!this.platform) return work();
+    return (await this.platform.locks.request(`${this.name}:${what}`, work)) as T;
+  }
+
+  stop(): void {
+    this.ending.abort();
+    this.release();
+    this.isLeader = false;
+    this.clock.clearTimeout(this.challenge);
+    this.channel?.close();
+    this.channel = undefined;
+  }
+}

@@ -1,0 +1,284 @@
+/** A window on a conversation's log, with the messages that are on their way behind it. */
+
+import { type Core, isConnected, signedOutError } from "./core.js";
+import { asChatError, ChatError } from "./errors.js";
+import { readBelow } from "./log.js";
+import { Source } from "./observable.js";
+import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
+import { Shown } from "./shown.js";
+import type { Message, MessageReceipt, Messages, Outgoing, Timeline, TimelineItem } from "./types.js";
+import type { Entry } from "./wire.js";
+
+const PAGE = 50;
+const NOTHING_YET = { code: "NO_MESSAGES", message: "No messages yet. Say hello!" };
+
+export class ConversationMessages implements Messages {
+  private readonly source: Source<Timeline>;
+  readonly subscribe: Messages["subscribe"];
+  readonly getSnapshot: Messages["getSnapshot"];
+  private readonly shown: Shown;
+  private entries = new Map<number, Entry>();
+  /** The first entry of the window; undefined until it is loaded. */
+  private lower: number | undefined;
+  private unreadAfterSeq = 0;
+  private error: ChatError | undefined;
+  private olderError: ChatError | undefined;
+  private loading: Promise<void> | undefined;
+  private extending: Promise<void> | undefined;
+  private generation = 0;
+
+  constructor(
+    private readonly core: Core,
+    readonly conversationId: string,
+    private readonly onSend: () => void,
+  ) {
+    this.shown = new Shown(core.me);
+    this.source = new Source(() => this.make(), {
+      first: () => void this.refresh(),
+      last: () => this.trim(),
+    });
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    this.listen();
+  }
+
+  private listen(): void {
+    const { store, connection } = this.core;
+    const own = key.conversation(this.conversationId);
+    store.events.on("record", (changed) => {
+      if (changed === own) this.recordChanged();
+      else if (changed.startsWith(key.outbox(""))) this.source.changed();
+    });
+    store.events.on("entries", ({ conversationId, entries }) => {
+      if (conversationId === this.conversationId) this.keep(entries);
+    });
+    store.events.on("dropped", (conversationId) => {
+      if (conversationId === this.conversationId) this.forget();
+    });
+    store.events.on("reset", () => {
+      this.forget();
+      if (this.source.isUsed) void this.refresh();
+    });
+    connection.subscribe(() => this.connectionChanged());
+  }
+
+  private get record(): ConversationRecord | undefined {
+    return this.core.delivery.record(this.conversationId);
+  }
+
+  // -------------------------------------------------------------- the window
+
+  private keep(entries: readonly Entry[]): void {
+    if (this.lower === undefined) return;
+    for (const entry of entries) if (entry.seq >= this.lower) this.entries.set(entry.seq, entry);
+    this.source.changed();
+  }
+
+  private forget(): void {
+    this.generation++;
+    this.entries = new Map();
+    this.lower = undefined;
+    this.loading = undefined;
+    this.extending = undefined;
+    this.error = undefined;
+    this.olderError = undefined;
+    this.shown.clear();
+    this.source.changed();
+  }
+
+  private recordChanged(): void {
+    this.source.changed();
+    const record = this.record;
+    if (!record) return;
+    if (this.lower === undefined || this.error) {
+      if (this.source.isUsed) void this.refresh();
+      return;
+    }
+    const newest = rangeAt(record.ranges, record.cursor);
+    const lowest = newest ? newest[0] : record.cursor + 1;
+    if (this.extending) return;
+    if (this.lower < Math.max(lowest, record.firstSeq)) this.leap(Math.max(lowest, record.firstSeq));
+    else if (this.entries.size < record.cursor - this.lower + 1) void this.patch(record.cursor);
+  }
+
+  /** Entries of the window that this tab has not heard of: another one has stored them. */
+  private async patch(upper: number): Promise<void> {
+    const { generation } = this;
+    await undefined; // they may be told together with the record
+    if (this.lower === undefined || this.entries.size >= upper - this.lower + 1) return;
+    const found = await this.core.store.readEntries(this.conversationId, this.lower, upper);
+    if (generation === this.generation) this.keep(found);
+  }
+
+  /** The log went on further on, with a gap in between: the window is its newest part again. */
+  private leap(lowest: number): void {
+    this.lower = lowest;
+    for (const seq of this.entries.keys()) if (seq < lowest) this.entries.delete(seq);
+    void this.loadOlder(PAGE - this.entries.size);
+  }
+
+  private connectionChanged(): void {
+    if (this.source.isUsed && isConnected(this.core.connection.value) && (this.error || this.lower === undefined)) {
+      void this.refresh();
+    }
+    this.source.changed();
+  }
+
+  async refresh(): Promise<void> {
+    if (this.lower !== undefined && !this.error) return;
+    if (this.loading) return this.loading;
+    const loading = this.load().finally(() => {
+      if (this.loading === loading) this.loading = undefined;
+      this.source.changed();
+    });
+    this.loading = loading;
+    return loading;
+  }
+
+  private async load(): Promise<void> {
+    const { generation } = this;
+    await undefined; // what changes together with the record is there then
+    const { record } = this;
+    if (!record || generation !== this.generation) return;
+    this.lower = record.cursor + 1;
+    this.unreadAfterSeq = record.readSeq;
+    this.error = undefined;
+    try {
+      await this.extend(PAGE);
+    } catch (thrown) {
+      if (generation === this.generation) this.error = asChatError(thrown);
+    }
+  }
+
+  async loadOlder(count = PAGE): Promise<void> {
+    if (this.lower === undefined) return this.refresh();
+    if (count <= 0) return;
+    const { generation } = this;
+    this.extending ??= this.extend(count)
+      .then(
+        () => undefined,
+        (thrown) => asChatError(thrown),
+      )
+      .then((error) => {
+        if (generation !== this.generation) return;
+        this.extending = undefined;
+        this.olderError = error;
+        this.source.changed();
+      });
+    this.olderError = undefined;
+    this.source.changed();
+    return this.extending;
+  }
+
+  trim(): void {
+    if (this.lower === undefined || this.extending) return;
+    const record = this.record;
+    if (!record) return;
+    this.lower = Math.max(this.lower, record.cursor - PAGE + 1);
+    for (const seq of this.entries.keys()) if (seq < this.lower) this.entries.delete(seq);
+    this.shown.clear();
+    this.source.changed();
+  }
+
+  /** Widens the window by so many entries: what is stored, else from the server. */
+  private async extend(count: number): Promise<void> {
+    const { generation } = this;
+    for (let wanted = count; wanted > 0; ) {
+      const record = this.record;
+      if (!record || this.lower === undefined || this.lower <= record.firstSeq) return;
+      const upper = this.lower - 1;
+      const found = await readBelow(this.core, record, upper, wanted);
+      if (generation !== this.generation || this.lower - 1 !== upper) return;
+      for (const entry of found) this.entries.set(entry.seq, entry);
+      this.lower -= found.length;
+      wanted -= found.length;
+      this.source.changed();
+    }
+  }
+
+  // -------------------------------------------------------------- the snapshot
+
+  private make(): Timeline {
+    const { record, error } = this;
+    const pending = this.core.outbox.of(this.conversationId);
+    const items = record && this.lower !== undefined ? this.items(record, this.lower) : [];
+    const data = [...items, ...this.onTheirWay(pending)];
+    const failure = signedOutError(this.core) ?? error ?? this.unknown(record);
+    const isLoading = !failure && (this.lower === undefined || (this.loading !== undefined && data.length === 0));
+    const isEmpty = data.length === 0;
+    return {
+      status: isEmpty ? (failure ? "error" : isLoading ? "loading" : "empty") : "ready",
+      data,
+      stale: !isConnected(this.core.connection.value),
+      hasOlder: record !== undefined && this.lower !== undefined && this.lower > record.firstSeq,
+      loadingOlder: this.extending !== undefined,
+      unreadAfterSeq: this.unreadAfterSeq,
+      ...(failure && { error: failure }),
+      ...(this.olderError && { olderError: this.olderError }),
+      ...(isEmpty && !failure && !isLoading && { reason: NOTHING_YET }),
+    };
+  }
+
+  private items(record: ConversationRecord, lower: number): TimelineItem[] {
+    this.shown.show(record);
+    const items: TimelineItem[] = [];
+    for (let seq = lower; seq <= record.cursor; seq++) {
+      const entry = this.entries.get(seq);
+      const item = entry && this.shown.item(entry);
+      if (item) items.push(item);
+    }
+    return items;
+  }
+
+  private onTheirWay(pending: readonly OutboxRecord[]): Message[] {
+    const user = this.core.session.account.user;
+    return pending.filter((row) => !this.isInLog(row)).map((row) => this.shown.pending(row, user));
+  }
+
+  private isInLog(row: OutboxRecord): boolean {
+    return row.entry !== undefined && this.entries.get(row.entry.seq)?.clientMsgId === row.clientMsgId;
+  }
+
+  private unknown(record: ConversationRecord | undefined): ChatError | undefined {
+    const { connection } = this.core;
+    if (record) return undefined;
+    if (!isConnected(connection.value))
+      return connection.value.status === "offline" ? connection.value.error : undefined;
+    return new ChatError({ code: "CONVERSATION_NOT_FOUND", message: "Conversation not found", statusCode: 404 });
+  }
+
+  // -------------------------------------------------------------- what the user does
+
+  send(message: string | Outgoing): Message {
+    const { content = "", attachment = null } = typeof message === "string" ? { content: message } : message;
+    const row = this.core.outbox.add(this.conversationId, content, attachment);
+    this.onSend();
+    return this.shown.pending(row, this.core.session.account.user);
+  }
+
+  retry(clientMsgId: string): void {
+    this.core.outbox.retry(clientMsgId);
+  }
+
+  discard(clientMsgId: string): void {
+    this.core.outbox.discard(clientMsgId);
+  }
+
+  markRead(seq?: number): void {
+    const record = this.record;
+    if (!record) return;
+    const upTo = Math.min(seq ?? record.headSeq, record.headSeq);
+    if (upTo > record.readSeq) this.core.act({ kind: "read", id: this.conversationId, seq: upTo });
+  }
+
+  async receipts(messageId: string): Promise<readonly MessageReceipt[]> {
+    const params = { message_id: messageId };
+    const { data } = await this.core.http.get("/api/messages/{message_id}/receipts", undefined, { params });
+    return data.members.map(({ id, name, avatar, status, deliveredAt, readAt }) => ({
+      user: { id, name, avatar },
+      status: status as MessageReceipt["status"],
+      deliveredAt,
+      readAt,
+    }));
+  }
+}

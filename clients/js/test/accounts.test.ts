@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import { memoryStorage } from "../src/index.js";
+import { live, newPerson, openChat, PASSWORD, proxied, until } from "./support/chats.js";
+
+test("register signs in, and the device has its name in the list of sessions", async () => {
+  const { chat, user, email } = await newPerson("Tini", { deviceName: "Tini's phone", client: "tests/1" });
+  expect(user).toMatchObject({ name: "Tini", email, avatar: null });
+  const { data } = await until(chat.accounts.sessions, ({ status }) => status === "ready");
+  expect(data).toMatchObject([{ deviceName: "Tini's phone", client: "tests/1", current: true }]);
+});
+
+test("who signs in before storage was read stays signed in", async () => {
+  const { email } = await newPerson("Tini");
+  const storage = memoryStorage();
+  const { read } = storage;
+  storage.read = async (keys) => {
+    await new Promise((done) => setTimeout(done, 300)); // a slow disk
+    return read(keys);
+  };
+  const chat = openChat({ storage });
+  await chat.accounts.login({ email, password: PASSWORD });
+  await chat.ready;
+  expect(chat.accounts.getSnapshot()).toMatchObject({ status: "signed-in", user: { email } });
+  await live(chat);
+});
+
+test("a taken address and a wrong password are said, and nobody is signed in", async () => {
+  const { email } = await newPerson("Tini");
+  const chat = openChat();
+  await expect(chat.accounts.register({ email, password: PASSWORD })).rejects.toMatchObject({ code: "EMAIL_IN_USE" });
+  await expect(chat.accounts.login({ email, password: "wrong" })).rejects.toMatchObject({
+    code: "INVALID_CREDENTIALS",
+  });
+  expect(chat.accounts.getSnapshot().status).toBe("signed-out");
+});
+
+test("logging out ends the session and removes everything from the device, without network too", async () => {
+  const proxy = await proxied();
+  const storage = memoryStorage();
+  const { chat, email } = await newPerson("Tini", { url: proxy.url, storage });
+  await live(chat);
+  chat.draft("x").set("secret");
+  await chat.accounts.logout();
+  expect(chat.accounts.getSnapshot()).toEqual({ status: "signed-out", user: null, reason: "logout" });
+  expect(await storage.keys("")).toEqual([]);
+  await chat.accounts.login({ email, password: PASSWORD });
+  await live(chat);
+  await proxy.down();
+  await chat.accounts.logout();
+  expect(chat.accounts.getSnapshot().status).toBe("signed-out");
+  expect(await storage.keys("")).toEqual([]);
+});
+
+test("a changed password counts from then on, and other devices are out", async () => {
+  const { chat, email } = await newPerson("Tini");
+  const phone = openChat();
+  await phone.accounts.login({ email, password: PASSWORD });
+  await live(phone);
+  await expect(chat.accounts.changePassword("wrong", "new-password")).rejects.toMatchObject({
+    code: "INVALID_CREDENTIALS",
+  });
+  expect(chat.accounts.getSnapshot().status).toBe("signed-in");
+  await chat.accounts.changePassword(PASSWORD, "new-password");
+  await until(phone.accounts, ({ status }) => status === "signed-out");
+  await phone.accounts.login({ email, password: "new-password" });
+  await live(phone);
+});
+
+test("logging out everywhere ends all sessions", async () => {
+  const { chat, email } = await newPerson("Tini");
+  const phone = openChat();
+  await phone.accounts.login({ email, password: PASSWORD });
+  await live(phone);
+  await chat.accounts.logoutEverywhere();
+  expect(chat.accounts.getSnapshot().status).toBe("signed-out");
+  await until(phone.accounts, ({ status }) => status === "signed-out");
+});
+
+test("a new address is taken over, a taken one is refused", async () => {
+  const [tini, bdbb] = await Promise.all([newPerson("Tini"), newPerson("Bdbb")]);
+  const email = `new-${randomUUID()}@test.com`;
+  expect(await tini.chat.accounts.updateProfile({ email })).toMatchObject({ email });
+  await expect(tini.chat.accounts.updateProfile({ email: bdbb.email })).rejects.toMatchObject({ code: "EMAIL_IN_USE" });
+});
+
+test("the server's limits are known", async () => {
+  const { chat } = await newPerson("Tini");
+  await live(chat);
+  expect(chat.limits.getSnapshot()).toEqual({ maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 });
+});

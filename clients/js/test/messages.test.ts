@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { pair, sees, until } from "./support/chats.js";
+
+test("a message shows at once, is sent, delivered and read", async () => {
+  const { tini, bdbb, id } = await pair();
+  const here = tini.chat.messages(id);
+  const shown = here.send("Nine?");
+  expect(shown).toMatchObject({ content: "Nine?", status: "sending", mine: true, seq: null });
+  expect(here.getSnapshot().data.at(-1)).toMatchObject({ key: shown.key, status: "sending" });
+  await until(here, ({ data }) => data.length === 1 && (data[0] as { status: string }).status === "delivered");
+  const [received] = await sees(bdbb.chat, id, "Nine?");
+  expect(received).toMatchObject({ mine: false, sender: { name: "Tini" }, seq: 1 });
+  bdbb.chat.messages(id).markRead();
+  const { data } = await until(here, ({ data }) => (data[0] as { status: string }).status === "read");
+  expect(data).toMatchObject([{ key: shown.key, readBy: 1, deliveredTo: 1 }]);
+});

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { memoryStorage, type SignOutReason } from "../src/index.js";
+import { live, newPerson, openChat, PASSWORD, pair, proxied, until } from "./support/chats.js";
+import { stoppedClock } from "./support/clocks.js";
+import type { Seen } from "./support/proxy.js";
+import { Server } from "./support/server.js";
+
+let server: Server; // access tokens live two seconds
+beforeAll(async () => {
+  server = await Server.start({ ACCESS_TOKEN_SECONDS: "2" });
+});
+afterAll(() => server.stop());
+
+/** Until a token made now is over. */
+const tokenLife = () => new Promise((done) => setTimeout(done, 2100));
+const refreshes = ({ path }: Seen) => path === "/api/auth/refresh";
+const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
+
+test("tokens are refreshed ahead of time, and the socket goes on without a reconnect", async () => {
+  const proxy = await proxied(server.url);
+  const { chat } = await newPerson("Tini", { url: proxy.url });
+  await live(chat);
+  const states: string[] = [];
+  chat.connection.subscribe(() => states.push(chat.connection.getSnapshot().status));
+  await expect.poll(() => proxy.count(refreshes), { timeout: 10_000 }).toBeGreaterThanOrEqual(3); // the first token is over
+  await chat.conversations.refresh();
+  expect(chat.conversations.getSnapshot()).toMatchObject({ status: "empty", stale: false });
+  expect(proxy.count(sockets)).toBe(1);
+  expect(states.filter((status) => status !== "live")).toEqual([]);
+});
+
+test("parallel calls that find the token expired make one refresh, and all succeed", async () => {
+  const proxy = await proxied(server.url);
+  const { chat } = await newPerson("Tini", { url: proxy.url, clock: stoppedClock() });
+  await live(chat);
+  await proxy.down(); // so that the socket does not renew the token by itself
+  await tokenLife();
+  await proxy.up();
+  const before = proxy.count(refreshes);
+  const pages = await Promise.all([1, 2, 3, 4, 5].map(() => chat.contacts.search("")));
+  expect(pages).toHaveLength(5);
+  expect(proxy.count(refreshes) - before).toBe(1);
+});
+
+test("a lost answer to a refresh is survived", async () => {
+  const proxy = await proxied(server.url);
+  const { chat } = await newPerson("Tini", { url: proxy.url });
+  await live(chat);
+  proxy.fault("lose", refreshes, 2);
+  await expect.poll(() => proxy.count(refreshes), { timeout: 10_000 }).toBeGreaterThanOrEqual(4); // two lost, two well
+  expect((await chat.contacts.search("nobody-is-called-so")).reason?.code).toBe("NO_MATCH");
+  expect(chat.accounts.getSnapshot().status).toBe("signed-in");
+});
+
+test("an app that starts with an expired token goes on", async () => {
+  const storage = memoryStorage();
+  const { chat, user } = await newPerson("Tini", { url: server.url, storage });
+  await chat.close();
+  await tokenLife();
+  const again = openChat({ url: server.url, storage, clock: stoppedClock() });
+  await live(again);
+  expect(again.accounts.getSnapshot()).toMatchObject({ status: "signed-in", user: { id: user.id } });
+});
+
+test("a session that is ended on another device is signed out here at once, and says why", async () => {
+  const { tini, id } = await pair();
+  const phone = openChat();
+  await phone.accounts.login({ email: tini.email, password: PASSWORD });
+  await live(phone);
+  await until(phone.conversations.one(id), (conversation) => conversation !== null);
+  const reasons: SignOutReason[] = [];
+  phone.on("signedOut", (reason) => reasons.push(reason));
+  const { data } = await until(tini.chat.accounts.sessions, (list) => list.data.length === 2);
+  const other = data.find((session) => !session.current);
+  await tini.chat.accounts.sessions.end(other?.id ?? "");
+  const account = await until(phone.accounts, ({ status }) => status === "signed-out");
+  expect(account).toMatchObject({ reason: "session-ended", error: { code: "TOKEN_REVOKED" }, user: null });
+  expect(reasons).toEqual(["session-ended"]);
+  expect(phone.connection.getSnapshot().status).toBe("signed-out");
+  await until(phone.conversations, ({ data }) => data.length === 0);
+  expect(tini.chat.accounts.getSnapshot().status).toBe("signed-in");
+});
+
+test("a session that ended while the device was away is signed out when it comes back", async () => {
+  const proxy = await proxied();
+  const storage = memoryStorage();
+  const { chat, email } = await newPerson("Tini", { url: proxy.url, storage });
+  await live(chat);
+  await proxy.down();
+  const laptop = openChat();
+  await laptop.accounts.login({ email, password: PASSWORD });
+  await laptop.accounts.changePassword(PASSWORD, "another-one"); // ends all other sessions
+  await proxy.up();
+  const account = await until(chat.accounts, ({ status }) => status === "signed-out");
+  expect(account.reason).toBe("session-ended");
+  await expect.poll(() => storage.keys("").then((keys) => keys.filter((key) => key.endsWith("/session")))).toEqual([]);
+});

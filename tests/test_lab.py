@@ -1,0 +1,177 @@
+"""The delivery lab: a short schedule of faults breaks no promise, and every promise that is broken is seen.
+
+`make chaos` runs the long schedule.
+"""
+
+import os
+
+import gevent
+import gevent.pool
+import gevent.server
+import gevent.socket
+import pymongo
+import pytest
+
+from chatapp.lab.checker import Histories, judge
+from chatapp.lab.proxy import Proxy
+from chatapp.lab.records import Records, Send
+from chatapp.lab.run import Plan, run
+from chatapp.lab.sabotage import SABOTAGES
+from tests.server import REAL_CLIENTS
+
+# A program that takes `kill` and `start`: then the database process itself is killed, too.
+pytestmark = REAL_CLIENTS
+DATABASE_CONTROL = os.environ.get("TEST_MONGO_CONTROL")
+
+
+def test_a_short_schedule_of_every_fault_breaks_no_promise(store_uri):
+    on_mongo = store_uri.startswith("mongodb:")
+    uri = store_uri.replace("/chatapp_test_", "/chatapp_lab_")
+    plan = Plan(
+        seed=20261124,
+        sends=100_000,
+        seconds=22,
+        people=8,
+        conversations=8,
+        fault_pause=0.9,
+        store_uri=uri if on_mongo else None,
+        database_control=DATABASE_CONTROL if on_mongo else None,
+    )
+    verdict = run(plan)
+    if on_mongo:
+        with pymongo.MongoClient(uri) as client:
+            client.drop_database(client.get_default_database())
+    assert verdict.breaches == 0, verdict
+    assert verdict.ok > 200 and len(verdict.faults) >= 5
+
+
+BREACHES = {
+    "ack before write": "lost",
+    "counter": "holes",
+    "no idempotency": "doubled",
+    "reordered fan-out": "reordered",
+    "drop on reconnect": "lost",
+    "unread counter": "unread",
+}
+
+
+def test_every_sabotage_is_seen_and_named():
+    def breach(name):
+        faults = ["server killed", "acknowledgements dropped", "connections reset"]
+        plan = Plan(
+            seed=3, sends=500, seconds=7, people=6, conversations=4, fault_pause=1, faults=faults, sabotage=name
+        )
+        return name, len(getattr(run(plan), BREACHES[name]))
+
+    assert set(BREACHES) == set(SABOTAGES)
+    found = dict(gevent.pool.Pool(3).imap_unordered(breach, SABOTAGES))
+    assert {name: number > 0 for name, number in found.items()} == dict.fromkeys(SABOTAGES, True)
+
+
+def entry(seq, number, sender="ann", **more):
+    """A message as the API gives it."""
+    text = f"{number} {sender}-{number}"
+    return {"seq": seq, "id": f"id-{seq}", "type": "message", "content": text, "sender": {"id": sender}} | more
+
+
+def acknowledged(number, seq, sender="ann"):
+    return Send(sender, "c", f"{sender}-{number}", number, 0.0, "ok", 1, 1.0, seq, f"id-{seq}")
+
+
+SENDS = [acknowledged(1, 1), acknowledged(2, 2), acknowledged(1, 3, "bob")]
+GOOD = [entry(1, 1), entry(2, 2), entry(3, 1, "bob")]
+
+
+def verdict_of(log, *, sends=SENDS, other=None, **histories):
+    logs = {("c", "ann"): log, ("c", "bob"): log if other is None else other}
+    return judge(Records(sends=list(sends)), Histories(logs=logs, **histories))
+
+
+def test_a_run_that_kept_its_promises_has_no_breach():
+    shown = {("c", "ann", "phone"): ["id-1", "id-2", "id-3"]}
+    verdict = verdict_of(GOOD, shown=shown, unread={("c", "ann"): 1, ("c", "bob"): 0}, read={("c", "ann"): 2})
+    assert (verdict.breaches, verdict.ok) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("breach", "log"),
+    [
+        ("lost", GOOD[:2]),
+        ("lost", []),
+        ("doubled", [*GOOD, entry(4, 2)]),
+        ("alien", [*GOOD, entry(4, 9)]),
+        ("holes", [GOOD[0], GOOD[1], entry(4, 1, "bob")]),
+        ("holes", [entry(2, 1), entry(3, 2), entry(4, 1, "bob")]),
+        ("reordered", [entry(1, 2), entry(2, 1), entry(3, 1, "bob")]),
+        ("reordered", [entry(1, 1, id="another"), *GOOD[1:]]),
+    ],
+)
+def test_the_checker_sees_it_in_a_history(breach, log):
+    assert getattr(verdict_of(log), breach)
+
+
+def test_the_checker_sees_members_with_different_histories():
+    assert verdict_of(GOOD, other=[entry(1, 1), entry(2, 2), entry(3, 1, "bob", id="else")]).reordered
+
+
+@pytest.mark.parametrize(
+    ("breach", "shown"),
+    [
+        ("lost", ["id-1", "id-3"]),
+        ("doubled", ["id-1", "id-2", "id-2", "id-3"]),
+        ("reordered", ["id-2", "id-1", "id-3"]),
+        ("alien", ["id-1", "id-2", "id-3", "id-9"]),
+    ],
+)
+def test_the_checker_sees_it_on_a_device(breach, shown):
+    assert getattr(verdict_of(GOOD, shown={("c", "ann", "phone"): shown}), breach)
+
+
+def test_the_checker_counts_unread():
+    assert verdict_of(GOOD, unread={("c", "ann"): 0}).unread
+    assert not verdict_of(GOOD, unread={("c", "ann"): 0}, read={("c", "ann"): 3}).unread
+
+
+def test_an_unknown_send_may_be_there_once():
+    unknown = Send("ann", "c", "ann-3", 3, 0.0)
+    for log in (GOOD, [*GOOD, entry(4, 3)]):
+        verdict = verdict_of(log, sends=[*SENDS, unknown])
+        assert (verdict.breaches, verdict.unknown) == (0, 1)
+    assert verdict_of([*GOOD, entry(4, 3), entry(5, 3)], sends=[*SENDS, unknown]).doubled
+
+
+def test_a_refused_send_may_not_be_there():
+    refused = Send("ann", "c", "ann-3", 3, 0.0, "failed")
+    assert verdict_of([*GOOD, entry(4, 3)], sends=[*SENDS, refused]).alien
+
+
+def test_a_passing_member_is_judged_by_their_time():
+    assert verdict_of(GOOD, other=GOOD[1:2], passing={"bob"}).breaches == 0
+    assert verdict_of(GOOD, other=GOOD[1:2]).lost
+
+
+def test_live_disorder_and_contradictions_are_breaches():
+    records = Records(sends=list(SENDS), live_breaches=["x"], replica_breaches=["y"])
+    verdict = judge(records, Histories(logs={("c", "ann"): GOOD}))
+    assert (verdict.reordered, verdict.doubled) == (["x"], ["y"])
+
+
+def test_the_proxy_cuts_and_restores():
+    with gevent.Timeout(20):
+        echo = gevent.server.StreamServer(("127.0.0.1", 0), lambda stream, _: stream.sendall(stream.recv(10)))
+        echo.start()
+        proxy = Proxy("127.0.0.1", echo.server_port)
+
+        def ask():
+            with gevent.socket.create_connection(("127.0.0.1", proxy.port)) as stream:
+                stream.sendall(b"hello")
+                return stream.recv(10)
+
+        assert ask() == b"hello"
+        proxy.cut()
+        with pytest.raises(OSError):
+            ask()
+        proxy.restore()
+        assert ask() == b"hello"
+        proxy.close()
+        echo.stop()
