@@ -11,6 +11,7 @@ export class HttpConnection {
     this.size = 0;
     this.needed = 0; // bytes of the whole answer, once its head is known
     this.waiting = null;
+    this.isClosed = false;
   }
 
   async open() {
@@ -18,7 +19,10 @@ export class HttpConnection {
     this.socket.setNoDelay(true);
     this.socket.on("data", (chunk) => this.#take(chunk));
     this.socket.on("error", (error) => this.waiting?.reject(error));
-    this.socket.on("close", () => this.waiting?.reject(new Error("connection closed")));
+    this.socket.on("close", () => {
+      this.isClosed = true;
+      this.waiting?.reject(new Error("connection closed"));
+    });
     await new Promise((resolve, reject) => this.socket.once("connect", resolve).once("error", reject));
     return this;
   }
@@ -91,6 +95,7 @@ export class HttpPool {
 
   // { status, body } of any answer, the body as text.
   async ask(method, path, options) {
+    this.free = this.free.filter(({ isClosed }) => !isClosed); // servers close what was idle for long
     const connection = this.free.pop() ?? (await new HttpConnection(this.port).open());
     const { status, body } = await connection.request(requestBytes(method, path, options));
     this.free.push(connection);

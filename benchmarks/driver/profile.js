@@ -12,7 +12,7 @@ export async function profile(run, { profile: command, hold = DEFAULT_HOLD_SECON
   const [figure] = scenario.figures;
   await run.registerAll();
   await run.startAll();
-  await run.prepare(scenario);
+  await run.prepare(scenario, subject);
   await figure.measure(subject, WINDOW_SECONDS, run);
   const pid = subject.process.busiestPid;
   console.log(`load: ${figure.key} on ${subject.name}, process ${pid}`);

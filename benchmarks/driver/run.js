@@ -25,8 +25,12 @@ export class Run {
     if (!rest.length) return;
     await this.startAll();
     for (const scenario of rest) {
-      await this.prepare(scenario);
-      for (const figure of scenario.figures) await (figure.derive ? this.#derive(figure) : this.#measureInTurn(figure));
+      for (const subject of this.subjects) {
+        const keys = scenario.figures.map(({ key }) => key);
+        await this.#attempt(keys, subject, () => this.prepare(scenario, subject));
+      }
+      const ready = this.subjects.filter(({ data }) => data[scenario.name]);
+      for (const figure of scenario.figures) await this.#measureInTurn(figure, ready);
     }
     await this.#countCommands(rest.filter(({ isCounted }) => isCounted !== false));
   }
@@ -52,13 +56,11 @@ export class Run {
     for (const subject of this.subjects) await subject.start();
   }
 
-  async prepare(scenario) {
-    for (const subject of this.subjects) {
-      this.say(`${subject.name}: preparing ${scenario.name}`);
-      const prepared = scenario.prepare(subject, subject.people[scenario.name]);
-      await within(LONGEST_PREPARATION_SECONDS, `preparing ${scenario.name}`, prepared);
-      await subject.settle();
-    }
+  async prepare(scenario, subject) {
+    this.say(`${subject.name}: preparing ${scenario.name}`);
+    const prepared = scenario.prepare(subject, subject.people[scenario.name]);
+    subject.data[scenario.name] = await within(LONGEST_PREPARATION_SECONDS, `preparing ${scenario.name}`, prepared);
+    await subject.settle();
   }
 
   // A scenario that measures all its figures at once, on a process that did nothing before.
@@ -77,10 +79,11 @@ export class Run {
     }
   }
 
-  async #measureInTurn(figure) {
+  async #measureInTurn(figure, subjects) {
+    if (figure.derive) return this.#derive(figure);
     const { rounds, seconds } = this.plan;
     for (let round = 0; round < rounds; round += 1) {
-      for (const subject of this.#order(round)) {
+      for (const subject of this.#order(round, subjects)) {
         this.say(`${figure.key}, round ${round + 1}: ${subject.name}`);
         await this.#attempt([figure.key], subject, async () => {
           const limit = seconds * 10 + WINDOW_ALLOWANCE_SECONDS;
@@ -99,8 +102,8 @@ export class Run {
   }
 
   // Forward and back again (ABBA), so that what drifts touches all alike.
-  #order(round) {
-    return round % 2 ? [...this.subjects].reverse() : this.subjects;
+  #order(round, subjects = this.subjects) {
+    return round % 2 ? [...subjects].reverse() : subjects;
   }
 
   // A window that fails does not count, and the run does not end well; the others go on.
@@ -127,7 +130,7 @@ export class Run {
       await subject.stop();
       await subject.start(COUNTING);
       subject.isCounting = true;
-      for (const scenario of scenarios) {
+      for (const scenario of scenarios.filter(({ name }) => subject.data[name])) {
         await scenario.connect?.(subject);
         await subject.settle();
         for (const { key, measure } of scenario.figures) {

@@ -8,6 +8,7 @@ export const REFERENCE = "node";
 const SECRET = "only-for-benchmarks-".padEnd(48, "0");
 export const METRICS_TOKEN = "only-for-benchmarks";
 const LARGEST_GROUP = 2000;
+const MOST_SOCKETS = 10_000;
 
 function common(mongoUri, port, database) {
   return {
@@ -49,6 +50,7 @@ function chatapp(mongoUri, engine, title, scratch) {
       LOG_LEVEL: "WARNING",
       METRICS_TOKEN,
       MAX_GROUP_SIZE: String(LARGEST_GROUP),
+      MAX_SOCKETS_PER_ADDRESS: String(MOST_SOCKETS),
       RATE_LIMITS_ENABLED: "false",
     }),
     version: () => execFileSync(python, ["--version"], { encoding: "utf8" }).trim(),

@@ -5,7 +5,7 @@ import { after, test } from "node:test";
 
 import { WebSocketServer } from "ws";
 
-import { HttpConnection, requestBytes } from "../driver/http.js";
+import { HttpConnection, HttpPool, requestBytes } from "../driver/http.js";
 import { paced, repeated, window } from "../driver/measure.js";
 import { makePlan } from "../driver/plan.js";
 import { summarise, table } from "../driver/report.js";
@@ -145,4 +145,18 @@ test("what is chosen is measured, with what it depends on", () => {
   assert.deepEqual(keys(["health", "paced"]), ["health", "send-10-20", "paced-10"]);
   assert.deepEqual(keys(["fan-out-alone-250"]), ["fan-out-50-250", "fan-out-1000-250", "fan-out-alone-250"]);
   assert.deepEqual(keys(["nothing"]), []);
+});
+
+test("a connection that the server has closed is not used again", async () => {
+  const server = createServer((socket) => {
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const pool = new HttpPool(server.address().port);
+  for (const _ of [1, 2]) {
+    assert.deepEqual(await pool.call("GET", "/"), {});
+    await sleep(50); // the end of the connection arrives
+  }
+  pool.close();
+  server.close();
 });

@@ -38,7 +38,7 @@ async function prepare(subject, people, history) {
   subject.verify();
   const current = await syncState(subject, owner);
   subject.disconnect(present);
-  subject.data.rest = { owner, long, conversations, behind, current };
+  return { owner, long, conversations, behind, current };
 }
 
 // Messages of all members in turn.

@@ -16,7 +16,7 @@ async function prepare(subject, people, sizes) {
   await subject.connect(people);
   const rooms = {};
   for (const size of sizes) rooms[size] = await subject.createConversation("group", people.slice(0, size));
-  subject.data.rooms = rooms;
+  return rooms;
 }
 
 const fanOutKey = (size, bytes) => `fan-out-${size}-${bytes}`;

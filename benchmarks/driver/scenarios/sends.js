@@ -34,7 +34,7 @@ async function prepare(subject, people, sizes) {
       conversations[size].push(await subject.createConversation(size === 2 ? "direct" : "group", members));
     }
   }
-  subject.data.sends = { people, conversations };
+  return { people, conversations };
 }
 
 // One sender in each of `conversations`; `load(workers)` gives what `repeated` or `paced` give.
