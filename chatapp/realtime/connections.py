@@ -34,9 +34,7 @@ class Connections:
 
     def __init__(self) -> None:
         self.by_sid: dict[str, Connection] = {}
-        self._by_user: dict[
-            bytes, _User
-        ] = {}  # by the id's bytes, whose hash costs a fifth
+        self._by_user: dict[bytes, _User] = {}  # by the id's bytes, whose hash costs a fifth
         self._by_session: dict[ObjectId, set[str]] = {}
 
     def add(self, connection: Connection) -> bool:
