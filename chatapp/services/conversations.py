@@ -13,7 +13,6 @@ from chatapp.services.conversation import (
     from_documents,
     membership_document,
     view,
-    was_deleted,
 )
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
@@ -28,8 +27,8 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str
     states = conversation_cache.current(heads[:limit])
     data = []
     for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
-        member = conversation.members[user_id]
-        if member.is_current and not was_deleted(member.cleared_seq, member.cleared_mseq, conversation.mseq):
+        member = conversation.members.get(user_id)
+        if member is not None and member.is_current and not conversation.is_deleted_for(member):
             data.append(view(conversation, member))
     answer: dict[str, Any] = {
         "data": data,
