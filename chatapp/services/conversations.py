@@ -14,6 +14,7 @@ from chatapp.services.conversation import (
     membership_document,
     view,
 )
+from chatapp.services.turns import turn
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
 
@@ -93,8 +94,9 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
 
 def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
     """Store a new conversation, or find the one that holds its key already."""
-    if store.insert(document):
-        return _opened(document, user_id), True
+    with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
+        if store.insert(document):
+            return _opened(document, user_id), True
     existing = store.find_by_key(document)
     assert existing is not None
     return _existing(existing["_id"], user_id), False

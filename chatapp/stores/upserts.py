@@ -6,9 +6,12 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from chatapp.stores.aborted import again
+
 _DUPLICATE_KEY = 11000
 
 
+@again
 def write(collection: Collection[Any], changes: list[UpdateOne]) -> None:
     """Carry the changes out, in any order; each may be carried out twice.
 
