@@ -1,38 +1,53 @@
 """What `make test` does: the suite on the embedded store and, when TEST_MONGO_URI names a server, on MongoDB too.
 
-The two halves run side by side, one process each, because the machine has two cores.
+In parts, side by side, because tests also wait: for the disk, the database, servers that start. Those that kill the
+database's server come when nobody else needs it. Arguments go to pytest.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest"]
+EMBEDDED = ("embedded 1/2", "embedded 2/2")
+MONGO = ("mongo 1/2", "mongo 2/2")
+ALONE = "mongo alone"
+FAILED, NO_TESTS = 1, 5
 
 
 def main() -> int:
-    """The exit code of the half that failed, or 0. Arguments go to pytest."""
+    """0 when every part is green."""
     os.chdir(ROOT)
-    arguments = sys.argv[1:]
-    if not os.environ.get("TEST_MONGO_URI"):
-        return subprocess.run([*PYTEST, *arguments], check=False).returncode
-    without = {name: value for name, value in os.environ.items() if name != "TEST_MONGO_URI"}
+    has_mongo = bool(os.environ.get("TEST_MONGO_URI"))
+    with ThreadPoolExecutor(len(EMBEDDED) + len(MONGO)) as pool:
+        parts = [pool.submit(run, part) for part in EMBEDDED + (MONGO if has_mongo else ())]
+        if has_mongo:
+            parts.append(pool.submit(run_after, parts[len(EMBEDDED) :], ALONE))
+        return max(part.result() for part in parts)
+
+
+def run_after(others: list[Future[int]], part: str) -> int:
+    """Run a part when others have ended."""
+    for other in others:
+        other.result()
+    return run(part)
+
+
+def run(part: str) -> int:
+    """Run one part, show what it says when it has ended, give 0 when it is green."""
+    environment = dict(os.environ)
+    if part in EMBEDDED:
+        environment.pop("TEST_MONGO_URI", None)
     with tempfile.TemporaryFile() as output:
-        options = ["--only-mongo", "-p", "no:cacheprovider", *arguments]
-        mongo = subprocess.Popen([*PYTEST, *options], stdout=output, stderr=subprocess.STDOUT)
-        try:
-            embedded = subprocess.run([*PYTEST, *arguments], env=without, check=False).returncode
-            on_mongo = mongo.wait()
-        finally:
-            mongo.kill()
-            mongo.wait()
-        print("\nThe same on MongoDB:", flush=True)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--part", part, *sys.argv[1:]]
+        code = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
         output.seek(0)
-        sys.stdout.buffer.write(output.read())
-    return embedded or on_mongo
+        sys.stdout.write(f"\n{part}:\n{output.read().decode()}")
+        sys.stdout.flush()
+    return 0 if code in (0, NO_TESTS) else FAILED
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,14 +51,28 @@ def collected() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--only-mongo", action="store_true", help="Leave out what does not use the MongoDB server.")
+    parser.addoption(
+        "--part", default="", help='Only a part: "embedded 1/2", "mongo 2/2", "mongo alone" (scripts/test.py).'
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --only-mongo, keep what runs on MongoDB (scripts/test.py runs the rest beside it)."""
-    if config.getoption("--only-mongo"):
-        stores = [getattr(item, "callspec", None) and item.callspec.params.get("store_uri") for item in items]
-        items[:] = [item for item, store in zip(items, stores, strict=True) if store == "mongo"]
+    """Keep the tests of one part: of one store (what has no store belongs to the embedded one), shared out by name."""
+    if part := config.getoption("--part"):
+        items[:] = [item for item in items if _is_in(item, *part.split())]
+
+
+def _is_in(item: pytest.Item, wanted: str, share: str) -> bool:
+    callspec = getattr(item, "callspec", None)
+    store = callspec.params.get("store_uri", "embedded") if callspec else "embedded"
+    name = item.nodeid.partition("[")[0]
+    kills_the_server = store == "mongo" and name.startswith("tests/test_lab.py")
+    if store != wanted or kills_the_server != (share == "alone"):
+        return False
+    if kills_the_server:
+        return True
+    number, of = map(int, share.split("/"))
+    return zlib.crc32(name.encode()) % of == number - 1
 
 
 @pytest.fixture(scope="session", params=STORES)

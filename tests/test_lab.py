@@ -34,6 +34,7 @@ def test_a_short_schedule_of_every_fault_breaks_no_promise(store_uri):
         people=8,
         conversations=8,
         fault_pause=0.9,
+        pause=0.2,
         store_uri=uri if on_mongo else None,
         database_control=DATABASE_CONTROL if on_mongo else None,
     )

@@ -25,13 +25,16 @@ from chatapp.lab.server import ROOT, Server
 
 _SETTLE_SECONDS = 120
 _CATCH_UPS = 10
-_READS_A_ROUND = 0.1
+_READS_A_SECOND = 20
 Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run does. Without `url` the lab starts a server of its own, on `store_uri` or an embedded store."""
+    """What a run does. Without `url` the lab starts a server of its own, on `store_uri` or an embedded store.
+
+    `pause` is the time between two rounds, in each of which every member sends to each of their conversations.
+    """
 
     seed: int = 1
     sends: int = 2_000
@@ -39,6 +42,7 @@ class Plan:
     people: int = 12
     conversations: int = 12
     fault_pause: float = 2.0
+    pause: float = 0.005
     faults: list[str] | None = None
     url: str | None = None
     store_uri: str | None = None
@@ -151,13 +155,13 @@ class Run:
             for pair, device in chosen.items():
                 if device.waiting_in(pair[0]) < 2 and len(self.records.sends) < self.plan.sends:
                     device.send(pair[0])
-            if self.chance.random() < _READS_A_ROUND:
+            if self.chance.random() < _READS_A_SECOND * self.plan.pause:
                 (conversation, _), device = self.chance.choice(list(chosen.items()))
                 gevent.spawn(device.read, conversation)
             if time.monotonic() - told_at > 5:
                 told_at = time.monotonic()
                 self.told(f"{len(self.records.sends)} sends, faults: {self.records.faults}")
-            gevent.sleep(0.005)
+            gevent.sleep(self.plan.pause)
         churning.kill()
 
     def _churn(self) -> None:
