@@ -110,7 +110,8 @@ def test_a_refresh_token_used_later_ends_the_session_and_its_sockets(client, ann
     first = log_in(client, headers=TWO).json
     ann.token = first["token"]
     socket = ann.socket()
-    client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    ann.token = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json["token"]
+    ann.get("/api/user/profile")
     clock.move(timedelta(seconds=31))
     answer = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
     assert (answer.status_code, answer.json["error"]["code"]) == (401, "TOKEN_REVOKED")

@@ -104,7 +104,8 @@ def test_who_is_removed_hears_their_last_entry_and_nothing_after(act, ann, bob, 
     hears = eve.socket()
     ann.send(team, "before")
     answer = act(ann, "remove", team, userId=eve.id)
-    assert answer["entry"]["change"] == {"userId": eve.id}
+    person = {"id": eve.id, "_id": eve.id, "name": "Eve", "avatar": None}
+    assert answer["entry"]["change"] == {"userId": eve.id, "user": person}
     ann.send(team, "after")
     assert [row["data"]["type"] for row in hears.received("entry")] == ["member_removed"]
     assert [row["data"]["content"] for row in hears.received("newMessage")] == ["before"]

@@ -207,6 +207,19 @@ def test_within_the_grace_time_a_repeat_gives_the_same_answer(client, ann):
     assert client.post("/api/auth/refresh", json=body).json == first.json
 
 
+def test_a_lost_answer_may_be_asked_for_again_as_long_as_nobody_has_got_it(client, ann):
+    first = log_in(client, protocol=2)
+    lost = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
+    clock.move(timedelta(hours=20))
+    extensions.reset_caches()
+    found = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
+    assert found["refreshToken"] == lost["refreshToken"]
+    ann.token = found["token"]
+    assert ann.get("/api/user/profile")["success"]
+    following = client.post("/api/auth/refresh", json={"refreshToken": found["refreshToken"]}).json
+    assert following["success"] and following["refreshToken"] != found["refreshToken"]
+
+
 @pytest.mark.parametrize("again", ["the last one, late", "one before the last, at once"])
 def test_reuse_ends_the_session_and_its_sockets(client, ann, again):
     first = log_in(client, protocol=2)
@@ -214,6 +227,8 @@ def test_reuse_ends_the_session_and_its_sockets(client, ann, again):
     socket = ann.socket()
     second = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
     if again == "the last one, late":
+        ann.token = second["token"]
+        assert ann.get("/api/user/profile")["success"]
         clock.move(timedelta(seconds=31))
     else:
         client.post("/api/auth/refresh", json={"refreshToken": second["refreshToken"]})
@@ -228,7 +243,8 @@ def test_reuse_ends_the_session_and_its_sockets(client, ann, again):
 
 def test_reuse_ends_no_other_session(client, ann):
     first = log_in(client, protocol=2)
-    client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
+    second = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
+    client.post("/api/auth/refresh", json={"refreshToken": second["refreshToken"]})
     clock.move(timedelta(seconds=31))
     client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]})
     assert ann.get("/api/user/profile")["success"]

@@ -7,7 +7,6 @@ from marshmallow import ValidationError, fields, validate
 
 from chatapp.schemas.fields import MAX_SEQ, Cursor, In, Query, Text, identifier, sequence
 
-_MOST_CURSORS = validate.Length(max=5000)
 _PAGE = validate.Range(min=1, max=500)
 _SEQ = validate.Range(min=0, max=MAX_SEQ)
 _TIMEOUT = validate.Range(min=0, max=60)
@@ -23,9 +22,7 @@ _CURSOR_SHAPE = {
 
 
 def _cursors() -> fields.Dict:
-    return fields.Dict(
-        keys=identifier(), values=Cursor(), validate=_MOST_CURSORS, allow_none=True, metadata=_CURSOR_SHAPE
-    )
+    return fields.Dict(keys=identifier(), values=Cursor(), allow_none=True, metadata=_CURSOR_SHAPE)
 
 
 class SyncIn(In):

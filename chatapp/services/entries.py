@@ -80,7 +80,8 @@ def _added(entry: Document, conversation: Conversation) -> dict[str, Any]:
 
 
 def _gone(entry: Document, conversation: Conversation) -> dict[str, Any]:
-    return {"userId": str(entry["body"]["user_id"])}
+    user_id = entry["body"]["user_id"]
+    return {"userId": str(user_id), "user": conversation.members[user_id].person()}
 
 
 def _roles(entry: Document, conversation: Conversation) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class _Known:
 
     def __init__(self) -> None:
         self.rows: OrderedDict[ObjectId, tuple[ObjectId, datetime, float]] = OrderedDict()
+        self.unconfirmed: dict[ObjectId, int] = {}  # generations of which no token was seen yet
         self.forgotten = 0  # grows with every revocation
 
     def user_of(self, session_id: ObjectId) -> ObjectId | None:
@@ -46,12 +47,16 @@ class _Known:
         known_until = clock.monotonic() + _RECHECK_SECONDS
         self.rows[session["_id"]] = (session["user_id"], session["expires_at"], known_until)
         self.rows.move_to_end(session["_id"])
+        refresh = session["refresh"]
+        if refresh is not None and refresh.get("confirmed_at") is None:
+            self.unconfirmed[session["_id"]] = refresh["generation"]
         if len(self.rows) > _REMEMBERED:
-            self.rows.popitem(last=False)
+            self.forget(next(iter(self.rows)), revoked=False)
 
-    def forget(self, session_id: ObjectId) -> None:
-        self.forgotten += 1
+    def forget(self, session_id: ObjectId, *, revoked: bool = True) -> None:
+        self.forgotten += revoked
         self.rows.pop(session_id, None)
+        self.unconfirmed.pop(session_id, None)
 
 
 _known = _Known()
@@ -61,6 +66,7 @@ _known = _Known()
 def reset() -> None:
     """Forget every session."""
     _known.rows.clear()
+    _known.unconfirmed.clear()
 
 
 def begin(user: Document, device: Device) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def begin(user: Document, device: Device) -> dict[str, Any]:
     }
     store.insert(session)
     _known.add(session)
-    return _answer(user, session)
+    return _answer(user, session, now)
 
 
 def _refresh_state(session_id: ObjectId, generation: int, previous_hash: str | None, now: datetime) -> Document:
@@ -96,15 +102,17 @@ def _refresh_state(session_id: ObjectId, generation: int, previous_hash: str | N
     }
 
 
-def _answer(user: Document, session: Document) -> dict[str, Any]:
-    """The tokens of a session as it stands: asked twice, it is the same to the byte."""
+def _answer(user: Document, session: Document, now: datetime) -> dict[str, Any]:
+    """The tokens of a session as it stands: asked twice in a short time, it is the same to the byte."""
     refresh = session["refresh"]
     if refresh is None:
         seconds = config().LEGACY_TOKEN_SECONDS
         token = tokens.access_token(user, session["_id"], session["created_at"], seconds, "0")
         return {"token": token, "expiresIn": seconds}
     seconds = config().ACCESS_TOKEN_SECONDS
-    token = tokens.access_token(user, session["_id"], refresh["rotated_at"], seconds, str(refresh["generation"]))
+    grace = timedelta(seconds=config().REFRESH_GRACE_SECONDS)
+    issued = refresh["rotated_at"] if now - refresh["rotated_at"] <= grace else now
+    token = tokens.access_token(user, session["_id"], issued, seconds, str(refresh["generation"]))
     return {
         "token": token,
         "accessToken": token,
@@ -116,8 +124,8 @@ def _answer(user: Document, session: Document) -> dict[str, Any]:
 def refresh(token: str) -> dict[str, Any]:
     """Exchange a refresh token for new tokens.
 
-    Within REFRESH_GRACE_SECONDS the token before gives the same answer again (the first may have been lost).
-    Later, or an older one, means that it was copied: the whole session is revoked.
+    The token before gives the same answer again (the first may have been lost) until REFRESH_GRACE_SECONDS after the
+    new ones were used first. Later, or an older one, means that it was copied: the whole session is revoked.
     Raises Unauthorized INVALID_REFRESH_TOKEN, TOKEN_REVOKED or TOKEN_EXPIRED.
     """
     session_id = tokens.session_of_refresh_token(token)
@@ -134,7 +142,7 @@ def refresh(token: str) -> dict[str, Any]:
     if presented != session["refresh"]["previous_hash"] or not _in_grace(session, now):
         _end([session["_id"]], session["user_id"], "A refresh token was used twice")
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
-    return _answer(user, session)
+    return _answer(user, session, now)
 
 
 def _rotate(session: Document, presented: str, now: datetime) -> Document:
@@ -142,7 +150,9 @@ def _rotate(session: Document, presented: str, now: datetime) -> Document:
     state = _refresh_state(session["_id"], generation, presented, now)
     expires = now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS)
     if store.rotate_refresh(session["_id"], presented, state, expires):
-        return session | {"refresh": state, "expires_at": expires}
+        rotated = session | {"refresh": state, "expires_at": expires}
+        _known.add(rotated)
+        return rotated
     current = store.find_by_id(session["_id"])  # a parallel call was faster: give what it gave
     if current is None:
         raise tokens.invalid_token()
@@ -151,8 +161,10 @@ def _rotate(session: Document, presented: str, now: datetime) -> Document:
 
 
 def _in_grace(session: Document, now: datetime) -> bool:
-    age: timedelta = now - session["refresh"]["rotated_at"]
-    return age <= timedelta(seconds=config().REFRESH_GRACE_SECONDS)
+    """May the token before be shown again? Nobody has used the new ones, or only just now."""
+    refresh = session["refresh"]
+    confirmed = refresh.get("confirmed_at")
+    return confirmed is None or now - confirmed <= timedelta(seconds=config().REFRESH_GRACE_SECONDS)
 
 
 def _refuse_ended(session: Document, now: datetime) -> None:
@@ -179,6 +191,9 @@ def verify(identity: Identity) -> Identity:
                 _known.add(session)
     if user_id != identity.user_id:
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+    if _known.unconfirmed and _known.unconfirmed.get(identity.session_id, -1) == identity.generation:
+        del _known.unconfirmed[identity.session_id]
+        store.confirm_refresh(identity.session_id, identity.generation, clock.now())
     return identity
 
 

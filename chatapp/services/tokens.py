@@ -18,6 +18,7 @@ from chatapp import clock, errors
 from chatapp.extensions import Document, config, object_id
 
 ALGORITHM = "HS256"
+_CLOCK_SKEW_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Identity:
     user_id: ObjectId
     session_id: ObjectId
     expires_at: int
+    generation: int | None = None  # of a rotating session's tokens
 
 
 def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
@@ -75,9 +77,13 @@ def identity(claims: dict[str, Any]) -> Identity:
     expires_at = claims.get("exp")
     if claims.get("type") != "access" or user_id is None or session_id is None or not isinstance(expires_at, int):
         raise invalid_token()
+    if claims.get("nbf", 0) > clock.timestamp() + _CLOCK_SKEW_SECONDS:
+        raise invalid_token()
     if expires_at <= clock.timestamp():
         raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "The access token has expired")
-    return Identity(user_id, session_id, expires_at)
+    serial = str(claims.get("jti", "")).rpartition(":")[2]
+    generation = int(serial) if serial.isascii() and serial.isdecimal() and len(serial) < 10 else None
+    return Identity(user_id, session_id, expires_at, generation)
 
 
 def invalid_token() -> errors.Unauthorized:

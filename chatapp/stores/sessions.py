@@ -1,7 +1,8 @@
 """The `sessions` collection: one log-in on one device.
 
 A session: `{_id, user_id, protocol, device_name, client, address, created_at, last_seen_at, expires_at,
-revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at} | None}`.
+revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at, confirmed_at?} | None}`. `confirmed_at` is
+when a token of the present generation was seen first: then its holder has got the answer that brought it.
 """
 
 from datetime import datetime
@@ -45,6 +46,12 @@ def rotate_refresh(session_id: ObjectId, presented_hash: str, refresh: Document,
         {"$set": {"refresh": refresh, "expires_at": expires}},
     )
     return result.matched_count == 1
+
+
+def confirm_refresh(session_id: ObjectId, generation: int, moment: datetime) -> None:
+    """Note that a token of this generation was seen, if it is the present one and the first."""
+    present = {"_id": session_id, "refresh.generation": generation, "refresh.confirmed_at": None}
+    db().sessions.update_one(present, {"$set": {"refresh.confirmed_at": moment}})
 
 
 def revoke(session_id: ObjectId, user_id: ObjectId, now: datetime) -> bool:
