@@ -19,7 +19,7 @@ from chatapp.services.tokens import Identity
 
 log = structlog.get_logger("chatapp.requests")
 
-_ALWAYS_ANSWERED = ("health.", "legacy.metrics", "static")
+_ALWAYS_ANSWERED = ("health.", "legacy.metrics", "web.", "static")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
