@@ -76,8 +76,9 @@ function Header() {
       title="Chats"
       before={
         user && (
-          <Link className={css.me} href={routes.section("profile")} aria-label="Your profile" title="Your profile">
+          <Link className={css.me} href={routes.section("profile")} title="Your profile">
             <Avatar id={user.id} name={user.name} src={user.avatar} size={36} />
+            <span className="hidden">Your profile</span>
           </Link>
         )
       }

@@ -3,9 +3,11 @@ import * as Popover from "@radix-ui/react-popover";
 import {
   type EmojiPickerListCategoryHeaderProps,
   type EmojiPickerListEmojiProps,
+  type EmojiPickerListRowProps,
   EmojiPicker as Picker,
 } from "frimousse";
 import { useState } from "react";
+import { isTouch } from "../lib/device";
 import { IconButton } from "../ui/button";
 import type { EmojiButtonProps } from "./emoji-button";
 import css from "./emoji-picker.module.css";
@@ -15,14 +17,26 @@ declare const __EMOJI_DATA__: string;
 
 const COLUMNS = 8;
 
+interface Counted {
+  "aria-rowindex"?: number;
+  "aria-colindex"?: number;
+}
+
+/** ARIA counts rows and columns from 1. */
+function fromOne<Props extends Counted>(props: Props): Props {
+  const next = (index: number | undefined) => (index === undefined ? undefined : index + 1);
+  return { ...props, "aria-rowindex": next(props["aria-rowindex"]), "aria-colindex": next(props["aria-colindex"]) };
+}
+
 const PARTS = {
+  Row: (props: EmojiPickerListRowProps) => <div {...fromOne(props)} />,
   CategoryHeader: ({ category, ...props }: EmojiPickerListCategoryHeaderProps) => (
     <div {...props} className={css.category}>
       {category.label}
     </div>
   ),
   Emoji: ({ emoji, ...props }: EmojiPickerListEmojiProps) => (
-    <button {...props} type="button" className={css.emoji} data-active={emoji.isActive}>
+    <button {...fromOne(props)} type="button" className={css.emoji} data-active={emoji.isActive}>
       {emoji.emoji}
     </button>
   ),
@@ -57,7 +71,12 @@ export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
               setOpen(false);
             }}
           >
-            <Picker.Search className={css.search} aria-label="Search emoji" placeholder="Search emoji" autoFocus />
+            <Picker.Search
+              className={css.search}
+              aria-label="Search emoji"
+              placeholder="Search emoji"
+              autoFocus={!isTouch()}
+            />
             <Picker.Viewport className={css.viewport}>
               <Picker.Loading className={css.note}>Loading…</Picker.Loading>
               <Picker.Empty className={css.note}>No emoji found.</Picker.Empty>

@@ -16,7 +16,7 @@ import css from "./scroller.module.css";
 import { useNews } from "./use-news";
 import { useReading } from "./use-reading";
 import { useRowKeys } from "./use-row-keys";
-import { FAR, useRows } from "./use-rows";
+import { FAR, type Rows, useRows } from "./use-rows";
 
 const MessageMenu = lazy(() => import("./message-menu"));
 const MessageInfo = lazy(() => import("./message-info"));
@@ -46,8 +46,7 @@ export function Scroller(props: ScrollerProps) {
     setMenu(null);
     focusRow(rows.findIndex((row) => row.kind === "message" && row.message.key === menu?.message.key));
   }, [rows, menu, focusRow]);
-  const topmost = rows.slice(virtualizer.range?.startIndex ?? 0).find((row) => timeOf(row) !== undefined);
-  const topmostTime = timeOf(topmost);
+  const floating = floatingDay(virtualizer, rows, today);
   const shared = { conversation, onMenu: setMenu, onRetry: retry, onDiscard: discard };
   return (
     <div className={css.frame}>
@@ -81,9 +80,9 @@ export function Scroller(props: ScrollerProps) {
           })}
         </ol>
       </div>
-      {topmostTime !== undefined && (
+      {floating && (
         <p className={css.floating} data-shown={virtualizer.isScrolling} aria-hidden="true">
-          <span className={css.pill}>{dayLabel(topmostTime, today)}</span>
+          <span className={css.pill}>{floating}</span>
         </p>
       )}
       <JumpButton
@@ -97,6 +96,14 @@ export function Scroller(props: ScrollerProps) {
       </Suspense>
     </div>
   );
+}
+
+/** The day of what is topmost in sight; none where that is said there, or where nothing scrolls. */
+function floatingDay(virtualizer: Rows, rows: readonly Row[], today: Date): string | undefined {
+  const first = virtualizer.range?.startIndex ?? 0;
+  if (rows[first]?.kind === "day" || !virtualizer.scrollOffset) return undefined;
+  const time = timeOf(rows[first]) ?? timeOf(rows[first + 1]);
+  return time && dayLabel(time, today);
 }
 
 interface RowContentProps {

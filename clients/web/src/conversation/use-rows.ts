@@ -42,6 +42,7 @@ export function useRows(
     paddingStart: hasOlder ? ROOM_FOR_OLDER : MARGIN,
     paddingEnd: MARGIN,
     directDomUpdates: true,
+    directDomUpdatesMode: "position",
   });
 
   const isPlaced = useRef(false);

@@ -35,13 +35,9 @@ export function ChoosePeople({ chosen, onChange, without = NOBODY }: ChoosePeopl
         <ul className={css.chips} aria-label="Chosen">
           {chosen.map((user) => (
             <li key={user.id}>
-              <button
-                type="button"
-                className={css.chip}
-                aria-label={`Leave out ${user.name}`}
-                onClick={() => toggle(user)}
-              >
+              <button type="button" className={css.chip} onClick={() => toggle(user)}>
                 <Avatar id={user.id} name={user.name} src={user.avatar} size={24} />
+                <span className="hidden">Leave out </span>
                 {user.name}
                 <XMarkIcon width={16} aria-hidden="true" />
               </button>

@@ -1,9 +1,10 @@
 /** The app for somebody who is signed in: the list and its panels at the left, the conversation at the right. */
 import { useChat } from "@chatapp/client/react";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { ChatsPanel } from "../chats/chats-panel";
 import { ConversationPane } from "../conversation/conversation-pane";
+import { loadAhead } from "../lib/ahead";
 import { useIsNarrow } from "../lib/media";
 import { type Place, placeOf } from "../lib/routes";
 import { Spinner } from "../ui/spinner";
@@ -36,6 +37,7 @@ export function Messenger() {
   useBadge(open);
   useNotifications(chat);
   useReports(chat);
+  useEffect(loadAhead, []);
   return (
     <div className={css.shell} data-open={place.panel === "chats" && open !== undefined}>
       <aside className={css.side} aria-label="Chats and settings">

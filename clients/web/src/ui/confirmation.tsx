@@ -12,7 +12,7 @@ export default function Confirmation() {
     <Radix.Root open onOpenChange={(isOpen) => isOpen || asked.answer(false)}>
       <Radix.Portal>
         <div className={css.scrim} />
-        <Radix.Content className={css.dialog}>
+        <Radix.Content className={css.dialog} aria-modal="true">
           <header className={css.header}>
             <Radix.Title className={css.title}>{asked.title}</Radix.Title>
           </header>

@@ -22,7 +22,7 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
     <Radix.Root open onOpenChange={(isOpen) => isOpen || onClose()}>
       <Radix.Portal>
         <div className={css.scrim} />
-        <Radix.Content className={css.dialog} aria-describedby={undefined}>
+        <Radix.Content className={css.dialog} aria-modal="true" aria-describedby={undefined}>
           <header className={css.header}>
             <Radix.Title className={css.title}>{title}</Radix.Title>
             <Radix.Close asChild>
