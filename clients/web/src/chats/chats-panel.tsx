@@ -104,7 +104,7 @@ function Conversations({ open }: { open: string | undefined }) {
   }
   if (status === "empty") {
     return (
-      <Hint icon={ChatBubbleLeftEllipsisIcon} title="No conversations yet" text={reason?.message}>
+      <Hint icon={ChatBubbleLeftEllipsisIcon} title="It is quiet here" text={reason?.message}>
         <Button variant="primary" onClick={() => go(routes.contacts)}>
           Choose a contact
         </Button>

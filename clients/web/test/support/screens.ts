@@ -151,7 +151,7 @@ export function screens(device: string, size: Look["size"]): void {
     test("nothing there yet, and no connection", async () => {
       const newcomer = await account(server.url, `Newcomer ${name}`);
       const person = await Person.enter(browser, server.url, newcomer.email, look);
-      await person.page.getByText("No conversations yet", { exact: true }).waitFor();
+      await person.page.getByText("It is quiet here").waitFor();
       await shoot(person, "empty-list");
       const mira = await call(server.url, "POST", "/api/auth/login", {
         email: "mira@test.com",
