@@ -42,7 +42,7 @@ async function buildWorker(files) {
     configFile: false,
     publicDir: false,
     logLevel: "warn",
-    define: { __FILES__: JSON.stringify(files) },
+    define: { __FILES__: JSON.stringify(files), "process.env.NODE_ENV": '"production"' },
     build: {
       outDir: dist,
       emptyOutDir: false,

@@ -7,4 +7,5 @@ export const chat = createChat({
   storage: indexedDBStorage(),
   deviceName: deviceName(),
   client: "web",
+  timing: { receiptBatch: 300 }, // somebody sits there and looks at the ticks
 });
