@@ -78,12 +78,10 @@ function nextIndex(key: string, here: number, count: number): number | undefined
   return key === "End" ? count - 1 : undefined;
 }
 
-/** The row may only be drawn with the next frame. */
 function focusRow(scroller: HTMLElement | null, index: number): void {
-  const focus = () =>
-    scroller?.querySelector<HTMLElement>(`li[data-index="${index}"] a`)?.focus({ preventScroll: true });
-  focus();
-  requestAnimationFrame(focus);
+  const row = () => scroller?.querySelector<HTMLElement>(`li[data-index="${index}"] a`);
+  if (row()) row()?.focus({ preventScroll: true });
+  else requestAnimationFrame(() => row()?.focus({ preventScroll: true })); // it is drawn with the next frame
 }
 
 /** From the search field into the list below it. */

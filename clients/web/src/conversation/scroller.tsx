@@ -59,7 +59,7 @@ export function Scroller(props: ScrollerProps) {
         tabIndex={0}
         onKeyDown={pressed}
       >
-        <ol ref={virtualizer.containerRef} className={css.rows} aria-label="Messages">
+        <ol ref={virtualizer.containerRef} className={css.rows} aria-label="Messages" data-count={rows.length}>
           <Older timeline={timeline} onRetry={() => void messages.loadOlder()} />
           {virtualizer.getVirtualItems().map(({ index, key }) => {
             const row = rows[index];

@@ -29,8 +29,8 @@ export function useRowKeys(
       if (index < 0) return;
       virtualizer.scrollToIndex(index, { align: "auto" });
       const focus = () => rowElement(scroller.current, index)?.focus({ preventScroll: true });
-      focus();
-      requestAnimationFrame(focus); // it may only be drawn with the next frame
+      if (rowElement(scroller.current, index)) focus();
+      else requestAnimationFrame(focus); // it is drawn with the next frame
     },
     [scroller, virtualizer],
   );

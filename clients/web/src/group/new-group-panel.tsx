@@ -11,6 +11,14 @@ import { PanelHeader } from "../ui/panel";
 import { ChoosePeople } from "./choose-people";
 import css from "./new-group-panel.module.css";
 
+/** For fewer others there are direct conversations. */
+const FEWEST = 2;
+
+function label(count: number): string {
+  if (count === 0) return "Choose who is in it";
+  return count < FEWEST ? "Choose one more" : `Create the group (${count + 1})`;
+}
+
 export default function NewGroupPanel() {
   const chat = useChat();
   const { maxGroupSize } = useObservable(chat.limits);
@@ -47,8 +55,8 @@ export default function NewGroupPanel() {
       <ChoosePeople chosen={chosen} onChange={setChosen} />
       <footer className={css.footer}>
         {isTooLarge && <p role="alert">A group has at most {maxGroupSize} members, you included.</p>}
-        <Button type="submit" variant="primary" wide busy={isBusy} disabled={chosen.length === 0 || isTooLarge}>
-          {chosen.length === 0 ? "Choose who is in it" : `Create the group (${chosen.length + 1})`}
+        <Button type="submit" variant="primary" wide busy={isBusy} disabled={chosen.length < FEWEST || isTooLarge}>
+          {label(chosen.length)}
         </Button>
       </footer>
     </form>

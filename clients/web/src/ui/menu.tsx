@@ -21,7 +21,7 @@ const load = () => import("./radix-menu");
 const RadixMenu = lazy(load);
 
 export function Menu(props: MenuProps) {
-  const [isWanted, setWanted] = useState(false);
+  const [wantedBy, setWantedBy] = useState<"pointer" | "keyboard" | null>(null);
   const { label, icon, className, tabIndex } = props;
   const button = (
     <IconButton
@@ -33,13 +33,13 @@ export function Menu(props: MenuProps) {
       aria-expanded={false}
       onPointerEnter={() => void load()}
       onFocus={() => void load()}
-      onClick={() => setWanted(true)}
+      onClick={({ detail }) => setWantedBy(detail === 0 ? "keyboard" : "pointer")}
     />
   );
-  if (!isWanted) return button;
+  if (!wantedBy) return button;
   return (
     <Suspense fallback={button}>
-      <RadixMenu {...props} />
+      <RadixMenu {...props} isByKeyboard={wantedBy === "keyboard"} />
     </Suspense>
   );
 }

@@ -1,10 +1,17 @@
 import * as Radix from "@radix-ui/react-dropdown-menu";
+import { useEffect } from "react";
 import { IconButton } from "./button";
 import type { MenuItem, MenuProps } from "./menu";
 import css from "./menu.module.css";
 
-/** The menu of `Menu`, open when it first appears: a click has brought it here. */
-export default function RadixMenu({ label, icon, items, className, tabIndex }: MenuProps) {
+/** The menu of `Menu`, open when it first appears: a click, or a key, has brought it here. */
+export default function RadixMenu(props: MenuProps & { isByKeyboard: boolean }) {
+  const { label, icon, items, className, tabIndex, isByKeyboard } = props;
+  useEffect(() => {
+    if (!isByKeyboard) return;
+    const frame = requestAnimationFrame(() => document.querySelector<HTMLElement>("[role=menuitem]")?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, [isByKeyboard]);
   return (
     <Radix.Root defaultOpen modal={false}>
       <Radix.Trigger asChild>

@@ -132,6 +132,7 @@ export function screens(device: string, size: Look["size"]): void {
       await shoot(person, "contacts");
       await person.button("New group").click();
       await person.button(/Goran/).click();
+      await person.button(/Lena/).click();
       await shoot(person, "new-group");
       for (const screen of ["", "profile", "privacy", "appearance", "devices", "password"]) {
         await person.page.goto(`${person.url}/app/settings/${screen}`);
