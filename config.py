@@ -79,8 +79,16 @@ class Config:
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
     RATE_CONNECTS_ADDRESS: str = "600 per minute"
+    RATE_CONNECTS_USER: str = "60 per minute"
+    RATE_HANDSHAKES_ADDRESS: str = "1200 per minute"
+    MAX_SOCKETS_PER_ADDRESS: int = 2_000
+    MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
 
+    ENGINE: str = "chatapp"
+    CONNECT_TIMEOUT: float = 10
+    MAX_SOCKET_BUFFER_BYTES: int = 1_000_000
+    SLOW_CLIENT_SECONDS: float = 30
     PING_INTERVAL: float = 25
     PING_TIMEOUT: float = 60
     MAX_FRAME_BYTES: int = 1_000_000
@@ -139,6 +147,9 @@ class TestConfig(Config):
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"
     RATE_LOGIN_ADDRESS: str = "100000 per minute"
     RATE_CONNECTS_ADDRESS: str = "100000 per minute"
+    RATE_CONNECTS_USER: str = "100000 per minute"
+    RATE_HANDSHAKES_ADDRESS: str = "100000 per minute"
+    MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
@@ -176,11 +187,11 @@ def _read(env: Env) -> dict[str, Any]:
         default: Any = spec.default
         if isinstance(default, bool):
             values[name] = env.bool(name, default)
+        elif spec.type in (float, "float"):
+            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, int):
             zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT")
             values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
-        elif isinstance(default, float) or spec.type in (float, "float"):
-            values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, tuple):
             fallback = [] if app_env == "production" else list(default)
             values[name] = tuple(env.list(name, fallback, subcast=str) or ())
@@ -188,6 +199,7 @@ def _read(env: Env) -> dict[str, Any]:
             values[name] = env.str(name, default)
     values["APP_ENV"] = app_env
     values["PORT"] = env.int("PORT", 3000, validate=validate.Range(min=0, max=65_535))
+    values["ENGINE"] = env.str("ENGINE", "chatapp", validate=validate.OneOf(("chatapp", "stock")))
     values["LOG_LEVEL"] = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
     values["LOG_FORMAT"] = env.str(
         "LOG_FORMAT",

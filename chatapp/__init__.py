@@ -1,9 +1,8 @@
 """chatapp: the chat server that a mobile team runs itself. `create_app` puts it together."""
 
-from engineio.payload import Payload
 from flask import Flask
 
-from chatapp import api, background, cli, extensions, logs, sockets
+from chatapp import api, background, cli, extensions, logs, realtime, sockets
 from config import Config, load
 
 __version__ = "0.1.0"
@@ -24,7 +23,6 @@ def create_app(config: Config | None = None) -> Flask:
         MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,
         TESTING=config.APP_ENV == "testing",
         PROPAGATE_EXCEPTIONS=False,
-        RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_STORAGE_URI="chatapp://",  # chatapp.limits.Counts
     )
     extensions.jwt.init_app(app)
@@ -37,9 +35,6 @@ def create_app(config: Config | None = None) -> Flask:
 
 def _init_socketio(app: Flask, config: Config) -> None:
     origins = list(config.CORS_ORIGINS)
-    # The default of 16 drops the connection of whoever sends quickly over polling: clients put all that waits
-    # into one request. Its size stays limited by MAX_FRAME_BYTES, and what it asks for by the rate limits.
-    Payload.max_decode_packets = 4096
     extensions.socketio.init_app(
         app,
         async_mode="gevent",
@@ -51,4 +46,5 @@ def _init_socketio(app: Flask, config: Config) -> None:
         ping_timeout=config.PING_TIMEOUT,
         max_http_buffer_size=config.MAX_FRAME_BYTES,
     )
+    realtime.serve(config)
     sockets.register(extensions.socketio.server)

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import litemongo
 from bson import ObjectId
-from flask import g
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_socketio import SocketIO
@@ -30,9 +29,7 @@ Document = dict[str, Any]
 
 socketio = SocketIO()
 jwt = JWTManager()
-limiter = Limiter(  # one count for all routes; api.requests says whose and by which rule
-    key_func=lambda: str(g.limit_key), application_limits=[lambda: str(g.limit_rule)]
-)
+limiter = Limiter(key_func=lambda: "")  # counts for both transports: chatapp.limits says what, whose and by which rule
 
 
 @dataclass
@@ -57,6 +54,7 @@ def start(config: Config) -> None:
     client = litemongo.connect(uri) if embedded else _connect(config)
     name = config.MONGO_DATABASE if embedded else _database_name(client, config)
     _runtime = _Runtime(config, client, _open(client, name, embedded), embedded)
+    metrics.database_up.set_function(is_reachable)
     reset_caches()
 
 
@@ -114,6 +112,13 @@ def _ping_quietly() -> None:
         ping()
     except PyMongoError:
         pass  # monitoring has logged it; requests answer DATABASE_UNAVAILABLE until it is back
+
+
+def is_reachable() -> bool:
+    """Could the driver reach a server when it last looked? Asks the database nothing; the embedded store always is."""
+    if _runtime is None:
+        return False
+    return _runtime.embedded or bool(_runtime.client.topology_description.has_writable_server())
 
 
 def ping() -> None:

@@ -160,6 +160,24 @@ def spend(name: str, key: str, rule: str, cost: int = 1) -> None:
         _refuse_if(full, name, key)
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a count stands: of `limit` acts `remaining` are left, until `reset_at` (seconds since 1970)."""
+
+    limit: int
+    remaining: int
+    reset_at: float
+
+
+def window(name: str, key: str, rule: str) -> Window | None:
+    """The tightest window of a rule as it stands; None when nothing is counted."""
+    if not _is_counting():
+        return None
+    stats = [(item.amount, *limiter.limiter.get_window_stats(item, name, key)) for item in _items(rule)]
+    amount, reset_at, remaining = min(stats, key=lambda row: row[2])
+    return Window(amount, remaining, reset_at)
+
+
 @contextmanager
 def failures(name: str, key: str, rule: str) -> Iterator[None]:
     """Count the block when it raises Unauthorized, and raise RateLimited instead of running it when the rule has no

@@ -38,6 +38,7 @@ pool_used = Gauge("chatapp_database_connections_used", "Connections in use", reg
 sockets = Gauge("chatapp_sockets", "Connected sockets", registry=registry)
 users_online = Gauge("chatapp_users_online", "Users with a connected device", registry=registry)
 sends = Counter("chatapp_messages_sent_total", "Messages stored", ["outcome"], registry=registry)
+resyncs = Counter("chatapp_resyncs_total", "Sockets that were too slow, and caught up", registry=registry)
 deliveries = Counter("chatapp_deliveries_total", "Socket emissions of log entries", registry=registry)
 
 # Seconds and counts per route or event since the last report.

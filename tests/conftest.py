@@ -4,7 +4,6 @@ import gc
 import importlib
 import io
 import json
-import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,16 +15,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler
 from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
+from chatapp.realtime.serving import handler_class
 from chatapp.services import migrations, passwords
 from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
+ENGINE = os.environ.get("TEST_ENGINE", "chatapp")  # "stock" runs all of it on the libraries' own server
 COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts")
 PASSWORD = "password123"
 PATIENCE_SECONDS = 20
@@ -79,7 +79,8 @@ def config(store_uri: str, tmp_path_factory: pytest.TempPathFactory) -> TestConf
     web = tmp_path_factory.mktemp("web")
     (web / "index.html").write_text("<title>chatapp</title>")
     (web / "sw.js").write_text("// the service worker")
-    return TestConfig(MONGO_URI=store_uri, INSTANCE_DIR=str(tmp_path_factory.mktemp("instance")), WEB_DIR=str(web))
+    instance = tmp_path_factory.mktemp("instance")
+    return TestConfig(MONGO_URI=store_uri, INSTANCE_DIR=str(instance), WEB_DIR=str(web), ENGINE=ENGINE)
 
 
 @pytest.fixture(scope="session")
@@ -274,7 +275,8 @@ def serve() -> Iterator[Callable[[Flask], str]]:
     servers = []
 
     def start(application: Flask) -> str:
-        server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=WebSocketHandler)
+        handler = handler_class(extensions.config())
+        server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=handler)
         server.start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
@@ -305,8 +307,7 @@ def log(app: Flask, config: TestConfig) -> Iterator[Log]:
     """The log as production writes it: a JSON object a line."""
     logs.configure(replace(config, LOG_FORMAT="json", LOG_LEVEL="INFO"))
     stream = io.StringIO()
-    handler = logging.getLogger().handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
+    logs.redirect(stream)
     yield Log(stream)
+    logs.redirect(None)
     logs.configure(config)

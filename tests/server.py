@@ -35,6 +35,7 @@ SETTINGS = {
     "RATE_ANONYMOUS": "10000 per minute",
     "RATE_SENDS": "10000 per minute",
     "LOG_FORMAT": "json",
+    "ENGINE": os.environ.get("TEST_ENGINE", "chatapp"),
 }
 
 

@@ -273,31 +273,6 @@ def test_events_not_there_yet_say_so(ann):
     assert socket.received("reaction:error")[0]["error"]["statusCode"] == 501
 
 
-def count_commands(monkeypatch):
-    """Names of the store functions called; each is one database command."""
-    calls = []
-    for module in (entries, conversation_store, __import__("chatapp.stores.memberships", fromlist=["x"])):
-        for name in [key for key in vars(module) if key.startswith(("find", "insert", "advance", "raise"))]:
-            inner = getattr(module, name)
-            if callable(inner) and inner.__module__ == module.__name__:
-                monkeypatch.setattr(module, name, lambda *a, _i=inner, _n=name, **k: calls.append(_n) or _i(*a, **k))
-    return calls
-
-
-def test_database_commands_are_few(ann, bob, chat, monkeypatch):
-    for number in range(3):
-        ann.send(chat, str(number))
-    calls = count_commands(monkeypatch)
-    ann.send(chat, "warm")
-    assert len(calls) == 2, calls
-    calls.clear()
-    ann.get(f"/api/conversations/{chat}/messages")
-    assert len(calls) == 2, calls
-    calls.clear()
-    ann.get("/api/user/conversations")
-    assert len(calls) == 2, calls
-
-
 def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
     from chatapp.services import entries as entry_service
     from chatapp.services import log

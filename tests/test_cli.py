@@ -14,6 +14,7 @@ from gevent import pywsgi
 
 from chatapp import extensions
 from chatapp.cli import diagnosis
+from chatapp.realtime.serving import handler_class
 from chatapp.services import migrations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +78,8 @@ def test_events_lists_all(run):
 @pytest.fixture
 def served(app):
     """The app under an address, over real HTTP."""
-    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None)
+    handler = handler_class(extensions.config())
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=handler)
     server.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.stop(timeout=1)
@@ -92,7 +94,7 @@ def findings(url, **more):
 def test_doctor_finds_nothing_wrong_with_a_good_server(served, ann, bob):
     found = findings(served, email="ann@test.com", password="password123", origin="https://a.example")
     wrong = {name: row for name, row in found.items() if row.state == "problem"}
-    assert set(wrong) <= {"websocket", "binding", "indexes"}  # this test server is bound to loopback, without WebSocket
+    assert set(wrong) <= {"binding", "indexes"}  # this test server is bound to loopback
     assert found["contacts"].state == found["polling"].state == found["token's user"].state == "ok"
 
 

@@ -79,7 +79,7 @@ def crash(password, token):
 def test_no_secret_is_ever_logged(client, config, ann, bob, log_format, settings, monkeypatch):
     stream = io.StringIO()
     logs.configure(replace(config, LOG_FORMAT=log_format, LOG_LEVEL="DEBUG"))
-    logging.getLogger().handlers[0].setStream(stream)
+    logs.redirect(stream)
     settings(SLOW_REQUEST_MS=1)
     secrets = ["very-secret-word", "next-secret-word", "wrong-secret-word", "a-private-message"]
     body = {"email": "log@test.com", "password": secrets[0], "name": "Log", "protocol": 2}
@@ -103,6 +103,7 @@ def test_no_secret_is_ever_logged(client, config, ann, bob, log_format, settings
     monkeypatch.setattr(conversations, "list_for", lambda *_, **__: crash(secrets[0], first["token"]))
     ann.get("/api/user/conversations")
     socket.call("getConversations")
+    logs.redirect(None)
     logs.configure(config)
     text = stream.getvalue()
     assert "failed inside" in text and "requestId" in text
@@ -115,8 +116,9 @@ def test_no_secret_is_ever_logged(client, config, ann, bob, log_format, settings
 def test_a_terminal_reads_plain_text(client, config):
     stream = io.StringIO()
     logs.configure(replace(config, LOG_FORMAT="console", LOG_LEVEL="INFO"))
-    logging.getLogger().handlers[0].setStream(stream)
+    logs.redirect(stream)
     client.get("/api/user/profile", headers={"X-Request-ID": "readable"})
+    logs.redirect(None)
     logs.configure(config)
     (line,) = [row for row in stream.getvalue().splitlines() if "readable" in row]
     assert "/api/user/profile" in line and "TOKEN_MISSING" in line and not line.startswith("{")

@@ -181,7 +181,7 @@ def test_a_message_that_was_refused_is_stored_once_by_its_repeats(database, peop
     assert [row["content"] for row in history] == ["again and again"]
 
 
-def test_the_log_says_once_that_it_went_and_once_that_it_came_back(database, people, log):
+def test_the_log_says_once_that_it_went_and_once_that_it_came_back(database, people, client, log):
     ann, _ = people
 
     def changes():
@@ -197,4 +197,6 @@ def test_the_log_says_once_that_it_went_and_once_that_it_came_back(database, peo
                 continue  # nothing watches a store that is in the process
             expected.append(message)
             eventually(lambda: len(changes()) >= len(expected))  # the driver tells its listeners later
+            up = "1.0" if message == "database back" else "0.0"
+            assert f"chatapp_database_up {up}" in client.get("/metrics").text
     assert changes() == expected

@@ -168,16 +168,15 @@ def test_another_database_resets_everything(device, ann, bob, chat):
     ann.send(chat, "x")
     phone = device(bob)
     phone.catch_up()
-    db().meta.update_one({"_id": "epoch"}, {"$set": {"value": "another"}})
+    before = phone.replica.epoch
+    assert "The epoch is" in ann.app.test_cli_runner().invoke(args=["new-epoch"]).output
     epoch.reset()
     answer = phone.sync()
-    assert (answer["reset"], answer["epoch"]) == (True, "another")
+    assert answer["reset"] is True and answer["epoch"] == epoch.current() != before
     assert phone.texts(chat) == ["x"] and phone.replica.logs[chat].shown == [
         answer["conversations"][0]["entries"][0]["id"]
     ]
     assert phone.sync()["reset"] is False
-    db().meta.delete_one({"_id": "epoch"})
-    epoch.reset()
 
 
 class Backup:
@@ -300,3 +299,16 @@ def test_a_gap_is_filled_by_entries(device, ann, bob, chat, settings):
     assert phone.texts(chat) == ["5", "6"]
     phone.fill_gaps(chat, limit=3)
     assert phone.texts(chat) == [str(number) for number in range(7)]
+
+
+@pytest.mark.parametrize("missing", [(1,), (2, 3), (3, 5), (6,), (1, 2, 3, 4, 5, 6)])
+def test_a_hole_in_the_stored_log_stops_nobody(device, ann, bob, chat, missing):
+    phone = device(bob)
+    phone.catch_up()
+    for number in range(1, 7):
+        ann.send(chat, str(number))
+    db().entries.delete_many({"seq": {"$in": list(missing)}})
+    assert phone.catch_up() == 1
+    phone.fill_gaps(chat)
+    assert phone.replica.logs[chat].cursor == 6 and phone.sync()["conversations"] == []
+    assert phone.texts(chat) == [str(number) for number in range(1, 7) if number not in missing]

@@ -7,7 +7,6 @@ import flask_swagger_ui
 from flask import Blueprint, Flask, Response, current_app, jsonify, send_from_directory
 
 from chatapp.api import asyncapi, openapi
-from chatapp.extensions import limiter
 
 bp = Blueprint("docs", __name__)
 _VERSION = "0.1.0"
@@ -46,21 +45,18 @@ def _made_once(name: str, make: Any) -> Any:
 
 
 @bp.get("/api/openapi.json")
-@limiter.exempt
 def get_openapi() -> Response:
     """The OpenAPI 3.1 document."""
     return jsonify(_made_once("openapi", lambda: openapi.document(current_app, _VERSION)))
 
 
 @bp.get("/api/asyncapi.json")
-@limiter.exempt
 def get_asyncapi() -> Response:
     """The AsyncAPI 3.0 document."""
     return jsonify(_made_once("asyncapi", lambda: asyncapi.document(_VERSION)))
 
 
 @bp.get("/api/docs")
-@limiter.exempt
 def page() -> Response:
     """Swagger UI."""
     answer = Response(_PAGE, mimetype="text/html")
@@ -69,7 +65,6 @@ def page() -> Response:
 
 
 @bp.get("/api/docs/<path:name>")
-@limiter.exempt
 def file(name: str) -> Response:
     """A file of Swagger UI, from its package."""
     if name == "start.js":

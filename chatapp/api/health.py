@@ -9,7 +9,7 @@ from flask import Blueprint
 from chatapp import clock, errors, lifecycle
 from chatapp.api.contract import endpoint
 from chatapp.errors import Code
-from chatapp.extensions import limiter, ping
+from chatapp.extensions import ping
 from chatapp.schemas.answers import HealthOut, ReadyOut
 
 bp = Blueprint("health", __name__)
@@ -18,7 +18,6 @@ _DATABASE_SECONDS = 3
 
 
 @bp.get("/health")
-@limiter.exempt
 @endpoint(out=HealthOut, signed_in=False)
 def health() -> dict[str, Any]:
     """Is the process there? Asks nobody else."""
@@ -26,7 +25,6 @@ def health() -> dict[str, Any]:
 
 
 @bp.get("/health/live")
-@limiter.exempt
 @endpoint(out=HealthOut, signed_in=False)
 def live() -> dict[str, Any]:
     """The same for orchestrators: restart the process when this fails."""
@@ -34,7 +32,6 @@ def live() -> dict[str, Any]:
 
 
 @bp.get("/health/ready")
-@limiter.exempt
 @endpoint(
     out=ReadyOut,
     codes=(Code.SHUTTING_DOWN, Code.DATABASE_UNAVAILABLE),

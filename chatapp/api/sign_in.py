@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 import jwt as pyjwt
-from flask import g
+from flask import g, request
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 
@@ -17,9 +17,7 @@ from chatapp.services.tokens import Identity
 def identify() -> None:
     """Read the request's token once: who it is, or what is wrong with it, is kept for `current_identity`."""
     try:
-        if verify_jwt_in_request() is None:  # a method without sign-in (OPTIONS)
-            raise errors.Unauthorized(Code.TOKEN_MISSING, "Access token required")
-        identity = sessions.verify(tokens.identity(get_jwt()))
+        identity = sessions.verify(_identity_in_header())
         logs.bind(userId=str(identity.user_id))
         g.identity = identity
     except Exception as error:
@@ -27,6 +25,16 @@ def identify() -> None:
         if known.status >= 500:
             raise
         g.identity = known
+
+
+def _identity_in_header() -> Identity:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    found = tokens.known(token) if scheme == "Bearer" else None
+    if found is not None:
+        return found
+    if verify_jwt_in_request() is None:  # a method without sign-in (OPTIONS)
+        raise errors.Unauthorized(Code.TOKEN_MISSING, "Access token required")
+    return tokens.remember(token, tokens.identity(get_jwt()))
 
 
 def identity_or_error() -> Identity | ChatError:

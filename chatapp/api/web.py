@@ -13,7 +13,7 @@ from werkzeug.security import safe_join
 from chatapp import errors
 from chatapp.api.contract import endpoint
 from chatapp.errors import Code
-from chatapp.extensions import config, limiter
+from chatapp.extensions import config
 from chatapp.schemas.answers import WebOut
 from chatapp.services import seeding
 
@@ -57,7 +57,6 @@ Node from PyPI, and its packages from the npm registry. When that fails, it says
 
 
 @bp.get("/")
-@limiter.exempt
 def root() -> Response:
     """The web app; "Server is running" for clients that do not ask for HTML."""
     wants_page = "text/html" in request.accept_mimetypes.values()
@@ -68,28 +67,24 @@ def root() -> Response:
 
 @bp.get("/app", endpoint="app_root")
 @bp.get("/app/<path:route>")
-@limiter.exempt
 def app(route: str = "") -> Response:
     """The web app again: what the rest of the address means, it decides itself."""
     return _page()
 
 
 @bp.get("/assets/<path:name>")
-@limiter.exempt
 def asset(name: str) -> Response:
     """A file of the web app."""
     return _file(f"assets/{name}", _FOR_EVER if _NAMED_BY_CONTENT.fullmatch(name) else _FOR_A_DAY)
 
 
 @bp.get("/sw.js")
-@limiter.exempt
 def worker() -> Response:
     """The web app's service worker: at the root, because it may only serve what is below it."""
     return _file("sw.js", _ASK_EACH_TIME)
 
 
 @bp.get("/api/web")
-@limiter.exempt
 @endpoint(out=WebOut, signed_in=False)
 def about() -> dict[str, Any]:
     """What the web app asks before anybody is signed in: the demo users, in development only."""

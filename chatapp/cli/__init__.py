@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, seed, verify
+from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, new_epoch, seed, verify
 
 
 def register(app: Flask) -> None:
@@ -17,5 +17,6 @@ def register(app: Flask) -> None:
         verify.verify,
         verify.repair,
         chaos.chaos,
+        new_epoch.new_epoch,
     ):
         app.cli.add_command(command)

@@ -24,6 +24,8 @@ from chatapp.lab.records import Records
 from chatapp.lab.server import ROOT, Server
 
 _SETTLE_SECONDS = 120
+_CATCH_UPS = 10
+_READS_A_ROUND = 0.1
 Told = Callable[[str], None]
 
 
@@ -72,6 +74,7 @@ class Run:
         self.members: dict[str, list[str]] = {}  # conversation → ids, its owner first
         self.guests: list[str] = []
         self.devices: list[Device] = []
+        self.refusals: list[str] = []
 
     def _database_proxy(self) -> tuple[Proxy | None, str | None]:
         """A proxy before the database, and the address through it."""
@@ -148,8 +151,9 @@ class Run:
             for pair, device in chosen.items():
                 if device.waiting_in(pair[0]) < 2 and len(self.records.sends) < self.plan.sends:
                     device.send(pair[0])
-                if self.chance.random() < 0.01:
-                    gevent.spawn(device.read, pair[0])
+            if self.chance.random() < _READS_A_ROUND:
+                (conversation, _), device = self.chance.choice(list(chosen.items()))
+                gevent.spawn(device.read, conversation)
             if time.monotonic() - told_at > 5:
                 told_at = time.monotonic()
                 self.told(f"{len(self.records.sends)} sends, faults: {self.records.faults}")
@@ -195,13 +199,13 @@ class Run:
         pool.join(raise_error=True)
 
     def _catch_up(self, device: Device) -> None:
-        for attempt in range(10):
+        for attempt in range(_CATCH_UPS):
             try:
                 device.sync()
                 device.fill_gaps()
-            except (NoAnswer, Refused):
-                if attempt == 9:
-                    raise
+            except (NoAnswer, Refused) as error:
+                if attempt == _CATCH_UPS - 1:
+                    self.refusals.append(f"{device.kind} device of {device.user_id} can't catch up: {error}")
                 gevent.sleep(0.5)
             else:
                 return
@@ -209,7 +213,7 @@ class Run:
     def _histories(self) -> Histories:
         """Everything that the checker compares, from the API."""
         self.told("fetching the histories")
-        found, tokens = Histories(passing=set(self.guests)), dict(self.users)
+        found, tokens = Histories(passing=set(self.guests), refusals=self.refusals), dict(self.users)
         for device in self.devices:
             device.pause()
         pool = gevent.pool.Pool(4)

@@ -33,24 +33,26 @@ def _acknowledge_before_the_write() -> None:
         body = draft.prepare(state)
         pending[conversation_id] += 1
         gevent.spawn(write, conversation_id, draft, announce)
-        return log.Appended(log._entry(state, draft, body), state, duplicate=False)
+        call = log._Append(conversation_id, draft, announce, "")
+        return log.Appended(log._entry(state, call, body), state, duplicate=False)
 
     log.append = promise
 
 
 def _count_instead_of_append() -> None:
     """Take the number from a counter, then insert: a crash in between leaves a hole."""
-    insert = entry_store.insert
+    insert_run = entry_store.insert_run
 
-    def next_number(entry: Document) -> bool:
-        key = {"_id": f"counter:{entry['conversation_id']}"}
-        db().meta.update_one(key, {"$inc": {"value": 1}}, upsert=True)
-        row = db().meta.find_one(key)
+    def next_numbers(run: list[Document]) -> int:
+        for entry in run:
+            key = {"_id": f"counter:{entry['conversation_id']}"}
+            db().meta.update_one(key, {"$inc": {"value": 1}}, upsert=True)
+            row = db().meta.find_one(key)
+            entry["seq"] = row["value"] if row else 1
         gevent.sleep(0.02)
-        entry["seq"] = row["value"] if row else 1
-        return insert(entry)
+        return insert_run(run)
 
-    entry_store.insert = next_number
+    entry_store.insert_run = next_numbers
 
 
 def _forget_client_ids() -> None:

@@ -28,7 +28,16 @@ SETTINGS = {
     "LOG_LEVEL": "WARNING",
     "METRICS_REPORT_SECONDS": "0",
     **dict.fromkeys(
-        ("RATE_ANONYMOUS", "RATE_USER", "RATE_SENDS", "RATE_CONNECTS_ADDRESS", "RATE_GROUP_ADDS"), "1000000 per minute"
+        (
+            "RATE_ANONYMOUS",
+            "RATE_USER",
+            "RATE_SENDS",
+            "RATE_CONNECTS_ADDRESS",
+            "RATE_CONNECTS_USER",
+            "RATE_HANDSHAKES_ADDRESS",
+            "RATE_GROUP_ADDS",
+        ),
+        "1000000 per minute",
     ),
 }
 

@@ -1,19 +1,23 @@
 """The only code that emits. Everybody has one room of their own; the server alone decides who is in it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+import gevent
 from bson import ObjectId
 
 from chatapp import clock, errors, metrics
 from chatapp.extensions import on_reset, socketio
+from chatapp.realtime import serving
 from chatapp.realtime.connections import Connection, Connections
 from chatapp.realtime.waiting import Waiting
+from config import Config
 
 Data = dict[str, Any]
 
 connections = Connections()
+_resync_handler: Callable[[str], None] | None = None
 waiting = Waiting()
 
 
@@ -22,6 +26,24 @@ def reset() -> None:
     """Forget all connections."""
     global connections, waiting
     connections, waiting = Connections(), Waiting()
+
+
+def serve(config: Config) -> None:
+    """Serve the sockets of this app, as the setting ENGINE says; after `socketio.init_app`."""
+    serving.install(socketio, config, _resync)
+
+
+def set_resync_handler(handler: Callable[[str], None]) -> None:
+    """Call `handler(sid)`, in a greenlet of its own, when a socket that was too slow has caught up: what was emitted
+    to it meanwhile was dropped, so it has to fetch what it missed. Without a handler nothing is emitted."""
+    global _resync_handler
+    _resync_handler = handler
+
+
+def _resync(sid: str) -> None:
+    metrics.resyncs.inc()
+    if _resync_handler is not None:
+        gevent.spawn(_resync_handler, sid)
 
 
 def _room(user_id: ObjectId) -> str:

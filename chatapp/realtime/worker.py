@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import gevent
 import structlog
-from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
+from gevent.pywsgi import WSGIHandler
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.ggevent import PyWSGIServer
+from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
 from chatapp import banner, errors, lifecycle, realtime
 from chatapp.extensions import config, is_embedded, socketio
+from chatapp.realtime.serving import handler_class, is_engine
 
 log = structlog.get_logger("chatapp.worker")
+_OTHER_FILES = 100
 
 
 class ChatServer(PyWSGIServer):  # type: ignore[misc]
@@ -29,10 +32,16 @@ class ChatServer(PyWSGIServer):  # type: ignore[misc]
             self.pool.kill(timeout=1)
 
 
-class ChatWorker(GeventWebSocketWorker):  # type: ignore[misc]
-    """GeventWebSocketWorker with a drain: gunicorn's own stop waits its whole graceful time for open sockets."""
+class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
+    """gunicorn's gevent worker with WebSocket, and a drain: its own stop waits its whole graceful time for sockets."""
 
     server_class = ChatServer
+
+    @property
+    def wsgi_handler(self) -> type[WSGIHandler]:
+        """What handles a connection: the engine's handler, or gevent-websocket's for the stock server."""
+        return handler_class(config())
+
     _draining = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -70,6 +79,8 @@ def _close_transports() -> None:
 
 def begin_to_serve(worker: Any) -> None:
     """Called once in the process that serves, before its first request."""
+    _refuse_tls(worker.cfg)
+    _allow_open_files()
     _own_store(worker.ppid)
     app = worker.wsgi
     app.extensions["chatapp_background"]()
@@ -77,6 +88,26 @@ def begin_to_serve(worker: Any) -> None:
         print(banner.text(config(), _network_address()), file=sys.stdout, flush=True)
     else:
         log.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)
+
+
+def _refuse_tls(settings: Any) -> None:
+    """The engine takes over plain connections only: TLS ends in the proxy in front."""
+    if settings.is_ssl and is_engine(config()):
+        print(
+            "gunicorn's own TLS (--certfile) needs the stock server: let a proxy end TLS, or set ENGINE=stock.",
+            file=sys.stderr,
+        )
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def _allow_open_files() -> None:
+    """Every connection is an open file: take as many as are needed, where the system lets this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = config().WORKER_CONNECTIONS + _OTHER_FILES
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, possible), hard))
+    if possible < wanted:
+        log.warning("too few open files are allowed for WORKER_CONNECTIONS", allowed=possible, wanted=wanted)
 
 
 def _own_store(master: int) -> None:

@@ -1,4 +1,4 @@
-"""Conversations that this process knows, each with the lock under which it is appended to.
+"""Conversations that this process knows, as they are appended to.
 
 What is known here is only ever used to append: the unique index on (conversation_id, seq) proves it current,
 because whatever changes a conversation is an entry too. Reads load afresh.
@@ -7,7 +7,6 @@ because whatever changes a conversation is an entry too. Reads load afresh.
 from collections import OrderedDict
 
 from bson import ObjectId
-from gevent.lock import BoundedSemaphore
 
 from chatapp.extensions import Document, on_reset
 from chatapp.services.conversation import Conversation, from_documents, membership_document
@@ -18,11 +17,12 @@ _REMEMBERED = 10_000
 
 
 class Slot:
-    """One conversation's place: its lock, and its state once loaded."""
+    """One conversation's place: its state once loaded; while entries are being stored it is `pending` instead, and may
+    be ahead of the store."""
 
     def __init__(self) -> None:
-        self.lock = BoundedSemaphore(1)
         self.state: Conversation | None = None
+        self.pending: Conversation | None = None
 
 
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
@@ -47,7 +47,7 @@ def slot(conversation_id: ObjectId) -> Slot:
 
 def _make_room() -> None:
     for conversation_id in list(_slots)[: max(0, len(_slots) - _REMEMBERED)]:
-        if not _slots[conversation_id].lock.locked():
+        if _slots[conversation_id].pending is None:
             del _slots[conversation_id]
 
 
@@ -72,7 +72,7 @@ def known(conversation_id: ObjectId) -> Conversation | None:
     state = load(conversation_id)
     if state is not None:
         place = slot(conversation_id)
-        if place.state is None and not place.lock.locked():
+        if place.state is None and place.pending is None:
             place.state = state
     return place.state if place is not None and place.state is not None else state
 

@@ -1,22 +1,29 @@
 """Appending to a conversation's log: the one way in which anything in a conversation changes.
 
 The insert of the entry with `seq = head + 1` is allocation and commit in one; the unique index on
-(conversation_id, seq) is what makes it right, the lock only saves retries. What is derived from the log (head,
-last message, read marks of senders) is brought forward afterwards in one update that only one process can win;
-whoever wins announces the entries that it covers. A crash in between leaves an entry that is neither
-acknowledged nor announced: the next append, or a repeat of the same send, finds it and does both.
+(conversation_id, seq) is what makes it right. What is derived from the log (head, last message, read marks of
+senders) is brought forward afterwards in one update that only one process can win; whoever wins announces the entries
+that it covers. A crash in between leaves an entry that is neither acknowledged nor announced: the next append, or a
+repeat of the same send, finds it and does both.
+
+Group commit: appends that arrive while the database works are stored together by the next round, in one ordered
+insert and one update for each conversation. An ordered insert ends at the first entry that fails, so a failure leaves
+no hole, and what was not tried goes into a later round.
 """
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import gevent
 from bson import ObjectId
+from gevent.event import AsyncResult
 
 from chatapp import clock, errors, logs
-from chatapp.extensions import Document
+from chatapp.extensions import Document, on_reset
 from chatapp.services import chain, conversation_cache
 from chatapp.services.conversation import (
     Conversation,
@@ -30,6 +37,7 @@ from chatapp.services.conversation_cache import Slot
 from chatapp.stores import conversations, entries, memberships
 
 _ATTEMPTS = 50
+_MOST_IN_A_ROUND = 200
 
 Announce = Callable[[Conversation, Document], None]
 
@@ -66,6 +74,44 @@ class Unchanged(Exception):
         self.state = state
 
 
+@dataclass(slots=True)
+class _Append:
+    """One call that waits for its entry to be stored. The result is None when it has to be tried again."""
+
+    conversation_id: ObjectId
+    draft: Draft
+    announce: Announce
+    request_id: str
+    result: AsyncResult = field(default_factory=AsyncResult)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Consecutive entries of one conversation in a round. `state` is what they amount to."""
+
+    slot: Slot
+    state: Conversation
+    from_seq: int
+    calls: list[_Append] = field(default_factory=list)
+    entries: list[Document] = field(default_factory=list)
+
+
+class _Queue:
+    def __init__(self) -> None:
+        self.waiting: deque[_Append] = deque()
+        self.greenlet: gevent.Greenlet | None = None  # that stores what waits
+
+
+_queue = _Queue()
+
+
+@on_reset
+def reset() -> None:
+    """Forget what waits."""
+    global _queue
+    _queue = _Queue()
+
+
 def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appended:
     """Append the draft, or find the entry that an earlier call with its client_msg_id made.
 
@@ -73,53 +119,126 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
     Raises what `draft.prepare` raises, NotFound when there is no such conversation.
     """
     slot = conversation_cache.slot(conversation_id)
-    with slot.lock:
-        try:
-            return _append_locked(conversation_id, slot, draft, announce)
-        except (errors.ChatError, Unchanged):
-            earlier = _earlier(draft)  # it may have been allowed when it was sent first
-            if earlier is None or earlier["conversation_id"] != conversation_id:
-                raise
-            return Appended(earlier, _catch_up(conversation_id, slot, announce), duplicate=True)
-        except BaseException:
-            slot.state = None  # the outcome is unknown: believe only what is stored
-            raise
-
-
-def _append_locked(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announce) -> Appended:
-    state, body = _prepared(conversation_id, slot, draft)
     for _ in range(_ATTEMPTS):
-        entry = _entry(state, draft, body)
-        if entries.insert(entry):
-            slot.state = None  # until what is derived is stored too
-            apply(state, entry)
-            state = _advance(state, entry["seq"] - 1, [entry], announce)
-            if state.seq < entry["seq"]:  # somebody stored an older head meanwhile
-                state = _catch_up(conversation_id, slot, announce)
-            slot.state = state
-            return Appended(entry, state, duplicate=False)
-        earlier = _earlier(draft)
-        state = _catch_up(conversation_id, slot, announce)
-        if earlier is not None:
-            return Appended(earlier, state, duplicate=True)
-        body = draft.prepare(state)
+        found = _admit(conversation_id, slot, draft, announce)
+        if found is None:
+            call = _Append(conversation_id, draft, announce, logs.current_request_id())
+            _queue.waiting.append(call)
+            if _queue.greenlet is None:
+                _queue.greenlet = gevent.spawn(_serve, _queue)
+            found = call.result.get()
+        if found is not None:
+            return found
     raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people write here at once. Try again.", 1)
+
+
+def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announce) -> Appended | None:
+    """Refuse what the conversation forbids; what a remembered state forbids may be allowed by now, so ask the store.
+
+    Gives the entry of an earlier call, which may have been allowed when it was made first.
+    """
+    remembered = slot.state or slot.pending
+    if remembered is not None:
+        try:
+            draft.prepare(remembered)
+        except (errors.ChatError, Unchanged):
+            pass
+        else:
+            return None
+    stored = _load(conversation_id)
+    if slot.state is None and slot.pending is None:
+        slot.state = stored
+    try:
+        draft.prepare(stored)
+    except (errors.ChatError, Unchanged):
+        earlier = _earlier(draft)
+        if earlier is None or earlier["conversation_id"] != conversation_id:
+            raise
+        return Appended(earlier, _catch_up(conversation_id, slot, announce), duplicate=True)
+    return None
+
+
+def _serve(queue: _Queue) -> None:
+    """Store what waits, round by round."""
+    while queue.waiting:
+        calls = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), _MOST_IN_A_ROUND))]
+        runs = _runs(calls)
+        try:
+            _store(runs)
+        except BaseException as error:  # the outcome is unknown: believe only what is stored
+            for call in calls:
+                if not call.result.ready():
+                    call.result.set_exception(error)
+        finally:
+            for run in runs:
+                run.slot.pending = None
+    queue.greenlet = None
+
+
+def _runs(calls: list[_Append]) -> list[_Run]:
+    """The entries of a round. Calls whose conversation has changed under them are to try again."""
+    runs: dict[ObjectId, _Run] = {}
+    for call in calls:
+        run = runs.get(call.conversation_id) or _begin(runs, call.conversation_id)
+        try:
+            if run is None:
+                call.result.set(None)
+                continue
+            entry = _entry(run.state, call, call.draft.prepare(run.state))
+            apply(run.state, entry)
+        except (errors.ChatError, Unchanged):
+            call.result.set(None)  # what was admitted is not allowed any more: _admit says why
+        except Exception as error:
+            call.result.set_exception(error)
+        else:
+            run.calls.append(call)
+            run.entries.append(entry)
+    for run in runs.values():
+        if not run.entries:
+            run.slot.state, run.slot.pending = run.state, None
+    return [run for run in runs.values() if run.entries]
+
+
+def _begin(runs: dict[ObjectId, _Run], conversation_id: ObjectId) -> _Run | None:
+    slot = conversation_cache.slot(conversation_id)
+    if slot.state is None:
+        return None
+    slot.pending, slot.state = slot.state, None  # until it is stored
+    run = runs[conversation_id] = _Run(slot, slot.pending, slot.pending.seq)
+    return run
+
+
+def _store(runs: list[_Run]) -> None:
+    """Insert the entries of all runs, bring forward what is derived, announce, and answer."""
+    if not runs:
+        return
+    stored = entries.insert_run([entry for run in runs for entry in run.entries])
+    whole: list[_Run] = []
+    for run in runs:
+        if stored >= len(run.entries):
+            whole.append(run)
+        else:
+            _settle(run, max(0, stored))
+        stored -= len(run.entries)
+    _advance_all(whole)
+
+
+def _settle(run: _Run, stored: int) -> None:
+    """A run of which only the first `stored` entries were inserted: the next one's place, or its id, was taken."""
+    run.slot.pending = None
+    for call in run.calls[stored + 1 :]:
+        call.result.set(None)
+    tried = run.calls[stored]
+    earlier = _earlier(tried.draft)
+    state = _catch_up(tried.conversation_id, run.slot, tried.announce)
+    for call, entry in zip(run.calls[:stored], run.entries, strict=False):
+        call.result.set(Appended(entry, state, duplicate=False))
+    tried.result.set(None if earlier is None else Appended(earlier, state, duplicate=True))
 
 
 def _earlier(draft: Draft) -> Document | None:
     """The entry that an earlier attempt has made."""
     return entries.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
-
-
-def _prepared(conversation_id: ObjectId, slot: Slot, draft: Draft) -> tuple[Conversation, Document]:
-    """The state to append to, and the body. What a remembered one forbids may be allowed by now: then ask the store."""
-    if slot.state is not None:
-        try:
-            return slot.state, draft.prepare(slot.state)
-        except (errors.ChatError, Unchanged):
-            pass
-    state = slot.state = _load(conversation_id)
-    return state, draft.prepare(state)
 
 
 def _load(conversation_id: ObjectId) -> Conversation:
@@ -129,7 +248,8 @@ def _load(conversation_id: ObjectId) -> Conversation:
     return state
 
 
-def _entry(state: Conversation, draft: Draft, body: Document) -> Document:
+def _entry(state: Conversation, call: _Append, body: Document) -> Document:
+    draft = call.draft
     entry = {
         "_id": ObjectId(),
         "conversation_id": state.id,
@@ -140,7 +260,7 @@ def _entry(state: Conversation, draft: Draft, body: Document) -> Document:
         "client_msg_id": draft.client_msg_id or uuid4().hex,
         "body": body,
         "created_at": _not_before(state.last_activity),
-        "request_id": logs.current_request_id(),
+        "request_id": call.request_id,
     }
     if draft.profiles is not None:
         entry["profiles"] = draft.profiles
@@ -153,24 +273,42 @@ def _not_before(last: datetime) -> datetime:
     return max(clock.now(), last)
 
 
-def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conversation:
-    """The state with everything that is in the log, also what a crashed process could not finish."""
-    slot.state = None
-    state = _load(conversation_id)
-    while run := entries.find_run_after(conversation_id, state.seq):
-        stored_seq = state.seq
-        for entry in run:
-            apply(state, entry)
-        state = _advance(state, stored_seq, run, announce)
-    slot.state = state
-    return state
+def _advance_all(runs: list[_Run]) -> None:
+    """Store what is derived from whole runs, announce them, and answer their calls."""
+    if not runs:
+        return
+    heads = [(run.state.id, run.from_seq, _derived(run.state, run.entries)) for run in runs]
+    all_moved = conversations.advance_heads(heads)
+    for run in runs:
+        is_announced = False if all_moved else _follow_others(run, is_alone=len(runs) == 1)
+        run.slot.state, run.slot.pending = run.state, None
+        for call, entry in zip(run.calls, run.entries, strict=True):
+            _finish(call, entry, run.state, is_announced)
 
 
-def _advance(state: Conversation, stored_seq: int, run: list[Document], announce: Announce) -> Conversation:
-    """Store what is derived from the run, and announce it unless another process has done both.
+def _follow_others(run: _Run, *, is_alone: bool) -> bool:
+    """Somebody else has moved a head of this round, perhaps this one: take the stored state. Gives whether the entries
+    have certainly been announced; where that is open they are once more, and clients drop what they have."""
+    run.slot.pending = None
+    state = _load(run.state.id)
+    is_behind = state.seq < run.entries[-1]["seq"]
+    run.state = _catch_up(run.state.id, run.slot, run.calls[0].announce) if is_behind else state
+    return is_behind or is_alone
 
-    Memberships come first: done twice they stay the same, and the head says that they are done.
-    """
+
+def _finish(call: _Append, entry: Document, state: Conversation, is_announced: bool) -> None:
+    try:
+        if not is_announced:
+            call.announce(state, entry)
+    except Exception as error:
+        call.result.set_exception(error)
+    else:
+        call.result.set(Appended(entry, state, duplicate=False))
+
+
+def _derived(state: Conversation, run: list[Document]) -> Document:
+    """What the conversation document says after the run. Memberships are stored at once: done twice they stay the
+    same, and the head says that they are done."""
     changes: dict[str, Any] = head_document(state)
     for entry in run:
         if entry["type"] == "message":
@@ -180,11 +318,7 @@ def _advance(state: Conversation, stored_seq: int, run: list[Document], announce
     if changed is not None:
         changes |= group_document(state)
         memberships.apply(state.id, [membership_document(state.id, member) for member in changed])
-    if conversations.advance_head(state.id, stored_seq, changes):
-        for entry in run:
-            announce(state, entry)
-        return state
-    return _load(state.id)
+    return changes
 
 
 def _changed_members(state: Conversation, run: list[Document]) -> list[Member] | None:
@@ -193,6 +327,25 @@ def _changed_members(state: Conversation, run: list[Document]) -> list[Member] |
     if all(entry["type"] == "message" for entry in run):
         return None
     return [member for member in state.members.values() if member.changed_seq >= first]
+
+
+def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conversation:
+    """The state with everything that is in the log, also what a crashed process could not finish."""
+    if slot.pending is None:
+        slot.state = None
+    state = _load(conversation_id)
+    while run := entries.find_run_after(conversation_id, state.seq):
+        stored_seq = state.seq
+        for entry in run:
+            apply(state, entry)
+        if conversations.advance_head(conversation_id, stored_seq, _derived(state, run)):
+            for entry in run:
+                announce(state, entry)
+        else:
+            state = _load(conversation_id)
+    if slot.pending is None:
+        slot.state = state
+    return state
 
 
 def recover(limit: int, announce: Announce) -> int:
@@ -204,8 +357,6 @@ def recover(limit: int, announce: Announce) -> int:
     for conversation_id, seq in newest.items():
         state = conversation_cache.load(conversation_id)
         if state is not None and state.seq < seq:
-            slot = conversation_cache.slot(conversation_id)
-            with slot.lock:
-                _catch_up(conversation_id, slot, announce)
+            _catch_up(conversation_id, conversation_cache.slot(conversation_id), announce)
             mended += 1
     return mended

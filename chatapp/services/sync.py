@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from bson import ObjectId
 
 from chatapp import clock, lifecycle, realtime
@@ -30,6 +31,7 @@ from chatapp.services.sync_token import Token
 from chatapp.stores import conversations, memberships
 from chatapp.stores import entries as entry_store
 
+log = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES, _MEMBER_BYTES, _CONVERSATION_BYTES = 450, 250, 800
 
 Cursor = tuple[int, str | None]
@@ -112,14 +114,30 @@ class _Place:
 
     def take(self, rows: dict[int, Document]) -> None:
         """Take the fetched entries (by seq); an entry at the cursor with another hash resets."""
-        self.entries = [rows[seq] for seq in range(self.window[0], self.window[1] + 1) if seq in rows]
+        first, last = self.window
+        self.entries = [rows[seq] for seq in range(first, last + 1) if seq in rows]
+        if len(self.entries) < last - first + 1:
+            self._skip_hole()
         if self.cursor is None or self.cursor[1] is None:
             return
         own = rows.get(self.cursor[0])
         if own is not None and own["hash"][:SHOWN_HASH] != self.cursor[1]:
             self.is_reset = self.is_limited = True
-            if not self.entries or self.entries[-1]["seq"] < self.last:
-                self.entries = []
+            self._end_at_last()
+
+    def _skip_hole(self) -> None:
+        """The stored log is broken here: give what follows the last hole, so that clients get on."""
+        log.error("the log has a hole", conversation=str(self.id), first=self.window[0], last=self.window[1])
+        self.is_limited = True
+        self._end_at_last()
+        seqs = [entry["seq"] for entry in self.entries]
+        follows = next((i for i in range(len(seqs) - 1, 0, -1) if seqs[i] != seqs[i - 1] + 1), 0)
+        self.entries = self.entries[follows:]
+
+    def _end_at_last(self) -> None:
+        """A limited answer reaches the end of the log, or has no entries."""
+        if not self.entries or self.entries[-1]["seq"] < self.last:
+            self.entries = []
 
     def shorten(self, room: int) -> int:
         """Leave out entries beyond `room` bytes, but one; gives the bytes of the others."""
@@ -200,6 +218,11 @@ def answer(
 
 def _has_news(data: dict[str, Any]) -> bool:
     return any(data[name] for name in ("conversations", "left", "users", "more", "reset"))
+
+
+def heads(user_id: ObjectId) -> dict[str, int]:
+    """Where the logs of the caller's conversations end: what a client that missed something has to reach."""
+    return {str(place.id): place.last for place in _places(user_id, {}) if not place.is_left}
 
 
 def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Cursors | None) -> _Plan:

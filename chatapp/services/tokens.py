@@ -7,6 +7,7 @@ so a client whose answer was lost gets the same one, while the database keeps on
 import base64
 import hashlib
 import hmac
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +16,13 @@ import jwt
 from bson import ObjectId
 
 from chatapp import clock, errors
-from chatapp.extensions import Document, config, object_id
+from chatapp.extensions import Document, config, object_id, on_reset
 
 ALGORITHM = "HS256"
 _CLOCK_SKEW_SECONDS = 60
+
+
+_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,29 @@ class Identity:
     session_id: ObjectId
     expires_at: int
     generation: int | None = None  # of a rotating session's tokens
+
+
+_verified: OrderedDict[str, Identity] = OrderedDict()
+
+
+@on_reset
+def reset() -> None:
+    """Forget every token."""
+    _verified.clear()
+
+
+def known(token: str) -> Identity | None:
+    """The Identity of a token that was verified before, unless it has expired: verifying costs more than most calls."""
+    found = _verified.get(token)
+    return found if found is not None and found.expires_at > clock.timestamp() else None
+
+
+def remember(token: str, found: Identity) -> Identity:
+    """Remember the Identity of a verified token."""
+    _verified[token] = found
+    if len(_verified) > _REMEMBERED:
+        _verified.popitem(last=False)
+    return found
 
 
 def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
@@ -59,16 +86,19 @@ def read_access_token(token: object) -> Identity:
     """Check signature, type and time. Raises Unauthorized TOKEN_MISSING, TOKEN_EXPIRED or TOKEN_INVALID."""
     if not isinstance(token, str) or not token:
         raise errors.Unauthorized(errors.Code.TOKEN_MISSING, "Access token required")
+    token = token.removeprefix("Bearer ")
+    if (found := known(token)) is not None:
+        return found
     try:
         claims = jwt.decode(
-            token.removeprefix("Bearer "),
+            token,
             config().JWT_SECRET.encode(),
             algorithms=[ALGORITHM],
             options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
         )
     except (jwt.PyJWTError, ValueError):  # ValueError: no valid Unicode
         raise invalid_token() from None
-    return identity(claims)
+    return remember(token, identity(claims))
 
 
 def identity(claims: dict[str, Any]) -> Identity:

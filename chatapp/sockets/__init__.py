@@ -2,6 +2,7 @@
 
 from socketio import Server
 
+from chatapp import realtime
 from chatapp.sockets import accounts, connection, conversations, groups, later, log, messages
 from chatapp.sockets.events import EVENTS, answer_unknown, dispatch
 
@@ -18,3 +19,4 @@ def register(server: Server) -> None:
     for spec in EVENTS.values():
         server.on(spec.name, dispatch(spec))
     server.on("*", answer_unknown)
+    realtime.set_resync_handler(connection.resync)

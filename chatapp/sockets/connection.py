@@ -13,7 +13,7 @@ from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
-from chatapp.services import epoch, presence, sessions
+from chatapp.services import epoch, presence, sessions, sync
 from chatapp.services.tokens import Identity
 from chatapp.sockets.events import Answer, Caller, event, failed, finished
 
@@ -54,6 +54,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     limits.spend("connections", address, config().RATE_CONNECTS_ADDRESS)
     identity = sessions.authenticate(auth.get("token") if isinstance(auth, dict) else None)
     logs.bind(userId=str(identity.user_id))
+    _limit_user(identity.user_id)
     ready = {
         "sessionId": str(identity.session_id),
         "userId": str(identity.user_id),
@@ -71,6 +72,12 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
         raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
     gevent.spawn(_welcome, sid, identity.user_id, ready, first)
+
+
+def _limit_user(user_id: ObjectId) -> None:
+    limits.spend("connections", str(user_id), config().RATE_CONNECTS_USER)
+    if realtime.connections.sockets_of([user_id]) >= config().MAX_SOCKETS_PER_USER:
+        raise errors.RateLimited("Too many devices are connected. Close one, and try again.", 60)
 
 
 def _limits() -> dict[str, int]:
@@ -91,6 +98,21 @@ def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) ->
             presence.arrived(user_id)
     except Exception as error:
         log.warning("presence could not be told", code=str(errors.from_exception(error).code))
+
+
+def resync(sid: str) -> None:
+    """A socket was too slow, and something was dropped: tell it where its logs end, so that it pulls."""
+    connection = realtime.connections.by_sid.get(sid)
+    if connection is None:
+        return
+    logs.begin(requestId=logs.request_id(), event_name="resync", userId=str(connection.user_id))
+    try:
+        heads = sync.heads(connection.user_id)
+    except Exception as error:  # without its heads the client syncs all the same
+        log.warning("heads could not be told", code=str(errors.from_exception(error).code))
+        heads = {}
+    realtime.reply(sid, "resync", {"reason": "overflow", "heads": heads})
+    log.info("event", code="OK")
 
 
 def disconnect(sid: str, reason: str = "") -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bson import ObjectId
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatapp.extensions import Document, db
@@ -101,6 +102,17 @@ def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) ->
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
     result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
     return result.matched_count == 1
+
+
+def advance_heads(heads: list[tuple[ObjectId, int, Document]]) -> bool:
+    """The same for several conversations, in one command: (conversation, from_seq, changes). True when all moved."""
+    if len(heads) == 1:
+        return advance_head(*heads[0])
+    updates = [
+        UpdateOne({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
+        for conversation_id, from_seq, changes in heads
+    ]
+    return db().conversations.bulk_write(updates, ordered=False).matched_count == len(heads)
 
 
 def count_active_since(moment: datetime | None) -> int:

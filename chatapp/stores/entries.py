@@ -9,12 +9,13 @@ is exact on every store and needs no scan on the embedded one, whose indexes kno
 from collections.abc import Iterable, Iterator
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chatapp.extensions import Document, db, is_embedded
 
 WINDOW = 64
 _MOST_ROWS = 100_000
+_DUPLICATE_KEY = 11000
 
 
 def insert(entry: Document) -> bool:
@@ -26,6 +27,23 @@ def insert(entry: Document) -> bool:
     except DuplicateKeyError:
         return False
     return True
+
+
+def insert_run(run: list[Document]) -> int:
+    """Append several in this order, until one's number or client's id is taken: gives how many were stored.
+
+    One command. Those after a failure are not tried, so that no conversation among them gets a hole.
+    """
+    if is_embedded() or len(run) == 1:
+        return next((number for number, entry in enumerate(run) if not insert(entry)), len(run))
+    try:
+        db().entries.insert_many(run, ordered=True)
+    except BulkWriteError as error:
+        failure = error.details["writeErrors"][0]
+        if failure["code"] != _DUPLICATE_KEY:
+            raise
+        return int(failure["index"])
+    return len(run)
 
 
 def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Document | None:

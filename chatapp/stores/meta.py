@@ -21,6 +21,13 @@ def find_or_make_epoch() -> str:
     return str(row["value"])
 
 
+def replace_epoch() -> str:
+    """Give this database a new random id."""
+    value = uuid.uuid4().hex
+    db().meta.update_one({"_id": "epoch"}, {"$set": {"value": value}}, upsert=True)
+    return value
+
+
 def find_migrations() -> set[str]:
     """Names of the migrations that ran."""
     return {row["name"] for row in db().meta.find({"kind": "migration"})}

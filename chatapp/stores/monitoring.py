@@ -74,7 +74,6 @@ class _Topology(monitoring.TopologyListener):
         else:
             log.error("database lost")
         self.reachable = reachable
-        metrics.database_up.set(1 if reachable else 0)
 
 
 class _Pool(monitoring.ConnectionPoolListener):

@@ -128,8 +128,10 @@ export class Shown {
         return { type: "member_added", members: members.map(({ id, name, avatar }) => ({ id, name, avatar })) };
       }
       case "member_removed":
-      case "member_left":
-        return { type: entry.type, userId: given.userId ?? "", name: name(given.userId ?? "") };
+      case "member_left": {
+        const { user: gone } = given as { user?: Person };
+        return { type: entry.type, userId: given.userId ?? "", name: gone?.name ?? null };
+      }
       case "role_changed": {
         const roles = (given.roles ?? []) as { userId: string; role: Role }[];
         return { type: "role_changed", roles: roles.map((row) => ({ ...row, name: name(row.userId) })) };

@@ -53,9 +53,9 @@ test("the life of a group: founded, renamed, joined, promoted, left, taken out, 
     { type: "conversation_changed", name: "Long walks" },
     { type: "member_added", members: [{ name: "Suvankar" }] },
     { type: "role_changed", roles: [{ userId: bdbb.user.id, role: "admin" }] },
-    { type: "member_removed", userId: krish.user.id },
+    { type: "member_removed", userId: krish.user.id, name: "Krish" },
     { type: "role_changed" },
-    { type: "member_left", userId: tini.user.id },
+    { type: "member_left", userId: tini.user.id, name: "Tini" },
   ]);
 });
 

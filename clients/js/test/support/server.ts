@@ -74,11 +74,20 @@ export class Server {
     this.isMigrated = true;
     const log = openSync(join(this.folder, "server.log"), "a");
     this.process = spawn(PYTHON, ["-m", "gunicorn", "wsgi:app"], { ...options, stdio: ["ignore", log, log] });
+    this.watch(this.process);
     const deadline = Date.now() + PATIENCE;
     while (!(await this.isHealthy())) {
       if (this.process.exitCode !== null || Date.now() > deadline) throw new Error(this.log());
       await new Promise((done) => setTimeout(done, 50));
     }
+  }
+
+  /** Nobody else ends the server: when it ends by itself, say so, with its last words. */
+  private watch(child: ChildProcess): void {
+    child.once("exit", (code, signal) => {
+      if (this.process !== child) return;
+      process.stderr.write(`The server on ${this.url} ended by itself (code ${code}, ${signal}):\n${this.log()}\n`);
+    });
   }
 
   private async isHealthy(): Promise<boolean> {

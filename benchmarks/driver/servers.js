@@ -1,0 +1,72 @@
+// What is measured, and how each is started.
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const REFERENCE = "node";
+const SECRET = "only-for-benchmarks-".padEnd(48, "0");
+export const METRICS_TOKEN = "only-for-benchmarks";
+const LARGEST_GROUP = 2000;
+const MOST_SOCKETS = 10_000;
+
+function common(mongoUri, port, database) {
+  return {
+    PORT: String(port),
+    MONGO_URI: mongoUri,
+    MONGO_DATABASE: database,
+    JWT_SECRET: SECRET,
+    PING_INTERVAL: "25",
+    PING_TIMEOUT: "60",
+  };
+}
+
+function reference(mongoUri) {
+  return {
+    name: REFERENCE,
+    title: "the reference: Node, Express 5, Socket.IO 4.8, Mongoose",
+    folder: `${ROOT}benchmarks/reference`,
+    command: [process.execPath, "server.js"],
+    environment: (port, database) => ({ ...common(mongoUri, port, database), NODE_ENV: "production" }),
+    version: () => `Node ${process.version}`,
+  };
+}
+
+function chatapp(mongoUri, engine, title, scratch) {
+  const python = pythonPath();
+  return {
+    name: engine,
+    title,
+    folder: ROOT,
+    prepare: [python, "-m", "flask", "--app", "wsgi", "migrate"],
+    command: [python, "-m", "gunicorn", "wsgi:app"],
+    environment: (port, database) => ({
+      ...common(mongoUri, port, database),
+      APP_ENV: "production",
+      ENGINE: engine,
+      HOST: "127.0.0.1",
+      CORS_ORIGINS: "https://chat.example.com",
+      INSTANCE_DIR: scratch,
+      LOG_LEVEL: "WARNING",
+      METRICS_TOKEN,
+      MAX_GROUP_SIZE: String(LARGEST_GROUP),
+      MAX_SOCKETS_PER_ADDRESS: String(MOST_SOCKETS),
+      RATE_LIMITS_ENABLED: "false",
+    }),
+    version: () => execFileSync(python, ["--version"], { encoding: "utf8" }).trim(),
+  };
+}
+
+function pythonPath() {
+  const own = `${ROOT}.venv/bin/python`;
+  return process.env.BENCH_PYTHON ?? (existsSync(own) ? own : "python3");
+}
+
+// All servers; `scratch` is a folder for what they may write.
+export function allServers(mongoUri, scratch) {
+  return [
+    reference(mongoUri),
+    chatapp(mongoUri, "chatapp", "chatapp", scratch),
+    chatapp(mongoUri, "stock", "chatapp on the libraries' own socket server (ENGINE=stock)", scratch),
+  ];
+}

@@ -1,0 +1,366 @@
+"""The Engine.IO server: handshakes, the sessions, and the answers that the published protocol (revision 4) asks for.
+
+Seams, checked against python-engineio 4.15.1: `handle_request` is the WSGI application, `sockets` has the sessions by
+sid, `handlers` the three events, `_cors_allowed_origins` and `_cors_headers` decide about origins.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import floor
+from typing import Any
+from urllib.parse import parse_qs
+
+import engineio
+import orjson
+
+from chatapp.realtime.engine import handshake, http, packets
+from chatapp.realtime.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
+from chatapp.realtime.engine.packets import Outgoing
+from chatapp.realtime.engine.session import Session
+from chatapp.realtime.engine.websocket import Limits, WebSocket
+
+StartResponse = Callable[..., Any]
+Environ = dict[str, Any]
+
+PINGS_TOGETHER = 0.25  # seconds
+
+# What the reference server answers, by its code.
+UNKNOWN_TRANSPORT = (0, "Transport unknown")
+UNKNOWN_SID = (1, "Session ID unknown")
+BAD_METHOD = (2, "Bad handshake method")
+BAD_REQUEST = (3, "Bad request")
+FORBIDDEN = (4, "Forbidden")
+UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
+
+# The retained environ is without what only the request's own work needs.
+_DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http.KEY, "HTTP_COOKIE")
+_DROPPED_PREFIXES = ("HTTP_SEC_WEBSOCKET_", "HTTP_ACCEPT", "HTTP_SEC_FETCH_", "HTTP_SEC_CH_")
+
+
+@dataclass
+class Answer:
+    """An HTTP response."""
+
+    status: str
+    body: bytes
+    content_type: str = "text/plain; charset=UTF-8"
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    session: Session | None = None  # whose poll it answers
+
+
+class Refusal(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, error: tuple[int, str], status: str = "400 Bad Request", retry_after: int = 0):
+        super().__init__(error[1])
+        code, message = error
+        headers = [("Retry-After", str(retry_after))] if retry_after else []
+        self.answer = Answer(status, orjson.dumps({"code": code, "message": message}), "application/json", headers)
+
+
+class PollBody(list[bytes]):
+    """The body that answers a poll; its `close`, which WSGI promises, says whether it was written."""
+
+    def __init__(self, body: bytes, session: Session, connection: Any) -> None:
+        super().__init__([body])
+        self._session = session
+        self._connection = connection
+
+    def close(self) -> None:
+        """The response is out, or can't be written. Whether the client has read it shows when its connection ends."""
+        failed = self._connection is not None and self._connection.write_failed
+        self._session.polled(not failed)
+        if self._connection is not None:
+            self._connection.on_reset = self._session.cancelled
+
+
+Admission = Callable[[Environ, int], None]
+
+
+class EngineServer(engineio.Server):  # type: ignore[misc]
+    """python-engineio's server on the engine's sessions.
+
+    `admit(environ, sockets of the address)` may raise Refusal for a handshake; `on_caught_up(sid)` is told of clients
+    that missed something; `connect_timeout` closes sessions that join no namespace in time (0: they need not).
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        connect_timeout: float = 0,
+        upgrade_timeout: float = 10,
+        max_sessions: int = 0,
+        admit: Admission | None = None,
+        on_caught_up: Callable[[str], None] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(monitor_clients=False, **options)
+        self.limits = limits or Limits(message_bytes=self.max_http_buffer_size)
+        self.connect_timeout = connect_timeout
+        self.upgrade_timeout = upgrade_timeout
+        self.max_sessions = max_sessions
+        self.counts: Counter[str] = Counter()
+        self.by_address: Counter[str] = Counter()
+        self._admit = admit
+        self._on_caught_up = on_caught_up
+        self._open_sizes = {
+            "pingInterval": round(self.ping_interval * 1000),
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }
+
+    # What the library's own methods are used for
+
+    def send_packet(self, sid: str, packet: Any) -> None:
+        """Send one packet to one session; to none that is gone."""
+        session = self.sockets.get(sid)
+        if session is not None:
+            session.send(packet if isinstance(packet, Outgoing) else Outgoing(str(packet.packet_type), packet.data))
+
+    def send(self, sid: str, data: Message) -> None:
+        """Send a message."""
+        session = self.sockets.get(sid)
+        if session is not None:
+            session.send(Outgoing(packets.MESSAGE, data))
+
+    def disconnect(self, sid: str | None = None) -> None:
+        """Close one session, or all."""
+        for session in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
+            if session is not None:
+                session.close(reason=self.reason.SERVER_DISCONNECT)
+
+    # What sessions call
+
+    def ping_time(self, last: float) -> float:
+        """When to ping next. Sockets are pinged in groups, so that their pongs come in groups: that costs half."""
+        together = min(PINGS_TOGETHER, self.ping_interval / 20)
+        return float(floor((last + self.ping_interval) / together) * together)
+
+    def handle_message(self, sid: str, message: Message) -> None:
+        """Hand a message to the application; raises ProtocolError."""
+        self.handlers["message"](sid, message)
+
+    def say_disconnected(self, sid: str, reason: str) -> None:
+        """Tell the application that a session is over."""
+        self._trigger_event("disconnect", sid, reason, run_async=False)
+
+    def forget(self, session: Session) -> None:
+        """Take a session out."""
+        session.closing = False
+        if self.sockets.pop(session.sid, None) is not None:
+            self.by_address[session.address] -= 1
+            if self.by_address[session.address] <= 0:
+                del self.by_address[session.address]
+
+    def caught_up(self, sid: str) -> None:
+        """A client has missed something, and can take it now."""
+        self.counts["caught_up"] += 1
+        if self._on_caught_up is not None:
+            self._on_caught_up(sid)
+
+    def count(self, what: str) -> None:
+        """Count something for the metrics."""
+        self.counts[what] += 1
+
+    # Requests
+
+    def handle_request(self, environ: Environ, start_response: StartResponse) -> Any:
+        """The WSGI application."""
+        try:
+            answer = self._answer(environ)
+        except Refusal as refusal:
+            answer = refusal.answer
+        except handshake.Refused as refused:
+            headers = list(refused.headers)
+            answer = Answer(refused.status, refused.reason.encode(), headers=headers)
+        if answer is None:  # the connection is a WebSocket now
+            return []
+        headers = [("Content-Type", answer.content_type), ("Cache-Control", "no-store"), *answer.headers]
+        body = self._compressed(environ, answer.body, headers)
+        start_response(answer.status, headers + self._cors_headers(environ))
+        if answer.session is not None:
+            return PollBody(body, answer.session, environ.get(http.KEY))
+        return [body]
+
+    def _answer(self, environ: Environ) -> Answer | None:
+        self._check_origin(environ)
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            return Answer("200 OK", b"")
+        query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        if query.get("transport") not in self.transports:
+            raise Refusal(UNKNOWN_TRANSPORT)
+        if query.get("EIO") != "4":
+            raise Refusal(UNSUPPORTED_VERSION)
+        if query["transport"] == "websocket":
+            return self._websocket(environ, method, query.get("sid"))
+        if handshake.is_upgrade(environ):
+            raise Refusal(BAD_REQUEST)
+        if "sid" not in query:
+            return self._open_polling(environ, method)
+        return self._polling(environ, method, query["sid"])
+
+    def _check_origin(self, environ: Environ) -> None:
+        """Refuse other sites; browsers send the origin, native apps don't."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin and self.cors_allowed_origins != []:
+            allowed = self._cors_allowed_origins(environ)
+            if allowed is not None and origin not in allowed:
+                raise Refusal((BAD_REQUEST[0], "Not an accepted origin."))
+
+    def _compressed(self, environ: Environ, body: bytes, headers: list[tuple[str, str]]) -> bytes:
+        if not self.http_compression or len(body) < self.compression_threshold:
+            return body
+        if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+            return body
+        headers.append(("Content-Encoding", "gzip"))
+        packer = zlib.compressobj(level=1, wbits=31)
+        return packer.compress(body) + packer.flush()
+
+    # Polling
+
+    def _open_polling(self, environ: Environ, method: str) -> Answer:
+        if method != "GET":
+            raise Refusal(BAD_METHOD)
+        session = self._open(environ)
+        can_upgrade = self.allow_upgrades and "websocket" in self.transports and http.KEY in environ
+        body = self._open_packet(session, ["websocket"] if can_upgrade else []).text.encode()
+        return Answer("200 OK", body, headers=self._cookie(session.sid))
+
+    def _polling(self, environ: Environ, method: str, sid: str) -> Answer:
+        session: Session | None = self.sockets.get(sid)
+        if session is None or not session.check():
+            raise Refusal(UNKNOWN_SID)
+        if session.upgraded:
+            raise Refusal(BAD_REQUEST)
+        if method == "GET":
+            return self._poll(environ, session)
+        if method == "POST":
+            return self._post(environ, session)
+        raise Refusal(BAD_REQUEST)
+
+    def _poll(self, environ: Environ, session: Session) -> Answer:
+        connection = environ.get(http.KEY)
+        answer = session.poll(connection.on_hangup if connection is not None else None)
+        if answer is None:
+            raise Refusal(UNKNOWN_SID if session.closed else BAD_REQUEST)
+        return Answer("200 OK", packets.payload(answer), session=session)
+
+    def _post(self, environ: Environ, session: Session) -> Answer:
+        try:
+            session.post(lambda: self._body(environ, session))
+        except ProtocolError as error:
+            raise Refusal((BAD_REQUEST[0], error.reason)) from None
+        except OSError:  # the body did not come
+            session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
+            raise Refusal(BAD_REQUEST) from None
+        return Answer("200 OK", b"ok")
+
+    def _body(self, environ: Environ, session: Session) -> bytes:
+        """The body of a POST; raises Refusal when it is too large or does not come."""
+        limit = self.max_http_buffer_size
+        length = environ.get("CONTENT_LENGTH") or ""
+        if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):
+            raise ProtocolError(POLICY, "payloads are text in this revision")
+        if length and int(length) <= limit:
+            body: bytes = environ["wsgi.input"].read(int(length))
+            return body
+        if not length and "HTTP_TRANSFER_ENCODING" in environ:
+            body = environ["wsgi.input"].read(limit + 1)
+            if len(body) <= limit:
+                return body
+        elif not length:
+            return b""
+        session.fail(ProtocolError(POLICY, "too large"))
+        raise Refusal((BAD_REQUEST[0], f"Payloads have at most {limit} bytes"), "413 Content Too Large")
+
+    # WebSocket
+
+    def _websocket(self, environ: Environ, method: str, sid: str | None) -> Answer | None:
+        if sid is None and method != "GET":
+            raise Refusal(BAD_METHOD)
+        session: Session | None = self.sockets.get(sid) if sid else None
+        if sid is not None and (session is None or not session.check()):
+            raise Refusal(UNKNOWN_SID)
+        if http.KEY not in environ or not handshake.is_upgrade(environ):
+            raise Refusal(BAD_REQUEST)
+        switching = handshake.response(environ)
+        if session is not None:
+            self._upgrade(environ, switching, session)
+        else:
+            self._open_websocket(environ, switching)
+        return None
+
+    def _open_websocket(self, environ: Environ, switching: bytes) -> None:
+        session = self._open(environ)
+        try:
+            sock, early = environ[http.KEY].take_over()
+        except OSError:  # the client has hung up
+            session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
+            return
+        websocket = WebSocket(sock, session, self.limits)
+        websocket.send(switching + self._open_packet(session, []).frame)
+        session.open_websocket(websocket)
+        websocket.start(early)
+
+    def _upgrade(self, environ: Environ, switching: bytes, session: Session) -> None:
+        sock, early = environ[http.KEY].take_over()
+        websocket = WebSocket(sock, session, self.limits)
+        websocket.send(switching)
+        probe = session.probe(websocket) if self.allow_upgrades else None
+        if probe is None:
+            websocket.owner = _Nobody()
+            websocket.close(POLICY, "no second WebSocket")
+        else:
+            websocket.owner = probe
+        websocket.start(early)
+
+    # Sessions
+
+    def _open(self, environ: Environ) -> Session:
+        """A new session, if the client may have one."""
+        if self.max_sessions and len(self.sockets) >= self.max_sessions:
+            raise Refusal((FORBIDDEN[0], "The server is full"), "503 Service Unavailable", 30)
+        address = str(environ.get("REMOTE_ADDR", ""))
+        if self._admit is not None:
+            self._admit(environ, self.by_address[address])
+        sid = self.generate_id()
+        allowed = self._trigger_event("connect", sid, _kept(environ), run_async=False)
+        if allowed is not None and allowed is not True:
+            raise Refusal(FORBIDDEN, "403 Forbidden")
+        session = self.sockets[sid] = Session(self, sid, address)
+        self.by_address[address] += 1
+        return session
+
+    def _open_packet(self, session: Session, upgrades: list[str]) -> Outgoing:
+        data = {"sid": session.sid, "upgrades": upgrades, **self._open_sizes}
+        return Outgoing(packets.OPEN, orjson.dumps(data).decode())
+
+    def _cookie(self, sid: str) -> list[tuple[str, str]]:
+        if not self.cookie:
+            return []
+        attributes = self.cookie if isinstance(self.cookie, dict) else {"name": self.cookie, "path": "/"}
+        return [("Set-Cookie", self._generate_sid_cookie(sid, {"SameSite": "Lax", **attributes}))]
+
+
+class _Nobody:
+    """The owner of a WebSocket that is only told goodbye."""
+
+    def received(self, message: Message) -> None: ...
+    def lost(self, code: int) -> None: ...
+    def caught_up(self) -> None: ...
+
+
+def _kept(environ: Environ) -> Environ:
+    """What is worth keeping of a request for as long as its session lives."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
+    }
+
+
+__all__ = ["TRY_AGAIN", "Admission", "Answer", "EngineServer", "Limits", "Refusal", "Session"]

@@ -1,0 +1,543 @@
+"""One Engine.IO session: long-polling first or a WebSocket, the upgrade between them, heartbeats, what waits.
+
+It stands in for `engineio.socket.Socket` (python-engineio 4.15.1), whose public methods and attributes it has, without
+the three greenlets and the queue of one. What comes in is handled in order by one greenlet, which exists only while
+there is something to handle.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from chatapp.realtime.engine import frames, packets, wheel
+from chatapp.realtime.engine.frames import Message, ProtocolError
+from chatapp.realtime.engine.packets import Outgoing
+from chatapp.realtime.engine.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from chatapp.realtime.engine.server import EngineServer
+
+INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
+INBOX_BYTES = 262_144
+LATE_SECONDS = 0.1  # a ping this late counts as sent in time
+FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
+_PING = Outgoing(packets.PING)
+_CLOSE = Outgoing(packets.CLOSE)
+_NOOP = Outgoing(packets.NOOP)
+_PROBED = Outgoing(packets.PONG, "probe")
+
+
+class Poll:
+    """A GET that waits for something to send. `ending` is the packet that ends it where nothing else does."""
+
+    __slots__ = ("_event", "ending", "gone")
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self.ending: Outgoing | None = None
+        self.gone = False  # the session was closed without a goodbye
+
+    def wake(self, ending: Outgoing | None = None) -> None:
+        """Answer it now."""
+        self.ending = self.ending or ending
+        self._event.set()
+
+    def wait(self) -> None:
+        """Until there is something to answer with."""
+        self._event.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last thing in an inbox: the session is over, for this reason."""
+
+    reason: str
+
+
+class Session:
+    """An Engine.IO session. `sid` is its id, `session` a dictionary for the application."""
+
+    __slots__ = (
+        "_connect_by",
+        "_heard",
+        "_inbox",
+        "_inbox_bytes",
+        "_lag_deadline",
+        "_paused",
+        "_ping_at",
+        "_poll",
+        "_pong_by",
+        "_posted_bytes",
+        "_posted_packets",
+        "_posting",
+        "_probe",
+        "_queue",
+        "_queued_bytes",
+        "_room",
+        "_running",
+        "_session",
+        "_websocket",
+        "_window_end",
+        "address",
+        "closed",
+        "closing",
+        "connected",
+        "entry",
+        "lagging",
+        "server",
+        "sid",
+        "upgraded",
+    )
+
+    def __init__(self, server: "EngineServer", sid: str, address: str = "") -> None:
+        self.server = server
+        self.sid = sid
+        self.address = address
+        self.closed = self.closing = self.upgraded = self.lagging = False
+        self.connected = True
+        self.entry: wheel.Entry | None = None
+        self._session: dict[str, Any] | None = None
+        self._websocket: WebSocket | None = None
+        self._probe: Probe | None = None
+        self._queue: list[Outgoing] = []
+        self._queued_bytes = 0
+        self._poll: Poll | None = None
+        self._posting = False
+        self._inbox: list[Message | Ended] = []
+        self._inbox_bytes = 0
+        self._running = self._paused = self._heard = False
+        self._posted_packets = self._posted_bytes = 0
+        self._window_end = 0.0
+        self._room: Event | None = None  # a POST waits until the inbox has room
+        now = monotonic()
+        self._ping_at: float = server.ping_time(now)
+        self._pong_by: float = 0.0
+        self._lag_deadline = 0.0
+        self._connect_by: float = now + server.connect_timeout if server.connect_timeout else 0.0
+        wheel.current().at(self._next_due(now), self)
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The application's own data; most sessions have none."""
+        if self._session is None:
+            self._session = {}
+        return self._session
+
+    @session.setter
+    def session(self, value: dict[str, Any]) -> None:
+        self._session = value
+
+    @property
+    def upgrading(self) -> bool:
+        """Has a probe been answered, and the upgrade not been finished?"""
+        return self._probe is not None and self._probe.answered
+
+    # Sending
+
+    def send(self, packet: Any) -> None:
+        """Send an Engine.IO packet (Outgoing), or drop it while the client lags or when it is gone."""
+        if self.closed:
+            return
+        if self._websocket is not None:
+            self._websocket.send(packet.frame)
+        elif not self.lagging:
+            self._queue_for_poll(packet)
+
+    def _send_urgently(self, packet: Outgoing) -> None:
+        if self._websocket is not None:
+            self._websocket.send_urgently(packet.frame)
+        else:
+            self._queue_for_poll(packet)
+
+    def _queue_for_poll(self, packet: Outgoing) -> None:
+        self._queue.append(packet)
+        self._queued_bytes += len(packet.frame)
+        if self._poll is not None:
+            self._poll.wake()
+        if self._queued_bytes > self.server.limits.buffer_bytes and len(self._queue) > 1:
+            self._overflow()  # (one large message is no backlog)
+
+    def _overflow(self) -> None:
+        """Drop what waits, and take nothing until the client has polled."""
+        self._queue.clear()
+        self._queued_bytes = 0
+        self.lagging = True
+        self._lag_deadline = monotonic() + self.server.limits.slow_seconds
+        wheel.current().at(self._lag_deadline, self)
+        self.server.count("dropped")
+
+    def caught_up(self) -> None:
+        """The client has read what there was: it is told to fetch what it missed."""
+        self.lagging = False
+        self._lag_deadline = 0.0
+        self.server.caught_up(self.sid)
+
+    # Receiving
+
+    def receive(self, packet: Message) -> None:
+        """Take one packet from the client; raises ProtocolError. Runs in the event loop: it must not wait."""
+        if self.closed:
+            return
+        self._heard = True
+        if isinstance(packet, bytes):
+            self._deliver(packet)
+            return
+        kind = packet[:1]
+        if kind == packets.MESSAGE:
+            self._deliver(packet[1:])
+        elif kind == packets.PONG:
+            self._pong_by = 0.0
+        elif kind == packets.CLOSE:
+            self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT, ending=_NOOP)
+        elif kind == packets.BINARY:
+            self._deliver(packets.unpack(packet))
+        elif kind not in (packets.UPGRADE, packets.NOOP) or not kind:
+            raise ProtocolError(frames.POLICY, "unexpected Engine.IO packet")
+
+    received = receive
+
+    def _deliver(self, message: Message) -> None:
+        """Put a message into the inbox, and see that somebody handles it."""
+        self._inbox.append(message)
+        self._inbox_bytes += len(message)
+        if self._is_full() and self._websocket is not None:
+            self._paused = True
+            self._websocket.pause()
+        self._run()
+
+    def _is_full(self) -> bool:
+        return len(self._inbox) >= INBOX_PACKETS or self._inbox_bytes >= INBOX_BYTES
+
+    def _run(self) -> None:
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._handle_all)
+
+    def _handle_all(self) -> None:
+        """Handle the inbox in order; others get a turn between two messages."""
+        try:
+            while self._inbox:
+                message = self._inbox.pop(0)
+                if isinstance(message, Ended):
+                    self.server.say_disconnected(self.sid, message.reason)
+                    continue
+                self._inbox_bytes -= len(message)
+                self._make_room()
+                self._handle(message)
+                if self._inbox:
+                    gevent.sleep(0)
+        finally:
+            self._running = False
+
+    def _make_room(self) -> None:
+        if self._paused or self._room is not None:
+            if len(self._inbox) <= INBOX_PACKETS // 2 and self._inbox_bytes <= INBOX_BYTES // 2:
+                self._paused = False
+                if self._websocket is not None:
+                    self._websocket.resume()
+                if self._room is not None:
+                    self._room.set()
+
+    def _handle(self, message: Message) -> None:
+        try:
+            self.server.handle_message(self.sid, message)
+        except ProtocolError as error:
+            self.fail(error)
+        except RecursionError:
+            self.fail(ProtocolError(frames.POLICY, "too deep"))
+        except Exception:
+            self.server.logger.exception("message handler error")
+
+    def fail(self, error: ProtocolError) -> None:
+        """Close the session because of what the client did; what it has sent besides is not looked at any more."""
+        self._forget_inbox()
+        self.close(
+            abort=True,
+            reason=self.server.reason.TRANSPORT_ERROR,
+            ending=_CLOSE,
+            code=error.code,
+            text=error.reason,
+        )
+
+    def _forget_inbox(self) -> None:
+        self._inbox.clear()
+        self._inbox_bytes = 0
+
+    # Polling
+
+    def poll(self, watch: Callable[[Callable[[], object]], Any] | None) -> list[Outgoing] | None:
+        """The packets that answer a GET, as soon as there are some; None when the session is gone.
+
+        `watch(callback)` calls back when the client hangs up meanwhile, and gives something to `stop`.
+        """
+        if self._poll is not None:
+            self.fail(ProtocolError(frames.POLICY, "one poll at a time"))
+            return None
+        self._poll = poll = Poll()
+        if self.closing:
+            poll.wake(_CLOSE)
+        if self.lagging:
+            self.caught_up()
+        if not self._queue:
+            self._wait(poll, watch)
+        answer, self._queue, self._queued_bytes = self._queue, [], 0
+        if poll.ending is not None and (poll.ending is not _NOOP or not answer):
+            answer.append(poll.ending)
+        return None if poll.gone and not answer else answer
+
+    def _wait(self, poll: Poll, watch: Callable[[Callable[[], object]], Any] | None) -> None:
+        if self.upgrading:
+            poll.wake(_NOOP)
+        hangup = watch(self.cancelled) if watch is not None else None
+        try:
+            poll.wait()
+        finally:
+            if hangup is not None:
+                hangup.stop()
+
+    def cancelled(self) -> None:
+        """The client has hung up on a poll: nobody knows what it has received, so it has to connect again."""
+        if not self.upgraded:
+            self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+
+    def polled(self, delivered: bool) -> None:
+        """A poll was answered, or the answer could not be written."""
+        self._poll = None
+        if not delivered:
+            self.cancelled()
+        elif self.closing:
+            self.server.forget(self)
+
+    def post(self, read: Callable[[], bytes]) -> None:
+        """Take the packets of a POST; raises ProtocolError. `read` gives the body."""
+        if self._posting:
+            error = ProtocolError(frames.POLICY, "one POST at a time")
+            self.fail(error)
+            raise error
+        self._posting = True
+        try:
+            body = read()
+            if self.closed:
+                raise ProtocolError(frames.POLICY, "closed")
+            received = packets.split(body)
+            self._count(len(received), len(body))
+            for packet in received:
+                self.receive(packet)
+            self._wait_for_room()
+        except ProtocolError as error:
+            self.fail(error)
+            raise
+        finally:
+            self._posting = False
+
+    def _count(self, count: int, size: int) -> None:
+        """Take what a POST brings from what the client may send; raises ProtocolError when it sends too much."""
+        limits, now = self.server.limits, monotonic()
+        if now >= self._window_end:
+            self._window_end = now + limits.window
+            self._posted_packets = self._posted_bytes = 0
+        self._posted_packets += count
+        self._posted_bytes += size
+        if self._posted_packets > limits.frames or self._posted_bytes > limits.received_bytes:
+            raise ProtocolError(frames.POLICY, "too much data")
+
+    def _wait_for_room(self) -> None:
+        """Answer a POST only when the inbox has room for the next one."""
+        if self._is_full() and not self.closed:
+            self._room = Event()
+            self._room.wait()
+            self._room = None
+
+    # WebSocket
+
+    def open_websocket(self, websocket: WebSocket) -> None:
+        """The session lives on this WebSocket from now on: what waits goes out on it."""
+        self._probe = None
+        self._websocket = websocket
+        self.upgraded = True
+        websocket.owner = self
+        queue, self._queue, self._queued_bytes = self._queue, [], 0
+        for packet in queue:
+            websocket.send(packet.frame)
+        if self.lagging:
+            self.caught_up()
+        if self._poll is not None:
+            self._poll.wake(_NOOP)
+
+    def probe(self, websocket: WebSocket) -> "Probe | None":
+        """A WebSocket that the client would like to upgrade to; None when it may not."""
+        if self.closed or self.upgraded or self._probe is not None:
+            return None
+        self._probe = Probe(self, websocket, self.server.upgrade_timeout)
+        return self._probe
+
+    def probed(self) -> None:
+        """The probe was answered: a poll that waits ends, so that the client can stop polling."""
+        if self._poll is not None:
+            self._poll.wake(_NOOP)
+
+    def probe_failed(self) -> None:
+        """The session stays on polling."""
+        self._probe = None
+
+    def lost(self, code: int) -> None:
+        """The WebSocket is gone."""
+        reasons = self.server.reason
+        if code not in (frames.NORMAL, frames.GOING_AWAY, frames.NO_CODE, frames.ABNORMAL):
+            self._forget_inbox()
+            self.close(abort=True, reason=reasons.TRANSPORT_ERROR, code=code)
+        else:
+            self.close(abort=True, reason=reasons.TRANSPORT_CLOSE)
+
+    # Time
+
+    def joined(self, has_namespace: bool) -> None:
+        """A namespace was joined (or is being joined), or the last one was left: then the client has to join again."""
+        timeout = self.server.connect_timeout
+        self._connect_by = monotonic() + timeout if timeout and not has_namespace else 0.0
+        if self._connect_by:
+            wheel.current().at(self._connect_by, self)
+
+    def tick(self, now: float) -> float:
+        """Pings and time-outs."""
+        if self.closing and now < self._ping_at:
+            return self._ping_at
+        if self.closing:
+            self.server.forget(self)
+        if self.closed:
+            return 0
+        if self._is_late(now):
+            self.close(reason=self.server.reason.PING_TIMEOUT)
+        elif self._connect_by and now >= self._connect_by:
+            self.close(reason=self.server.reason.TRANSPORT_ERROR, code=frames.POLICY, text="no CONNECT in time")
+        elif self._lag_deadline and now >= self._lag_deadline:
+            self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        else:
+            if now >= self._ping_at and not self._pong_by:
+                self._ping(now)
+            return self._next_due(now)
+        return 0
+
+    def _ping(self, now: float) -> None:
+        planned = self._ping_at
+        sent = planned if now - planned <= LATE_SECONDS else now
+        self._pong_by = sent + self.server.ping_timeout
+        self._ping_at = self.server.ping_time(sent)
+        self._heard = False
+        self._send_urgently(_PING)
+
+    def _is_late(self, now: float) -> bool:
+        """Is the pong overdue, and nothing else has come since the ping?"""
+        if not self._pong_by or now < self._pong_by:
+            return False
+        if self._heard:
+            self._pong_by = now + self.server.ping_timeout
+            self._heard = False
+            return False
+        return True
+
+    def _next_due(self, now: float) -> float:
+        """When to look again. A ping that is due while a pong is awaited waits for it, too."""
+        ping = 0 if self._pong_by and self._ping_at <= now else self._ping_at
+        dues: tuple[float, ...] = (ping, self._pong_by, self._connect_by, self._lag_deadline)
+        return min(due for due in dues if due)
+
+    def check(self) -> bool:
+        """Is the session alive at this very moment? (The wheel may be a few milliseconds behind.)"""
+        if not self.closed and self._is_late(monotonic()):
+            self.close(reason=self.server.reason.PING_TIMEOUT)
+        return not self.closed or self.closing
+
+    # Ending
+
+    def close(
+        self,
+        wait: bool = True,
+        abort: bool = False,
+        reason: str | None = None,
+        ending: Outgoing | None = None,
+        code: int = 0,
+        text: str = "",
+    ) -> None:
+        """End the session. `abort` says no goodbye; `ending` is what a waiting poll gets, `code` the WebSocket.
+
+        The disconnect handler follows what is still in the inbox. `wait` is the library's and means nothing here.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        reason = reason or self.server.reason.SERVER_DISCONNECT
+        self._end_transport(abort, ending, code, text)
+        if reason == self.server.reason.SERVER_DISCONNECT and not abort:
+            self._wait_for_last_poll()
+        if not self.closing:
+            wheel.cancel(self)
+            self.server.forget(self)
+        self._inbox.append(Ended(reason))
+        if self._room is not None:
+            self._room.set()
+        self._run()
+
+    def _end_transport(self, abort: bool, ending: Outgoing | None, code: int, text: str) -> None:
+        if self._probe is not None:
+            self._probe.stop()
+        if self._websocket is not None:
+            if not abort:
+                self._websocket.send_urgently(_CLOSE.frame)
+            self._websocket.close(code or (frames.GOING_AWAY if abort else frames.NORMAL), text)
+            return
+        if self._poll is not None:
+            self._poll.gone = ending is None and abort
+            self._poll.wake(ending if ending is not None or abort else _CLOSE)
+
+    def _wait_for_last_poll(self) -> None:
+        """Keep the session until the next poll has fetched what waits for it."""
+        if self._websocket is None and self._poll is None and self._queue:
+            self.closing = True
+            self._ping_at = monotonic() + FAREWELL_SECONDS
+            wheel.current().at(self._ping_at, self)
+
+
+class Probe:
+    """A WebSocket beside a polling session, on its way to take over."""
+
+    __slots__ = ("_alarm", "_session", "_websocket", "answered")
+
+    def __init__(self, session: Session, websocket: WebSocket, seconds: float) -> None:
+        self.answered = False
+        self._session = session
+        self._websocket = websocket
+        self._alarm = wheel.Alarm(seconds, self._give_up)
+
+    def received(self, message: Message) -> None:
+        """The two packets of an upgrade; anything else ends it."""
+        if message == packets.PING + "probe" and not self.answered:
+            self.answered = True
+            self._websocket.send(_PROBED.frame)
+            self._session.probed()
+        elif message == packets.UPGRADE and self.answered:
+            self._alarm.stop()
+            self._session.open_websocket(self._websocket)
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.stop()
+        self._session.probe_failed()
+
+    def stop(self) -> None:
+        """Hang up."""
+        self._alarm.stop()
+        self._websocket.close(frames.POLICY, "no upgrade")
+
+    def lost(self, code: int) -> None:
+        """The WebSocket is gone: the session stays on polling."""
+        self._alarm.stop()
+        self._session.probe_failed()
+
+    def caught_up(self) -> None:
+        """Nothing is sent before the upgrade."""

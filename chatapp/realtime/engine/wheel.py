@@ -1,0 +1,124 @@
+"""One timer for all deadlines: pings, time-outs, slow requests. A sleeping greenlet for each would cost kilobytes."""
+
+import sys
+from collections.abc import Callable
+from heapq import heappop, heappush
+from time import monotonic
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import gevent
+
+TICK_SECONDS = 0.025
+
+
+Entry = list[Any]  # [when, what; None when it is cancelled]
+
+
+class Ticking(Protocol):
+    """What can be put on the wheel. `entry` is the wheel's own note: where it stands, None when nowhere."""
+
+    entry: Entry | None
+
+    def tick(self, now: float) -> float:
+        """Do what is due; gives when to ask again, 0 for never. Runs in the hub: it must not wait for anything."""
+
+
+class Wheel:
+    """Asks each object when its time has come; times are of `time.monotonic`.
+
+    An object stands on it once. What is cancelled or moved leaves an empty entry, so nothing is ever searched for.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._timer: Any = None
+        self._slots: dict[int, list[Entry]] = {}
+        self._order: list[int] = []  # a heap of the slots
+        self._armed = 0  # the slot that the timer waits for; 0: none
+
+    def at(self, when: float, what: Ticking) -> None:
+        """Ask `what` at this time, or a tick later."""
+        if what.entry is not None:
+            if what.entry[0] <= when:
+                return
+            cancel(what)
+        what.entry = [when, what]
+        slot = int(when / TICK_SECONDS) + 1
+        entries = self._slots.get(slot)
+        if entries is None:
+            entries = self._slots[slot] = []
+            heappush(self._order, slot)
+            if not self._armed or slot < self._armed:
+                self._arm()
+        entries.append(what.entry)
+
+    def _arm(self) -> None:
+        """Let the timer ring for the first slot."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+        self._armed = self._order[0] if self._order else 0
+        if self._armed:
+            seconds = max(0.0, self._armed * TICK_SECONDS - monotonic())
+            self._timer = self._loop.timer(seconds, ref=False)
+            self._timer.start(self._turn)
+
+    def _turn(self) -> None:
+        now = monotonic()
+        while self._order and self._order[0] * TICK_SECONDS <= now:
+            for entry in self._slots.pop(heappop(self._order)):
+                what = entry[1]
+                if what is not None:
+                    what.entry = None
+                    self._ask(what, now)
+        self._arm()
+
+    def _ask(self, what: Ticking, now: float) -> None:
+        try:
+            again = what.tick(now)
+        except Exception:  # one object's fault must not stop the clock of all
+            gevent.get_hub().handle_error(what, *sys.exc_info())
+            return
+        if again:
+            self.at(again, what)
+
+
+def cancel(what: Ticking) -> None:
+    """Take it off the wheel, which then keeps it alive no longer."""
+    if what.entry is not None:
+        what.entry[1] = None
+        what.entry = None
+
+
+_wheels: WeakKeyDictionary[Any, Wheel] = WeakKeyDictionary()
+
+
+def current() -> Wheel:
+    """The wheel of this thread's event loop."""
+    hub = gevent.get_hub()
+    wheel = _wheels.get(hub)
+    if wheel is None:
+        wheel = _wheels[hub] = Wheel(hub.loop)
+    return wheel
+
+
+class Alarm:
+    """Calls a function once, at a time; `stop` it when it is not wanted any more."""
+
+    __slots__ = ("_ring", "entry")
+
+    def __init__(self, seconds: float, ring: Callable[[], object]) -> None:
+        self.entry: Entry | None = None
+        self._ring = ring
+        current().at(monotonic() + seconds, self)
+
+    def stop(self) -> None:
+        """Forget it."""
+        cancel(self)
+
+    def tick(self, now: float) -> float:
+        """Ring."""
+        self._ring()
+        return 0

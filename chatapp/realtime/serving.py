@@ -1,0 +1,82 @@
+"""Which server the sockets have: the engine, or the libraries' own (ENGINE=stock)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gevent.pywsgi import WSGIHandler
+from geventwebsocket.handler import WebSocketHandler
+
+from chatapp import errors, extensions, limits
+from chatapp.realtime import stock
+from chatapp.realtime.engine.http import Handler
+from chatapp.realtime.engine.server import FORBIDDEN, Refusal
+from chatapp.realtime.engine.socketio_server import SocketServer
+from chatapp.realtime.engine.websocket import Limits
+from config import Config
+
+Resync = Callable[[str], None]
+TOO_MANY = "429 Too Many Requests"
+
+
+def is_engine(config: Config) -> bool:
+    """Does the engine serve?"""
+    return config.ENGINE == "chatapp"
+
+
+def handler_class(config: Config) -> type[WSGIHandler]:
+    """What handles a connection to the HTTP server."""
+    if not is_engine(config):
+        stock_handler: type[WSGIHandler] = WebSocketHandler
+        return stock_handler
+    times = {"header_seconds": config.CONNECT_TIMEOUT, "body_seconds": config.SLOW_CLIENT_SECONDS}
+    return type("ChatHandler", (Handler,), times)
+
+
+def install(extension: Any, config: Config, on_resync: Resync) -> None:
+    """Let a Flask-SocketIO extension, after its `init_app`, use the server that the setting names.
+
+    Seam, checked against Flask-SocketIO 5.7.0: `init_app` keeps its options in `server_options`, the server in
+    `server`, and the WSGI middleware in `sockio_mw`, whose `engineio_app` gets the requests.
+    """
+    make = _engine if is_engine(config) else _stock
+    server = make(config, on_resync, extension.server_options)
+    server.handlers, server.namespace_handlers = extension.server.handlers, extension.server.namespace_handlers
+    extension.server = extension.sockio_mw.engineio_app = server
+
+
+def _admit(environ: dict[str, Any], open_sockets: int) -> None:
+    """Raise Refusal when the address has too many sockets open, or makes too many handshakes."""
+    if open_sockets >= extensions.config().MAX_SOCKETS_PER_ADDRESS:
+        raise Refusal((FORBIDDEN[0], "Too many connections from this address"), TOO_MANY, 60)
+    try:
+        limits.spend("handshakes", str(environ.get("REMOTE_ADDR")), extensions.config().RATE_HANDSHAKES_ADDRESS)
+    except errors.RateLimited as error:
+        raise Refusal((FORBIDDEN[0], error.message), TOO_MANY, error.retry_after or 60) from None
+
+
+def _engine(config: Config, on_resync: Resync, options: dict[str, Any]) -> SocketServer:
+    frame_limits = Limits(
+        message_bytes=config.MAX_FRAME_BYTES,
+        buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
+        slow_seconds=config.SLOW_CLIENT_SECONDS,
+    )
+    return SocketServer(
+        limits=frame_limits,
+        admit=_admit,
+        connect_timeout=config.CONNECT_TIMEOUT,
+        max_sessions=config.WORKER_CONNECTIONS,
+        on_resync=on_resync,
+        **options,
+    )
+
+
+def _stock(config: Config, on_resync: Resync, options: dict[str, Any]) -> stock.StockServer:
+    stock.prepare()
+    return stock.StockServer(
+        connect_timeout=config.CONNECT_TIMEOUT,
+        buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
+        slow_seconds=config.SLOW_CLIENT_SECONDS,
+        admit=_admit,
+        on_resync=on_resync,
+        **options,
+    )

@@ -1,0 +1,301 @@
+"""What `make hostile` does: hostile clients one kind after the other, while 200 good clients chat.
+
+A real server on the embedded store, pinned to one core; good clients and attackers in processes of their own on the
+other. For each attack: how it ended, the good clients' p99 from a send to its deliveries beside the quiet seconds
+before it, and the server's memory. All of it on loopback, each attack for a few seconds.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import gevent
+
+from tests.engine import attacks, raw
+from tests.server import Server, running
+
+GOOD, GROUP, SENDS_A_SECOND = 200, 10, 40
+ATTACKING_USERS = 14
+QUIET_SECONDS, ATTACK_SECONDS = 4, 8
+PAUSE_SECONDS = 1  # before an attacker connects anew, as socket.io clients do
+SETTINGS = {
+    "CONNECT_TIMEOUT": "3",  # 10 by default: the waits of this script are shorter
+    "SLOW_CLIENT_SECONDS": "3",  # 30
+    "RATE_ANONYMOUS": "10000 per minute",  # 200 registrations come from one address
+    "RATE_SENDS": "10000 per minute",  # for the busy conversation of the deaf
+    "LOG_LEVEL": "WARNING",
+}
+
+
+def main() -> int:
+    """Run as the conductor, or as one of its processes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="the name of one attack")
+    parser.add_argument("--engine", choices=["chatapp", "stock"], default="chatapp")
+    parser.add_argument("--nice", type=int, default=0, help="priority of the server and the good clients")
+    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--good", help=argparse.SUPPRESS)
+    parser.add_argument("--attack", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.good:
+        return chat(json.loads(arguments.good))
+    if arguments.attack:
+        return attack(json.loads(arguments.attack))
+    return conduct(arguments)
+
+
+# The conductor
+
+
+def conduct(arguments: argparse.Namespace) -> int:
+    """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {**SETTINGS, "ENGINE": arguments.engine}
+        with running(Path(folder), f"litemongo://{folder}/store", **settings) as server:
+            pin(server)
+            os.setpriority(os.PRIO_PROCESS, worker_of(server), arguments.nice)
+            good = prepare(server, arguments.nice)
+            try:
+                rows = [run(server, good, row) for row in attacks.ATTACKS if chosen(row, arguments.only)]
+            finally:
+                good.terminate()
+                good.wait()
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(rows, indent=1))
+    return 0 if all(row["ended well"] for row in rows) else 1
+
+
+def chosen(row: attacks.Attack, only: str | None) -> bool:
+    return only is None or row.run.__name__ == only
+
+
+def worker_of(server: Server) -> int:
+    """The process that serves."""
+    assert server.process is not None
+    pid = server.process.pid
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def pin(server: Server) -> None:
+    """The server gets the first core, everybody else the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(worker_of(server), {cores[0]})
+        os.sched_setaffinity(0, set(cores[1:]))
+
+
+def resident(server: Server) -> int:
+    """The server's memory, in KiB."""
+    text = Path(f"/proc/{worker_of(server)}/status").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS"))
+
+
+def cpu(server: Server) -> float:
+    """The server's CPU seconds so far."""
+    fields = Path(f"/proc/{worker_of(server)}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def prepare(server: Server, niceness: int) -> "subprocess.Popen[str]":
+    """Register the good clients, make their groups, let them chat."""
+    people = [server.register(f"good{number}") for number in range(GOOD)]
+    groups = [people[start : start + GROUP] for start in range(0, GOOD, GROUP)]
+    conversations = [make_group(server, members) for members in groups]
+    tokens = [[row["token"] for row in members] for members in groups]
+    given = {"port": server.port, "tokens": tokens, "conversations": conversations}
+    good = spawn("--good", given, niceness)
+    assert good.stdout is not None and good.stdout.readline() == "chatting\n"
+    return good
+
+
+def prepare_attackers(server: Server, name: str) -> dict[str, Any]:
+    """Users of their own for each attack, so that one's limits are not spent by another; and their conversation."""
+    hostile = [server.register(f"{name}.{number}") for number in range(ATTACKING_USERS)]
+    busy = make_group(server, hostile)
+    if name == attacks.slow_poll.__name__:
+        for number in range(60):
+            text = f"{number}" + "x" * 9_000
+            server.call("POST", f"/api/conversations/{busy}/messages", hostile[0], {"content": text})
+    people = [{"token": row["token"]} for row in hostile]
+    return {"address": ["127.0.0.1", server.port], "people": people, "conversation": busy, "name": name}
+
+
+def make_group(server: Server, members: list[dict[str, Any]]) -> str:
+    """The id of a new group."""
+    body = {"type": "group", "name": "Team", "participants": [row["data"]["id"] for row in members[1:]]}
+    return str(server.call("POST", "/api/user/conversations", members[0], body)["data"]["id"])
+
+
+def spawn(option: str, given: dict[str, Any], niceness: int) -> "subprocess.Popen[str]":
+    """This script as another process."""
+    return subprocess.Popen(
+        [sys.executable, __file__, option, json.dumps(given)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.nice(niceness),
+    )
+
+
+def latencies(good: "subprocess.Popen[str]") -> list[float]:
+    """The p99 of each second since the last time, in milliseconds. Their median says more than the p99 of all: it
+    leaves out the seconds in which something else on the machine was busy."""
+    assert good.stdin is not None and good.stdout is not None
+    good.stdin.write("tell\n")
+    good.stdin.flush()
+    return list(json.loads(good.stdout.readline()))
+
+
+def latencies_of(good: "subprocess.Popen[str]", seconds: float) -> list[float]:
+    """The same of the next seconds."""
+    gevent.sleep(1)  # what was before is over
+    latencies(good)
+    gevent.sleep(seconds)
+    return latencies(good)
+
+
+def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack) -> dict[str, Any]:
+    """One attack between quiet seconds; gives its line of the table, and prints it."""
+    scene = prepare_attackers(server, row.run.__name__)
+    quiet = latencies_of(good, QUIET_SECONDS)
+    before, cpu_before, started = resident(server), cpu(server), time.monotonic()
+    source = f"127.0.0.{10 + attacks.ATTACKS.index(row)}"
+    attackers = spawn("--attack", {**scene, "source": source}, 15)
+    peak = before
+    while attackers.poll() is None:
+        peak = max(peak, resident(server))
+        gevent.sleep(0.05)
+    assert attackers.stdout is not None
+    seconds = time.monotonic() - started
+    told, cpu_used = latencies(good), (cpu(server) - cpu_before) / seconds
+    outcomes = Counter(json.loads(attackers.stdout.read() or "{}"))
+    quiet += latencies_of(good, QUIET_SECONDS)
+    line = {
+        "attack": row.run.__name__,
+        "attackers": row.attackers,
+        "outcomes": dict(outcomes),
+        "ended well": bool(outcomes) and set(outcomes) <= row.right | {"refused"},
+        "quiet p99": statistics.median(quiet),
+        "attack p99": statistics.median(told),
+        "ratio": round(statistics.median(told) / statistics.median(quiet), 2),
+        "KiB per attacker": round((peak - before) / row.attackers),
+        "server CPU": round(cpu_used, 2),
+    }
+    print_row(line)
+    return line
+
+
+def print_row(line: dict[str, Any]) -> None:
+    """One line of the table."""
+    outcomes = ", ".join(f"{name} x{count}" for name, count in sorted(line["outcomes"].items()))
+    verdict = "" if line["ended well"] else "  WRONG END"
+    print(
+        f"{line['attack']:16} x{line['attackers']:<5} p99 {line['quiet p99']:6.1f} -> {line['attack p99']:6.1f} ms"
+        f" ({line['ratio']:4.2f})  {line['KiB per attacker']:6} KiB each  CPU {line['server CPU']:4.2f}"
+        f"  {outcomes}{verdict}",
+        flush=True,
+    )
+
+
+# The good clients
+
+
+def chat(given: dict[str, Any]) -> int:
+    """Chat, and tell the latencies when asked."""
+    samples: list[tuple[float, float]] = []
+    address = ("127.0.0.1", given["port"])
+    groups = []
+    for tokens, conversation in zip(given["tokens"], given["conversations"], strict=True):
+        sockets = [join(address, token) for token in tokens]
+        groups.append((sockets, conversation))
+        for websocket in sockets:
+            gevent.spawn(listen, websocket, samples)
+    gevent.spawn(talk, groups)
+    print("chatting", flush=True)
+    while gevent.get_hub().threadpool.apply(sys.stdin.readline):
+        taken, samples[:] = list(samples), []
+        print(json.dumps(p99_of_seconds(taken)), flush=True)
+    return 0
+
+
+def p99_of_seconds(samples: list[tuple[float, float]]) -> list[float]:
+    """The p99 in milliseconds of each whole second in which a delivery was due."""
+    seconds: dict[int, list[float]] = {}
+    for moment, latency in samples:
+        seconds.setdefault(int(moment), []).append(latency)
+    whole = sorted(seconds)[1:-1] or sorted(seconds)
+    return [round(sorted(seconds[row])[int(len(seconds[row]) * 0.99)] * 1000, 2) for row in whole]
+
+
+def join(address: tuple[str, int], token: str) -> raw.WebSocket:
+    """A connected socket."""
+    websocket = raw.WebSocket(address, attacks.SOCKET)
+    websocket.text("40" + json.dumps({"token": token}))
+    while not str(websocket.message()).startswith('42["onlineUsers"'):
+        pass
+    websocket.sock.settimeout(None)
+    return websocket
+
+
+def listen(websocket: raw.WebSocket, samples: list[tuple[float, float]]) -> None:
+    """Note how long each message took."""
+    while True:
+        text = str(websocket.message())
+        if text.startswith('42["newMessage"'):
+            now, sent = time.monotonic(), float(json.loads(text[2:])[1]["data"]["content"])
+            samples.append((now, now - sent))
+
+
+def talk(groups: list[tuple[list[raw.WebSocket], str]]) -> None:
+    """One message after the other, in turn."""
+    number, started = 0, time.monotonic()
+    while True:
+        sockets, conversation = groups[number % len(groups)]
+        fields = {"conversationId": conversation, "content": repr(time.monotonic())}
+        sockets[number // len(groups) % len(sockets)].text("42" + json.dumps(["newMessage", fields]))
+        number += 1
+        gevent.sleep(max(0.0, started + number / SENDS_A_SECOND - time.monotonic()))
+
+
+# The attackers
+
+
+def attack(given: dict[str, Any]) -> int:
+    """All attackers at once, again and again for a while; prints how often each outcome came."""
+    row = next(row for row in attacks.ATTACKS if row.run.__name__ == given["name"])
+    scene = attacks.Scene(tuple(given["address"]), given["source"], given["people"], given["conversation"])
+    end = time.monotonic() + ATTACK_SECONDS
+    outcomes: Counter[str] = Counter()
+
+    def one(number: int) -> None:
+        while True:
+            try:
+                outcomes[row.run(scene, number)] += 1
+            except attacks.Refused:
+                outcomes["refused"] += 1
+            if time.monotonic() > end or row.attackers > 50:
+                return
+            gevent.sleep(PAUSE_SECONDS)
+
+    gevent.joinall([gevent.spawn(one, number) for number in range(row.attackers)], timeout=60)
+    print(json.dumps(outcomes))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

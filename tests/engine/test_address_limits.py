@@ -1,0 +1,51 @@
+"""Limits per address and per user: handshakes, open sockets."""
+
+import pytest
+import requests
+
+from tests.conftest import eventually
+from tests.engine import raw
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+def handshake(url):
+    return requests.get(url + POLLING, timeout=raw.PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def url(app, serve):
+    return serve(app)
+
+
+def test_an_address_has_so_many_sockets(url, settings):
+    settings(MAX_SOCKETS_PER_ADDRESS=2)
+    sessions = [raw.Polling(url + POLLING).open() for _ in range(2)]
+    refused = handshake(url)
+    assert (refused.status_code, refused.json()["code"]) == (429, 4)
+    assert int(refused.headers["Retry-After"]) > 0
+    sessions[0].post("1")
+    assert eventually(lambda: handshake(url).status_code == 200)
+
+
+def test_an_address_may_make_so_many_handshakes(url, settings):
+    settings(RATE_HANDSHAKES_ADDRESS="3 per hour")
+    answers = [handshake(url) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[3].headers["Retry-After"]) > 3_000
+
+
+def test_a_user_has_so_many_sockets(ann, bob, knock, settings):
+    settings(MAX_SOCKETS_PER_USER=2)
+    sockets = [ann.socket(), ann.socket()]
+    refusal = knock({"token": ann.token})
+    assert refusal["data"]["code"] == "RATE_LIMITED" and refusal["data"]["details"]["retryAfter"] > 0
+    assert knock({"token": bob.token}) is None
+    sockets[0].inner.disconnect()
+    assert knock({"token": ann.token}) is None
+
+
+def test_a_user_may_connect_so_often(ann, bob, knock, settings):
+    settings(RATE_CONNECTS_USER="2 per hour")
+    assert [knock({"token": ann.token}) is None for _ in range(3)] == [True, True, False]
+    assert knock({"token": bob.token}) is None
