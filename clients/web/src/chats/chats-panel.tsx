@@ -12,6 +12,7 @@ import {
 } from "@heroicons/react/24/outline";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
+import { isTouch } from "../lib/device";
 import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { useSignOut } from "../settings/sign-out";
@@ -62,13 +63,19 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
   );
 }
 
+const SHORTCUTS = {
+  label: "Keyboard shortcuts",
+  icon: QuestionMarkCircleIcon,
+  onSelect: () => isHelpOpen.set(true),
+};
+
 function Header() {
   const { user } = useAccount();
   const signOut = useSignOut();
   const items = [
     { label: "New group", icon: UserGroupIcon, onSelect: () => go(routes.newGroup) },
     { label: "Settings", icon: Cog6ToothIcon, onSelect: () => go(routes.settings) },
-    { label: "Keyboard shortcuts", icon: QuestionMarkCircleIcon, onSelect: () => isHelpOpen.set(true) },
+    ...(isTouch() ? [] : [SHORTCUTS]),
     { label: "Log out", icon: ArrowRightStartOnRectangleIcon, onSelect: signOut },
   ];
   return (

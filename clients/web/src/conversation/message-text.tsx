@@ -1,5 +1,5 @@
 import { memo, type ReactNode, useMemo, useState } from "react";
-import { beginning, emojiCount } from "../lib/text";
+import { beginning, emojiCount, isRightToLeft } from "../lib/text";
 import { usePieces } from "./links";
 import css from "./message-text.module.css";
 
@@ -24,7 +24,7 @@ export const MessageText = memo(function MessageText({ content, spacer }: Messag
   }
   if (folded === undefined) {
     return (
-      <p className={css.text} dir="auto">
+      <p className={css.text} dir="auto" data-rtl={isRightToLeft(content)}>
         <Linked text={content} />
         <span className={css.beside}>{spacer}</span>
       </p>

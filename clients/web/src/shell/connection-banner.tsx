@@ -75,7 +75,7 @@ function Away({ state }: { state: ConnectionState }) {
         {state.status !== "api" && seconds > 0 && (
           <span className={css.countdown} aria-hidden="true">
             {" "}
-            Next attempt in {seconds} s.
+            {`Next attempt in ${seconds}\u00a0s.`}
           </span>
         )}
       </p>

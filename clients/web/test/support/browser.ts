@@ -9,6 +9,7 @@ const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--disable-smooth-scrolling", // one turn of the wheel is one movement, which tests can tell from a jump
 ];
 export const PASSWORD = "password123";
 export const PHONE = { width: 360, height: 740 };
@@ -33,6 +34,7 @@ export class Person {
     readonly context: BrowserContext,
     readonly page: Page,
     readonly url: string,
+    readonly size: { width: number; height: number },
   ) {
     page.on("pageerror", (error) => this.complaints.push(String(error)));
     page.on("console", (message) => {
@@ -54,7 +56,7 @@ export class Person {
     });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
-    const person = new Person(context, page, url);
+    const person = new Person(context, page, url, size);
     await page.goto(url);
     return person;
   }
