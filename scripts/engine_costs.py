@@ -80,7 +80,7 @@ def masked(text: str) -> bytes:
 
 def inbound() -> list[tuple[str, float]]:
     """From a frame to its handler."""
-    server, ((session, websocket, theirs),) = served(1)
+    _server, ((session, websocket, theirs),) = served(1)
     frame, reader = masked(EVENT), websocket._reader
     pong, payload = masked("3"), frame[8:]
     websocket._sock = Quiet(websocket._sock)  # type: ignore[assignment]
@@ -134,7 +134,7 @@ def outbound(members: int) -> list[tuple[str, float]]:
 
 def heartbeat() -> list[tuple[str, float]]:
     """A ping by the wheel."""
-    server, ((session, websocket, _),) = served(1)
+    _server, ((session, websocket, _),) = served(1)
     websocket._sock = Quiet(websocket._sock)  # type: ignore[assignment]
 
     def ping() -> None:
