@@ -126,6 +126,11 @@ class Config:
         return ROOT / self.WEB_DIR
 
     @property
+    def is_web_built(self) -> bool:
+        """Whether there is a web app to serve."""
+        return (self.web_path / "index.html").is_file()
+
+    @property
     def store_uri(self) -> str:
         """MONGO_URI, or the embedded store's address where none is set."""
         return self.MONGO_URI or f"litemongo://{self.instance_path / 'store'}"

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from chatapp import banner
+from chatapp.extensions import config
 from chatapp.services import seeding
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -115,9 +117,15 @@ def test_the_style_of_that_page_is_allowed_by_its_policy(client, settings, tmp_p
     assert re.search(r"style-src 'sha256-[\w+/=]{44}'", answer.headers["Content-Security-Policy"])
 
 
-def test_demo_users_are_named_in_development_only(client, settings):
+@pytest.mark.parametrize("environment", ["testing", "production"])
+def test_demo_users_are_not_named_outside_development(client, settings, environment):
     seeding.demo_data()
+    settings(APP_ENV=environment)
     assert client.get("/api/web").json["data"] == {"demoUsers": []}
+
+
+def test_demo_users_are_named_in_development(client, settings):
+    seeding.demo_data()
     settings(APP_ENV="development")
     named = client.get("/api/web").json["data"]["demoUsers"]
     assert [row["name"] for row in named] == ["Tini", "Suvankar", "Bdbb", "Krish"]
@@ -134,3 +142,19 @@ def test_the_app_costs_no_anonymous_calls(other_app, built):
     client = other_app(RATE_ANONYMOUS="1 per hour", WEB_DIR=str(built)).test_client()
     paths = ["/", "/app", "/sw.js", "/assets/index-AbCd_123.js", "/api/web"]
     assert [client.get(path, headers=HTML).status_code for path in paths * 2] == [200] * 10
+
+
+def test_the_banner_leads_to_the_app_and_in_development_to_the_demo_users(app, settings, built):
+    settings(WEB_DIR=str(built), APP_ENV="development")
+    shown = banner.text(config(), None)
+    assert "Web app:  open the address above; the demo users are one click away" in shown
+    assert "tini@test.com" in shown
+    settings(APP_ENV="production")
+    shown = banner.text(config(), None)
+    assert "Web app:  open the address above" in shown
+    assert "demo" not in shown and "password123" not in shown
+
+
+def test_the_banner_says_how_to_get_the_app_where_there_is_none(app, settings, tmp_path):
+    settings(WEB_DIR=str(tmp_path))
+    assert "Web app:  not built; `make web`" in banner.text(config(), None)

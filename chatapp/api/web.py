@@ -92,7 +92,7 @@ def about() -> dict[str, Any]:
 
 
 def _page() -> Response:
-    if not (config().web_path / "index.html").is_file():
+    if not config().is_web_built:
         answer = Response(_MISSING, 503, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'"
         return answer

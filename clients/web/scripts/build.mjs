@@ -68,3 +68,4 @@ await build({ root, logLevel: "warn" });
 const kept = filesOf(dist).filter((file) => !LEFT_OUT.test(file));
 await buildWorker(kept.map(precached));
 for (const file of filesOf(dist)) if (COMPRESSIBLE.test(file)) compress(file);
+writeFileSync(join(dist, ".stamp"), ""); // for make: all of it is there
