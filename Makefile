@@ -24,7 +24,7 @@ web: clients/web/dist/.stamp  ## Build the web app that the server has at / (wit
 
 # The server starts without it too, and says so.
 web-if-possible: $(VENV)/runtime.stamp
-	@$(MAKE) --question web 2>/dev/null || $(NODE) scripts/build_web || true
+	@$(MAKE) --no-print-directory --question web 2>/dev/null || $(NODE) scripts/build_web || true
 
 test: python-test  ## All tests: the server's, and those of the JavaScript clients where Node and Chromium are there
 	@scripts/client_tests
