@@ -140,8 +140,8 @@ test("a session that was ended elsewhere leads to the log-in page, which says wh
   const web = data.find((session: { client: string }) => session.client === "web");
   await call(server.url, "DELETE", `/api/auth/sessions/${web.id}`, undefined, (await login()).token);
   await one.page.getByText("Your session was ended").waitFor();
-  await one.login(ann.email).catch(() => {}); // it returns to the conversation rather than to the list
-  await one.composer.waitFor();
+  await one.login(ann.email);
+  await one.composer.waitFor(); // it returns to the conversation rather than to the list
   await one.close();
 });
 
@@ -151,7 +151,7 @@ function login(): Promise<{ token: string }> {
 
 test("the app opens offline, with what it knew", async () => {
   await say(ben, id, "Known before");
-  const one = await Person.enter(browser, proxy.url, ann.email, { size: PHONE });
+  const one = await Person.enter(browser, proxy.url, ann.email, { size: PHONE, keepsApp: true });
   await one.openConversation(/Ben/);
   await one.message("Known before").waitFor();
   await one.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));

@@ -32,11 +32,15 @@ export function useReading(virtualizer: Rows, rows: readonly Row[], messages: Me
     return () => cancelAnimationFrame(frame);
   });
   useEffect(() => {
+    const list = virtualizer.scrollElement?.firstElementChild;
+    const observer = new ResizeObserver(read); // rows that are measured come into sight without being drawn anew
+    if (list) observer.observe(list);
     window.addEventListener("focus", read);
     document.addEventListener("visibilitychange", read);
     return () => {
+      observer.disconnect();
       window.removeEventListener("focus", read);
       document.removeEventListener("visibilitychange", read);
     };
-  }, [read]);
+  }, [read, virtualizer]);
 }

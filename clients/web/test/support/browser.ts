@@ -20,6 +20,8 @@ export interface Look {
   size?: { width: number; height: number };
   theme?: "light" | "dark";
   locale?: string;
+  /** Whether the service worker keeps the app: it loads all of it, which takes time, and only matters offline. */
+  keepsApp?: boolean;
 }
 
 export function launch(): Promise<Browser> {
@@ -44,7 +46,8 @@ export class Person {
   }
 
   /** Somebody who opens the app, with nothing stored. */
-  static async open(browser: Browser, url: string, { size = DESKTOP, theme = "light", locale = "en-GB" }: Look = {}) {
+  static async open(browser: Browser, url: string, look: Look = {}) {
+    const { size = DESKTOP, theme = "light", locale = "en-GB", keepsApp = false } = look;
     const isPhone = size.width < 500;
     const context = await browser.newContext({
       viewport: size,
@@ -53,6 +56,7 @@ export class Person {
       hasTouch: isPhone,
       isMobile: isPhone,
       reducedMotion: "reduce",
+      serviceWorkers: keepsApp ? "allow" : "block",
     });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
