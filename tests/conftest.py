@@ -14,6 +14,7 @@ import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_socketio.test_client import SocketIOTestClient
 from gevent.pywsgi import WSGIServer
 from socketio.exceptions import ConnectionRefusedError
 
@@ -102,6 +103,15 @@ def app(_app: Flask, config: TestConfig) -> Iterator[Flask]:
     extensions.reset_caches()
     yield _app
     clock.reset()
+    forget_sockets()
+
+
+def forget_sockets() -> None:
+    """Let nothing more be emitted to a test's sockets: they would keep whatever all later tests broadcast."""
+    manager = socketio.server.manager
+    for sid, _ in list(manager.get_participants("/", None)):
+        manager.disconnect(sid, "/", ignore_queue=True)
+    SocketIOTestClient.clients.clear()
 
 
 @pytest.fixture

@@ -2,8 +2,12 @@
 
 import gevent
 import pytest
+from bson import ObjectId
 
+from chatapp import clock
 from chatapp.extensions import db
+from chatapp.services import conversation_cache
+from chatapp.stores import conversations as store
 from config import TestConfig
 
 
@@ -116,6 +120,34 @@ def test_the_list_has_the_last_active_first(ann, bob, eve):
     assert [(row["id"], row["lastMessage"]["content"], row["unreadCount"]) for row in bob_sees] == [
         (with_bob, "hello", 1)
     ]
+
+
+def test_the_list_shows_what_another_process_has_stored(ann, bob):
+    conversation = ann.direct(bob)
+    ann.send(conversation, "hello")
+    assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 1
+    key = {"conversation_id": ObjectId(conversation), "user_id": ObjectId(bob.id)}
+    db().memberships.update_one(key, {"$max": {"read_seq": 1, "read_mseq": 1}})
+    db().conversations.update_one({"_id": ObjectId(conversation)}, {"$max": {"touched_at": clock.tick()}})
+    assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 0
+
+
+def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkeypatch):
+    conversation = ann.direct(bob)
+    ann.send(conversation, "hello")
+    conversation_cache.reset()
+    load = store.find_with_members
+
+    def load_and_delete_meanwhile(ids):
+        rows = load(ids)
+        monkeypatch.undo()
+        ann.rest("DELETE", f"/api/conversations/{conversation}")
+        return rows
+
+    monkeypatch.setattr(store, "find_with_members", load_and_delete_meanwhile)
+    assert ann.get("/api/user/conversations")["data"] == []
+    assert ann.get("/api/user/conversations")["data"] == []
+    assert len(bob.get("/api/user/conversations")["data"]) == 1
 
 
 def test_an_empty_list_says_why(ann):

@@ -1,11 +1,13 @@
 """Health, liveness, readiness."""
 
+from dataclasses import replace
+
 import gevent
 import pymongo.errors
 import pytest
 
-from chatapp import extensions, lifecycle
-from chatapp.api import health
+from chatapp import extensions, lifecycle, logs
+from chatapp.api import early, health
 
 CHEAP = ["/api/health", "/api/health/live"]
 
@@ -17,6 +19,30 @@ def test_health_answers_get_and_head(client, path):
     assert answer.json["timestamp"].endswith("Z")
     head = client.head(path)
     assert (head.status_code, head.data) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("production", [True, False])
+@pytest.mark.parametrize("url", ["https://chat.example", "http://chat.example"])
+def test_the_early_answer_is_the_one_that_flask_gives(client, settings, monkeypatch, log, method, production, url):
+    settings(APP_ENV="production" if production else "development")
+
+    def answer():
+        response = client.open("/api/health", method=method, base_url=url, headers={"X-Request-ID": "one"})
+        headers = [row for row in response.headers if not row[0].startswith("Access-Control-")]  # for browsers only
+        return response.status, sorted(headers), len(response.data)
+
+    logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
+    given = answer()
+    monkeypatch.setattr(early, "_PATH", "/never")
+    assert given == answer()
+    mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time")} for row in log.lines())
+    assert mine == flasks
+
+
+def test_browsers_from_elsewhere_are_allowed_to_read_health(client):
+    answer = client.get("/api/health", headers={"Origin": "http://localhost:5173"})
+    assert answer.status_code == 200 and answer.headers["Access-Control-Allow-Origin"]
 
 
 @pytest.mark.parametrize("path", CHEAP)

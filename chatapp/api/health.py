@@ -21,6 +21,11 @@ _DATABASE_SECONDS = 3
 @endpoint(out=HealthOut, signed_in=False)
 def health() -> dict[str, Any]:
     """Is the process there? Asks nobody else."""
+    return status()
+
+
+def status() -> dict[str, Any]:
+    """The answer of who is there."""
     return {"status": "ok", "timestamp": clock.iso(clock.now())}
 
 
@@ -28,7 +33,7 @@ def health() -> dict[str, Any]:
 @endpoint(out=HealthOut, signed_in=False)
 def live() -> dict[str, Any]:
     """The same for orchestrators: restart the process when this fails."""
-    return {"status": "ok", "timestamp": clock.iso(clock.now())}
+    return status()
 
 
 @bp.get("/health/ready")

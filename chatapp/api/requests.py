@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chatapp import errors, lifecycle, limits, logs, metrics
 from chatapp.api import sign_in
+from chatapp.api.early import EarlyHealth
 from chatapp.extensions import config, limiter
 from chatapp.services.tokens import Identity
 
@@ -25,8 +26,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
 }
-_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_STRICT_TRANSPORT = "max-age=31536000"
 
 
 class Json(JSONProvider):
@@ -58,6 +61,7 @@ def register(app: Flask) -> None:
         ],
         max_age=600,
     )
+    app.wsgi_app = EarlyHealth(app.wsgi_app, _HEADERS, _STRICT_TRANSPORT)  # type: ignore[method-assign]
     if config().TRUSTED_PROXIES:
         hops = config().TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -100,10 +104,8 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = logs.current_request_id()
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", _POLICY)
-    response.headers.setdefault("Cache-Control", "no-store")
     if config().is_production and request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
     metrics.request(request.method, route, response.status_code, seconds)
     _log(route, response.status_code, round(seconds * 1000, 2))
     return response

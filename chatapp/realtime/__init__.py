@@ -10,7 +10,7 @@ from bson import ObjectId
 from chatapp import clock, errors, metrics
 from chatapp.extensions import on_reset, socketio
 from chatapp.realtime import serving
-from chatapp.realtime.connections import Connection, Connections
+from chatapp.realtime.connections import Connection, Connections, room
 from chatapp.realtime.waiting import Waiting
 from config import Config
 
@@ -46,10 +46,6 @@ def _resync(sid: str) -> None:
         gevent.spawn(_resync_handler, sid)
 
 
-def _room(user_id: ObjectId) -> str:
-    return f"user:{user_id}"
-
-
 def _emit(event: str, data: Any, to: str | list[str] | None, skip_sid: str | None = None) -> None:
     """Emit, unless this process serves no sockets (a script that uses the services)."""
     if socketio.server is not None and to != []:
@@ -58,15 +54,14 @@ def _emit(event: str, data: Any, to: str | list[str] | None, skip_sid: str | Non
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
     """Emit to every device of these users that is connected here; gives how many sockets."""
-    user_ids = list(user_ids)
-    online = [user_id for user_id in user_ids if connections.is_online(user_id)]
-    _emit(event, data, [_room(user_id) for user_id in online])
-    return connections.sockets_of(online)
+    rooms, sockets = connections.rooms_of(user_ids)
+    _emit(event, data, rooms)
+    return sockets
 
 
 def enter(connection: Connection) -> bool:
     """Subscribe an authenticated socket to what is the user's; True when it is their first."""
-    socketio.server.enter_room(connection.sid, _room(connection.user_id))
+    socketio.server.enter_room(connection.sid, room(connection.user_id))
     return connections.add(connection)
 
 

@@ -36,6 +36,8 @@ class Waiting:
 
     def wake(self, user_ids: Iterable[ObjectId]) -> None:
         """Let the calls of these users look again."""
+        if not self._events:
+            return
         for user_id in user_ids:
             for event in self._events.get(user_id, ()):
                 event.set()

@@ -80,6 +80,7 @@ class Conversation:
     hash: str
     last_message: Document | None
     members: dict[ObjectId, Member]
+    touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -162,6 +163,7 @@ def from_documents(document: Document, member_rows: list[Document]) -> Conversat
         hash=head["hash"],
         last_message=document["last_message"],
         members=members,
+        touched_at=document["touched_at"],
         sent={ObjectId(key): (row["seq"], row["mseq"]) for key, row in document["sent"].items()},
     )
 

@@ -1,10 +1,13 @@
 """Conversations that this process knows, as they are appended to.
 
-What is known here is only ever used to append: the unique index on (conversation_id, seq) proves it current,
-because whatever changes a conversation is an entry too. Reads load afresh.
+Appends use what is known: the unique index on (conversation_id, seq) proves it current, because whatever changes a
+conversation is an entry too. Reads use it where the stored head and `touched_at` say that nothing has changed since,
+or load afresh.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bson import ObjectId
 
@@ -25,7 +28,10 @@ class Slot:
         self.pending: Conversation | None = None
 
 
+Raised = tuple[ObjectId, ObjectId, dict[str, int]]  # conversation, member, marks
+
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
+_loads: list[list[Raised]] = []  # for each load that waits for the store: the marks that were raised meanwhile
 
 
 @on_reset
@@ -53,15 +59,71 @@ def _make_room() -> None:
 
 def load(conversation_id: ObjectId) -> Conversation | None:
     """The conversation as it is stored now, with its members, in one database command (but after a crash)."""
-    document = store.find_with_members(conversation_id)
-    if document is None:
-        return None
+    return _load([conversation_id]).get(conversation_id)
+
+
+def _load(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
+    with _marks_meanwhile() as raised:
+        documents = store.find_with_members(conversation_ids)
+        loaded = {document["_id"]: _whole(document) for document in documents}
+    for conversation_id, user_id, marks in raised:
+        if conversation_id in loaded:
+            loaded[conversation_id].raise_marks(user_id, marks)
+    return loaded
+
+
+@contextmanager
+def _marks_meanwhile() -> Iterator[list[Raised]]:
+    raised: list[Raised] = []
+    _loads.append(raised)
+    try:
+        yield raised
+    finally:
+        _loads[:] = [other for other in _loads if other is not raised]
+
+
+def _whole(document: Document) -> Conversation:
+    """The state of a stored conversation; memberships that a crash has prevented are stored now."""
     conversation = from_documents(document, document["members"])
     stored = {row["user_id"] for row in document["members"]}
     missing = [member for member in conversation.members.values() if member.user_id not in stored]
-    if missing:  # a crash came between the conversation and its memberships
-        memberships.insert_missing([membership_document(conversation_id, member) for member in missing])
+    if missing:
+        memberships.insert_missing([membership_document(conversation.id, member) for member in missing])
     return conversation
+
+
+def current(heads: list[Document]) -> dict[ObjectId, Conversation]:
+    """The conversations of these stored `{_id, head, touched_at}`, in no or one database command.
+
+    To be used before anything else is waited for: a remembered state goes on to change.
+    """
+    loaded: dict[ObjectId, Conversation] = {}
+    while missing := [row["_id"] for row in heads if row["_id"] not in loaded and not _is_known(row)]:
+        found = _load(missing)
+        if not found:
+            break
+        loaded |= found
+    for conversation_id, state in loaded.items():
+        _remember(conversation_id, state)
+    remembered = {row["_id"]: peek(row["_id"]) for row in heads if row["_id"] not in loaded}
+    return loaded | {conversation_id: state for conversation_id, state in remembered.items() if state is not None}
+
+
+def _is_known(stored: Document) -> bool:
+    """Is the remembered state what is stored? (A head that is being moved has no remembered state.)"""
+    state = peek(stored["_id"])
+    return (
+        state is not None
+        and state.seq == stored["head"]["seq"]
+        and state.hash == stored["head"]["hash"]
+        and state.touched_at == stored["touched_at"]
+    )
+
+
+def _remember(conversation_id: ObjectId, state: Conversation) -> None:
+    place = slot(conversation_id)
+    if place.pending is None and (place.state is None or place.state.seq <= state.seq):
+        place.state = state
 
 
 def known(conversation_id: ObjectId) -> Conversation | None:
@@ -84,9 +146,12 @@ def peek(conversation_id: ObjectId) -> Conversation | None:
 
 
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
-    """Move marks of a member up in the remembered state."""
-    state = peek(conversation_id)
-    if state is not None:
+    """Move marks of a member up in what is remembered, and in what is being loaded."""
+    for raised in _loads:
+        raised.append((conversation_id, user_id, marks))
+    place = _slots.get(conversation_id)
+    state = place and (place.state or place.pending)
+    if state:
         state.raise_marks(user_id, marks)
 
 

@@ -23,21 +23,17 @@ DIRECT, GROUP = "direct", "group"
 
 
 def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str, Any]:
-    """The caller's conversations, last active first: `{data, pagination, meta?}`, in two commands."""
-    documents = store.find_page_of_user(user_id, skip, limit + 1)
-    rows = memberships.find_in_conversations([row["_id"] for row in documents[:limit]])
-    by_conversation: dict[ObjectId, list[Document]] = {}
-    for row in rows:
-        by_conversation.setdefault(row["conversation_id"], []).append(row)
+    """The caller's conversations, last active first: `{data, pagination, meta?}`, in two commands at most."""
+    heads = store.find_page_of_user(user_id, skip, limit + 1)
+    states = conversation_cache.current(heads[:limit])
     data = []
-    for document in documents[:limit]:
-        conversation = from_documents(document, by_conversation.get(document["_id"], []))
+    for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
         member = conversation.members[user_id]
-        if not was_deleted(member.cleared_seq, member.cleared_mseq, conversation.mseq):
+        if member.is_current and not was_deleted(member.cleared_seq, member.cleared_mseq, conversation.mseq):
             data.append(view(conversation, member))
     answer: dict[str, Any] = {
         "data": data,
-        "pagination": {"skip": skip, "limit": limit, "hasMore": len(documents) > limit},
+        "pagination": {"skip": skip, "limit": limit, "hasMore": len(heads) > limit},
     }
     if not data and not skip:
         answer["meta"] = {

@@ -1,5 +1,7 @@
 """Entries as clients see them, how they are announced, and pages of the log."""
 
+from bisect import bisect_left
+from functools import cached_property
 from typing import Any
 
 from bson import ObjectId
@@ -7,7 +9,7 @@ from bson import ObjectId
 from chatapp import clock, realtime
 from chatapp.extensions import Document
 from chatapp.services import access, tracing
-from chatapp.services.conversation import SHOWN_HASH, Conversation, shows_reads
+from chatapp.services.conversation import SHOWN_HASH, Conversation, Member, shows_reads
 from chatapp.services.conversation import view as conversation_view
 from chatapp.stores import entries as store
 
@@ -16,57 +18,103 @@ PAGE, LARGEST_PAGE = 200, 500
 
 def view(entry: Document, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
     """Any entry as the API shows it; a message's status is for its sender."""
-    if entry["type"] == "message":
-        return message_view(entry, conversation, for_user)
-    return {
-        **_place(entry),
-        "actor": conversation.members[entry["sender_id"]].person(),
-        "change": _CHANGES[entry["type"]](entry, conversation),
-    }
-
-
-def _place(entry: Document) -> dict[str, Any]:
-    """What every entry says: where it stands, and when it was made."""
-    entry_id = str(entry["_id"])
-    return {
-        "id": entry_id,
-        "_id": entry_id,
-        "conversationId": str(entry["conversation_id"]),
-        "seq": entry["seq"],
-        "mseq": entry["mseq"],
-        "hash": entry["hash"][:SHOWN_HASH],
-        "clientMsgId": entry["client_msg_id"],
-        "type": entry["type"],
-        "createdAt": clock.iso(entry["created_at"]),
-    }
+    return Views(conversation, for_user).of(entry)
 
 
 def message_view(entry: Document, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
     """The message as the API shows it (contract: Message); its status is for its sender."""
-    answer = {
-        **_place(entry),
-        "content": entry["body"]["content"],
-        "attachment": entry["body"]["attachment"],
-        "sender": conversation.members[entry["sender_id"]].person(),
-        "status": "sent",
-    }
-    if for_user == entry["sender_id"]:
-        answer |= _status(entry, conversation)
-    return answer
+    return Views(conversation, for_user).of_message(entry)
 
 
-def _status(entry: Document, conversation: Conversation) -> dict[str, Any]:
-    """How far a message has come: `{status, deliveredTo?, readBy?}`, the counts in groups only."""
-    sender, seq = conversation.members[entry["sender_id"]], entry["seq"]
-    others = conversation.audience_of(entry)
-    delivered = sum(conversation.delivered_mark(row) >= seq for row in others)
-    read = sum(conversation.read_marks(row)[0] >= seq for row in others if shows_reads(row, sender))
-    status = "sent"
-    if others and delivered == len(others):
-        status = "read" if read == len(others) else "delivered"
-    if conversation.type == "direct":
-        return {"status": status}
-    return {"status": status, "deliveredTo": delivered, "readBy": read}
+class Views:
+    """Entries of one conversation as one user sees them (nobody in particular: None). What they share is made once."""
+
+    def __init__(self, conversation: Conversation, for_user: ObjectId | None) -> None:
+        self._conversation = conversation
+        self._conversation_id = str(conversation.id)
+        self._for_user = for_user
+        self._people: dict[ObjectId, dict[str, Any]] = {}
+
+    def of(self, entry: Document) -> dict[str, Any]:
+        """Any entry."""
+        if entry["type"] == "message":
+            return self.of_message(entry)
+        change = _CHANGES[entry["type"]](entry, self._conversation)
+        return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
+
+    def of_message(self, entry: Document) -> dict[str, Any]:
+        """A message."""
+        body = entry["body"]
+        answer = self._place(entry)
+        answer["content"] = body["content"]
+        answer["attachment"] = body["attachment"]
+        answer["sender"] = self._person(entry["sender_id"])
+        answer["status"] = "sent"
+        if self._for_user == entry["sender_id"]:
+            answer |= self._audience.status(entry["seq"])
+        return answer
+
+    def _place(self, entry: Document) -> dict[str, Any]:
+        """What every entry says: where it stands, and when it was made."""
+        entry_id = str(entry["_id"])
+        return {
+            "id": entry_id,
+            "_id": entry_id,
+            "conversationId": self._conversation_id,
+            "seq": entry["seq"],
+            "mseq": entry["mseq"],
+            "hash": entry["hash"][:SHOWN_HASH],
+            "clientMsgId": entry["client_msg_id"],
+            "type": entry["type"],
+            "createdAt": clock.iso(entry["created_at"]),
+        }
+
+    def _person(self, user_id: ObjectId) -> dict[str, Any]:
+        person = self._people.get(user_id)
+        if person is None:
+            person = self._people[user_id] = self._conversation.members[user_id].person()
+        return person
+
+    @cached_property
+    def _audience(self) -> "_Audience":
+        assert self._for_user is not None  # only who sent something asks
+        return _Audience(self._conversation, self._conversation.members[self._for_user])
+
+
+class _Audience:
+    """How far one sender's messages have come with the other members."""
+
+    def __init__(self, conversation: Conversation, sender: Member) -> None:
+        self._is_direct = conversation.type == "direct"
+        self._others = [  # (joined, delivered up to, read up to), by when they joined
+            (row.joined_seq, conversation.delivered_mark(row), _read_mark(conversation, row, sender))
+            for row in sorted(conversation.current_members, key=lambda row: row.joined_seq)
+            if row is not sender
+        ]
+        self._newest_joined = self._others[-1][0] if self._others else 0
+        self._delivered = sorted(row[1] for row in self._others)
+        self._read = sorted(row[2] for row in self._others)
+
+    def status(self, seq: int) -> dict[str, Any]:
+        """`{status, deliveredTo?, readBy?}` of the sender's message, the counts in groups only."""
+        if seq > self._newest_joined:
+            count = len(self._others)
+            delivered = count - bisect_left(self._delivered, seq)
+            read = count - bisect_left(self._read, seq)
+        else:
+            others = [row for row in self._others if row[0] < seq]
+            count = len(others)
+            delivered = sum(row[1] >= seq for row in others)
+            read = sum(row[2] >= seq for row in others)
+        status = "sent"
+        if count and delivered == count:
+            status = "read" if read == count else "delivered"
+        return {"status": status} if self._is_direct else {"status": status, "deliveredTo": delivered, "readBy": read}
+
+
+def _read_mark(conversation: Conversation, member: Member, sender: Member) -> int:
+    """What the sender may know of what the member has read: 0 for nothing."""
+    return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
 
 
 def _added(entry: Document, conversation: Conversation) -> dict[str, Any]:
@@ -138,7 +186,8 @@ def page(
         else (max(low, high - limit + 1), high)
     )
     found = store.find_range(conversation.id, *window)
+    views = Views(conversation, user_id)
     return {
-        "data": [view(entry, conversation, user_id) for entry in found],
+        "data": [views.of(entry) for entry in found],
         "meta": {"firstSeq": first, "headSeq": last, "hasMore": bool(found) and window != (low, high)},
     }

@@ -87,8 +87,9 @@ def history(
     cut = len(found) > limit or (window[1] < last if forward else window[0] > first)
     if forward:
         page.reverse()
+    views = entries.Views(conversation, user_id)
     return {
-        "data": [entries.message_view(entry, conversation, user_id) for entry in page],
+        "data": [views.of_message(entry) for entry in page],
         "pagination": {
             "limit": limit,
             "hasMore": cut,

@@ -344,11 +344,12 @@ def _report(place: _Place, conversation: Conversation, member: Member, fresh: li
     """One conversation of the answer; `fresh` are the memberships whose marks the client may not know."""
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
     changed = {row["user_id"] for row in fresh}
+    views = entries.Views(conversation, member.user_id)
     answer = {
         "id": str(place.id),
         "head": head_view(place.head),
         "firstSeq": place.first,
-        "entries": [entries.view(entry, conversation, member.user_id) for entry in place.entries],
+        "entries": [views.of(entry) for entry in place.entries],
         "limited": place.is_limited,
         "gap": place.gap(),
         "reset": place.is_reset,

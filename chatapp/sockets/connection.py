@@ -76,7 +76,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
 
 def _limit_user(user_id: ObjectId) -> None:
     limits.spend("connections", str(user_id), config().RATE_CONNECTS_USER)
-    if realtime.connections.sockets_of([user_id]) >= config().MAX_SOCKETS_PER_USER:
+    if realtime.connections.rooms_of([user_id])[1] >= config().MAX_SOCKETS_PER_USER:
         raise errors.RateLimited("Too many devices are connected. Close one, and try again.", 60)
 
 

@@ -40,11 +40,11 @@ def find_direct(direct_key: str) -> Document | None:
     return db().conversations.find_one({"direct_key": direct_key})
 
 
-def find_with_members(conversation_id: ObjectId) -> Document | None:
-    """The conversation with all its memberships, former ones too, under `members`."""
+def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
+    """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
     rows = db().conversations.aggregate(
         [
-            {"$match": {"_id": conversation_id}},
+            {"$match": {"_id": {"$in": conversation_ids}}},
             {
                 "$lookup": {
                     "from": "memberships",
@@ -53,14 +53,15 @@ def find_with_members(conversation_id: ObjectId) -> Document | None:
                     "as": "members",
                 }
             },
-        ]
+        ],
+        batchSize=len(conversation_ids) + 1,
     )
-    return next(iter(rows), None)
+    return list(rows)
 
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
-    """The user's current conversations, last active first."""
-    cursor = db().conversations.find({"participants": user_id})
+    """Where the user's current conversations stand, last active first: `{_id, head, touched_at}`."""
+    cursor = db().conversations.find({"participants": user_id}, {"head": 1, "touched_at": 1})
     return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 

@@ -41,7 +41,8 @@ class Namespace:
             return {room: self.sids[room]} if room in self.sids else {}
         together: Participants = {}
         for one in room:
-            together.update(self.participants(one))
+            found = self.rooms.get(one)
+            together.update(self.participants(one) if found is None else found)
         return together
 
 
