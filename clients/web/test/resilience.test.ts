@@ -57,6 +57,11 @@ test("the server is killed in mid-conversation and comes back: nothing is lost, 
   await other.message("before").waitFor();
   await server.end("SIGKILL");
   await one.banner.getByText("The server can't be reached.").waitFor();
+  await one.page
+    .getByRole("link", { name: /show info/ })
+    .getByText("online")
+    .waitFor({ state: "detached" });
+  await other.page.getByRole("status").filter({ hasText: "The server can't be reached." }).waitFor();
   await one.send("during, first");
   await one.send("during, second");
   await one.reached("during, second", "Waiting to be sent");

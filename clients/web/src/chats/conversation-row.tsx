@@ -1,8 +1,9 @@
 import type { Conversation, MessagePreview } from "@chatapp/client";
-import { useDraft, usePresence, useTyping } from "@chatapp/client/react";
+import { useDraft, useTyping } from "@chatapp/client/react";
 import { memo } from "react";
 import { Link } from "wouter";
 import { Ticks } from "../conversation/ticks";
+import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { plural } from "../lib/text";
 import { exactTime, listTime } from "../lib/time";
@@ -17,7 +18,7 @@ interface ConversationRowProps {
 
 export const ConversationRow = memo(function ConversationRow({ conversation, isOpen, today }: ConversationRowProps) {
   const { id, title, avatar, partner, lastMessage, unreadCount } = conversation;
-  const { online } = usePresence(partner?.id ?? "");
+  const { online } = useKnownPresence(partner?.id ?? "");
   const time = lastMessage?.createdAt ?? conversation.updatedAt;
   return (
     <Link

@@ -5,6 +5,7 @@ import { ChatBubbleLeftEllipsisIcon } from "@heroicons/react/24/outline";
 import { lazy, Suspense } from "react";
 import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
+import { ConnectionBanner } from "../shell/connection-banner";
 import { ErrorBoundary } from "../shell/error-boundary";
 import { Button } from "../ui/button";
 import { Failure, Hint } from "../ui/hint";
@@ -23,6 +24,9 @@ export function ConversationPane({ id, isInfo }: { id: string; isInfo: boolean }
     <div className={css.pane} data-info={isInfo}>
       <section className={css.conversation} aria-label={`Conversation with ${conversation.title}`}>
         <Header conversation={conversation} />
+        <div className={css.banner}>
+          <ConnectionBanner />
+        </div>
         <Timeline conversation={conversation} />
         {conversation.isMember ? (
           <Composer conversation={conversation} />

@@ -1,9 +1,10 @@
 import type { Conversation } from "@chatapp/client";
-import { useAccount, usePresence, useTyping } from "@chatapp/client/react";
+import { useAccount, useTyping } from "@chatapp/client/react";
 import { ArrowLeftIcon, EllipsisVerticalIcon, InformationCircleIcon, TrashIcon } from "@heroicons/react/24/outline";
 import { Link } from "wouter";
 import { useRemoveConversation } from "../group/use-remove-conversation";
 import { go, goBack } from "../lib/navigation";
+import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { listed } from "../lib/text";
 import { lastSeenTime, useToday } from "../lib/time";
@@ -14,7 +15,7 @@ import css from "./header.module.css";
 
 export function Header({ conversation }: { conversation: Conversation }) {
   const { id, title, avatar, type, partner } = conversation;
-  const { online } = usePresence(partner?.id ?? "");
+  const { online } = useKnownPresence(partner?.id ?? "");
   const remove = useRemoveConversation(conversation);
   const items = [
     {
@@ -49,7 +50,7 @@ function Subtitle({ conversation }: { conversation: Conversation }) {
   const { user } = useAccount();
   const [typing] = useTyping(conversation.id);
   const today = useToday();
-  const { online, lastSeen } = usePresence(conversation.partner?.id ?? "");
+  const { online, lastSeen } = useKnownPresence(conversation.partner?.id ?? "");
   const isGroup = conversation.type === "group";
   if (typing.length > 0) {
     const names = typing.map((person) => person.name);

@@ -1,10 +1,10 @@
 /** About a conversation: the person, or the group with its members and what may be done with them. */
 
 import type { Conversation } from "@chatapp/client";
-import { usePresence } from "@chatapp/client/react";
 import { XMarkIcon } from "@heroicons/react/24/outline";
 import { useRef } from "react";
 import { goBack } from "../lib/navigation";
+import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { lastSeenTime, useToday } from "../lib/time";
 import { Avatar } from "../ui/avatar";
@@ -31,7 +31,7 @@ export default function InfoPanel({ conversation }: { conversation: Conversation
 
 function PersonInfo({ conversation }: { conversation: Conversation }) {
   const { partner, title, avatar, id } = conversation;
-  const { online, lastSeen } = usePresence(partner?.id ?? "");
+  const { online, lastSeen } = useKnownPresence(partner?.id ?? "");
   const today = useToday();
   const remove = useRemoveConversation(conversation);
   const seen = lastSeen ? `Last seen ${lastSeenTime(lastSeen, today)}` : "";

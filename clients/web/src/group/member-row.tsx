@@ -1,5 +1,5 @@
 import type { Chat, Conversation, Member } from "@chatapp/client";
-import { useChat, usePresence } from "@chatapp/client/react";
+import { useChat } from "@chatapp/client/react";
 import {
   ArrowDownCircleIcon,
   ArrowUpCircleIcon,
@@ -8,6 +8,7 @@ import {
   KeyIcon,
   UserMinusIcon,
 } from "@heroicons/react/24/outline";
+import { useKnownPresence } from "../lib/presence";
 import { useOpenDirect } from "../people/use-open-direct";
 import { Avatar } from "../ui/avatar";
 import { Menu, type MenuItem } from "../ui/menu";
@@ -25,7 +26,7 @@ const ROLES = { owner: "Owner", admin: "Admin", member: "" };
 
 export function MemberRow({ conversation, member, isMe }: MemberRowProps) {
   const chat = useChat();
-  const { online } = usePresence(member.id);
+  const { online } = useKnownPresence(member.id);
   const { openDirect } = useOpenDirect();
   const items = isMe ? [] : [messageItem(member, openDirect), ...acts(chat, conversation, member)];
   return (

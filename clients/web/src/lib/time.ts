@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const shortFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const fullFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });

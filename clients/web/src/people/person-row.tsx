@@ -1,6 +1,6 @@
 import type { User } from "@chatapp/client";
-import { usePresence } from "@chatapp/client/react";
 import type { ReactNode } from "react";
+import { useKnownPresence } from "../lib/presence";
 import { Avatar } from "../ui/avatar";
 import { Spinner } from "../ui/spinner";
 import css from "./person-row.module.css";
@@ -16,7 +16,7 @@ interface PersonRowProps {
 }
 
 export function PersonRow({ user, onClick, isBusy, isChosen, note, children }: PersonRowProps) {
-  const { online } = usePresence(user.id);
+  const { online } = useKnownPresence(user.id);
   return (
     <button type="button" className={css.row} onClick={onClick} aria-pressed={isChosen} aria-busy={isBusy || undefined}>
       <Avatar id={user.id} name={user.name} src={user.avatar} size={44} online={online} />

@@ -171,6 +171,8 @@ export function screens(device: string, size: Look["size"]): void {
       await shoot(person, "empty-conversation");
       await person.context.setOffline(true);
       await person.send("Is anybody there?");
+      await person.page.getByRole("status").filter({ hasText: "You are offline." }).waitFor();
+      await shoot(person, "offline-conversation");
       if (isPhone) await person.button("Back to the list").click();
       await person.banner.getByText("You are offline.").waitFor();
       await shoot(person, "offline");
