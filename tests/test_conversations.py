@@ -8,6 +8,7 @@ from chatapp import clock
 from chatapp.extensions import db
 from chatapp.services import conversation_cache
 from chatapp.stores import conversations as store
+from chatapp.stores import memberships
 from config import TestConfig
 
 
@@ -148,6 +149,15 @@ def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkey
     assert ann.get("/api/user/conversations")["data"] == []
     assert ann.get("/api/user/conversations")["data"] == []
     assert len(bob.get("/api/user/conversations")["data"]) == 1
+
+
+def test_memberships_are_stored_once_whoever_stores_them_at_once(app):
+    for _ in range(5):
+        conversation = ObjectId()
+        rows = [{"conversation_id": conversation, "user_id": ObjectId()} for _ in range(4)]
+        jobs = [gevent.spawn(memberships.insert_missing, [dict(row) for row in rows]) for _ in range(8)]
+        gevent.joinall(jobs, raise_error=True)
+        assert db().memberships.count_documents({"conversation_id": conversation}) == 4
 
 
 def test_an_empty_list_says_why(ann):

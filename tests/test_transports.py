@@ -152,15 +152,16 @@ def test_both_sides_open_the_direct_conversation_at_once(server):
         def open_it(me, other, answers=answers, barrier=barrier):
             barrier.wait()
             body = {"type": "direct", "participants": [other["data"]["id"]]}
-            answers.append(server.call("POST", "/api/user/conversations", me, body)["data"])
+            answers.append(server.call("POST", "/api/user/conversations", me, body))
 
         threads = [threading.Thread(target=open_it, args=sides) for sides in (pair, pair[::-1]) * 4]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len({row["id"] for row in answers}) == 1
-        assert sum(row["isNew"] for row in answers) == 1
+        assert [answer for answer in answers if not answer["success"]] == []
+        assert len({answer["data"]["id"] for answer in answers}) == 1
+        assert sum(answer["data"]["isNew"] for answer in answers) == 1
 
 
 def test_many_senders_at_once_leave_no_hole(people):

@@ -9,6 +9,7 @@ from chatapp.extensions import Document, config
 from chatapp.services import passwords, profiles, sessions, tokens
 from chatapp.services.sessions import Device
 from chatapp.services.tokens import Identity
+from chatapp.services.turns import turn
 from chatapp.stores import users
 
 
@@ -16,8 +17,9 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
     """Make an account and log it in. Raises Conflict EMAIL_IN_USE."""
     email = email.lower()
     user = new_user(email, name or email.partition("@")[0], avatar, passwords.hash_password(password))
-    if not users.insert(user):
-        raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
+    with turn(email):
+        if not users.insert(user):
+            raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
     answer = sessions.begin(user, device)
     profile = profiles.view(user)
     if config().DIRECTORY_OPEN:

@@ -108,6 +108,10 @@ class Conversation:
         """Messages after the member's read mark."""
         return max(0, self.mseq - self.read_mseq(member))
 
+    def is_deleted_for(self, member: Member) -> bool:
+        """Has the member deleted the conversation, without a message since?"""
+        return was_deleted(member.cleared_seq, member.cleared_mseq, self.mseq)
+
     def raise_marks(self, user_id: ObjectId, marks: dict[str, int]) -> None:
         """Move marks of a member up, as the store did."""
         member = self.members.get(user_id)

@@ -13,8 +13,8 @@ from chatapp.services.conversation import (
     from_documents,
     membership_document,
     view,
-    was_deleted,
 )
+from chatapp.services.turns import turn
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
 
@@ -28,8 +28,8 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str
     states = conversation_cache.current(heads[:limit])
     data = []
     for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
-        member = conversation.members[user_id]
-        if member.is_current and not was_deleted(member.cleared_seq, member.cleared_mseq, conversation.mseq):
+        member = conversation.members.get(user_id)
+        if member is not None and member.is_current and not conversation.is_deleted_for(member):
             data.append(view(conversation, member))
     answer: dict[str, Any] = {
         "data": data,
@@ -94,8 +94,9 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
 
 def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
     """Store a new conversation, or find the one that holds its key already."""
-    if store.insert(document):
-        return _opened(document, user_id), True
+    with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
+        if store.insert(document):
+            return _opened(document, user_id), True
     existing = store.find_by_key(document)
     assert existing is not None
     return _existing(existing["_id"], user_id), False

@@ -18,8 +18,10 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatapp.extensions import Document, db
+from chatapp.stores.aborted import again
 
 
+@again
 def insert(conversation: Document) -> bool:
     """Store a new conversation; False when the one with its direct_key or creation_key is there already."""
     try:

@@ -16,6 +16,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
+from chatapp.stores import upserts
 
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
 _MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
@@ -25,7 +26,8 @@ _MOST_ROWS = 100_000
 
 def insert_missing(memberships: list[Document]) -> None:
     """Store those memberships that are not there yet; leaves the others as they are."""
-    db().memberships.bulk_write(
+    upserts.write(
+        db().memberships,
         [
             UpdateOne(
                 {"conversation_id": row["conversation_id"], "user_id": row["user_id"]},
@@ -33,7 +35,7 @@ def insert_missing(memberships: list[Document]) -> None:
                 upsert=True,
             )
             for row in memberships
-        ]
+        ],
     )
 
 
@@ -47,8 +49,7 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
         marks = {name: row[name] for name in _MARKS}
         older = key | {"changed_seq": {"$lt": row["changed_seq"]}}
         changes.append(UpdateOne(older, {"$set": by_the_log, "$max": marks}))
-    if changes:
-        db().memberships.bulk_write(changes)
+    upserts.write(db().memberships, changes)
 
 
 def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:

@@ -7,6 +7,7 @@ from pymongo import errors as mongo
 from pymongo import monitoring
 
 from chatapp import metrics
+from chatapp.stores.aborted import is_aborted
 
 log = structlog.get_logger("chatapp.database")
 
@@ -17,7 +18,9 @@ def listeners(slow_ms: int) -> list[Any]:
 
 
 def is_outage(error: mongo.PyMongoError) -> bool:
-    """Is the database out of reach (rather than the command at fault)?"""
+    """Is the database out of reach, or too busy (rather than the command at fault)?"""
+    if is_aborted(error):
+        return True
     if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError | mongo.WTimeoutError):
         return True
     return isinstance(error, mongo.OperationFailure) and bool(
