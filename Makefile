@@ -2,27 +2,42 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+NODE := $(CURDIR)/scripts/with_node
+WEB_SOURCES := $(shell find clients/web clients/js/src -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
+  -not -path '*/test/*' -not -path '*/generated/*')
 PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev test sdk-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
+.PHONY: help run dev web web-if-possible test python-test sdk-test web-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-run: $(VENV)/runtime.stamp  ## Set everything up and start the server on 0.0.0.0:3000 (PORT=… changes it)
+run: $(VENV)/runtime.stamp web-if-possible  ## Set everything up and start the server on 0.0.0.0:3000 (PORT=… changes it)
 	@$(BIN)/python scripts/run.py
 
-dev: $(VENV)/runtime.stamp  ## The same, restarting when the code changes
+dev: $(VENV)/runtime.stamp web-if-possible  ## The same, restarting when the code changes
 	@$(BIN)/python scripts/run.py --reload
 
-test: $(VENV)/dev.stamp  ## All tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
+web: clients/web/dist/.stamp  ## Build the web app that the server has at / (with this machine's Node, or Node from PyPI)
+
+# The server starts without it too, and says so.
+web-if-possible: $(VENV)/runtime.stamp
+	@$(MAKE) --no-print-directory --question web 2>/dev/null || $(NODE) scripts/build_web || true
+
+test: python-test  ## All tests: the server's, and those of the JavaScript clients where Node and Chromium are there
+	@scripts/client_tests
+
+python-test: $(VENV)/dev.stamp  ## The server's tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
 
-sdk-test: $(VENV)/runtime.stamp  ## The JavaScript SDK: lint, build, and its tests against this server (needs Node 20.19 or newer)
-	@scripts/need_node
-	@cd clients/js && npm ci --silent && npm run --silent lint && npm test --silent
+sdk-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp  ## The JavaScript SDK: lint, build, and its tests against this server
+	@cd clients/js && $(NODE) sh -c "npm run --silent lint && npm test --silent"
+
+web-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp clients/web/node_modules/.stamp  ## The web app: lint, build, and its tests in Chromium
+	@scripts/need_chromium
+	@cd clients/web && $(NODE) sh -c "npm run --silent lint && npm test --silent && npm run --silent size"
 
 chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/chaos.py
@@ -44,10 +59,12 @@ requirements:  ## Compile the pinned requirements anew (needs uv)
 	  --custom-compile-command "make requirements" requirements.in -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make requirements" requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make requirements" requirements-node.in -o requirements-node.txt
 
 # Everything that the benchmark runs with; ONLY, SUBJECT, ROUNDS, SECONDS, PROFILE, HOLD: see benchmarks/README.md.
 BENCH_READY := $(VENV)/runtime.stamp benchmarks/node_modules/.stamp benchmarks/reference/node_modules/.stamp
-BENCH := node benchmarks/driver/bench.js $(if $(ONLY),--only "$(ONLY)") $(if $(SUBJECT),--subject "$(SUBJECT)") \
+BENCH := $(NODE) node benchmarks/driver/bench.js $(if $(ONLY),--only "$(ONLY)") $(if $(SUBJECT),--subject "$(SUBJECT)") \
   $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(PROFILE),--profile "$(PROFILE)") \
   $(if $(HOLD),--hold "$(HOLD)")
 
@@ -58,10 +75,10 @@ bench-quick: $(BENCH_READY)  ## The same, smaller, in about two minutes
 	@$(BENCH) --quick
 
 bench-test: benchmarks/node_modules/.stamp  ## Test the benchmark's driver
-	@cd benchmarks && npm test --silent
+	@cd benchmarks && $(NODE) npm test --silent
 
 clean:  ## Remove the virtual environment and caches; the data under instance/ stay
-	rm -rf $(VENV) build benchmarks/node_modules benchmarks/reference/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build clients/*/node_modules clients/*/dist benchmarks/node_modules benchmarks/reference/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/python.stamp:
 	@scripts/find_python $(VENV) $(PYTHON)
@@ -77,8 +94,10 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-%/node_modules/.stamp: %/package-lock.json
-	@scripts/need_node "The benchmark needs"
+clients/web/dist/.stamp: $(VENV)/python.stamp $(WEB_SOURCES)
+	@$(NODE) scripts/build_web
+
+%/node_modules/.stamp: %/package-lock.json $(VENV)/python.stamp
 	@echo "Installing the packages of $* …"
-	@cd $* && npm ci --silent --no-progress
+	@cd $* && $(NODE) npm ci --silent --no-progress
 	@touch $@

@@ -43,6 +43,7 @@ class Config:
     PORT: int = 3000
     PUBLIC_URL: str = ""
     INSTANCE_DIR: str = "instance"
+    WEB_DIR: str = "clients/web/dist"
     WEB_CONCURRENCY: int = 1
     WORKER_CONNECTIONS: int = 12_000
     DRAIN_SECONDS: int = 8
@@ -118,6 +119,16 @@ class Config:
     def instance_path(self) -> Path:
         """The folder for what this machine keeps: the embedded store and the development secret."""
         return ROOT / self.INSTANCE_DIR
+
+    @property
+    def web_path(self) -> Path:
+        """The folder of the built web app."""
+        return ROOT / self.WEB_DIR
+
+    @property
+    def is_web_built(self) -> bool:
+        """Whether there is a web app to serve."""
+        return (self.web_path / "index.html").is_file()
 
     @property
     def store_uri(self) -> str:

@@ -5,14 +5,15 @@ from config import Config
 
 
 def text(config: Config, network_address: str | None) -> str:
-    """The banner: addresses, store, demo log-in, where the documents are. Never a password of the store."""
+    """The banner: addresses, web app, store, demo log-in, where the documents are. Never a password of the store."""
     local = f"http://localhost:{config.PORT}"
     lines = ["", "SERVER STARTED SUCCESSFULLY", f"  Local:    {local}"]
     if config.HOST in ("0.0.0.0", "::") and network_address:
         lines.append(f"  Network:  http://{network_address}:{config.PORT}")
+    lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {extensions.store_name()}"]
+    if not config.is_production:
+        lines.append("  Log in:   tini@test.com / password123  (demo users; see `flask seed`)")
     lines += [
-        f"  Store:    {extensions.store_name()}",
-        "  Log in:   tini@test.com / password123  (demo users; see `flask seed`)",
         f"  Docs:     {local}/api/docs",
         f"  Health:   {local}/api/health",
         f"  Metrics:  {local}/metrics",
@@ -20,3 +21,9 @@ def text(config: Config, network_address: str | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _web_app(config: Config) -> str:
+    if not config.is_web_built:
+        return "not built; `make web` builds it, or says what is missing"
+    return "open the address above" + ("" if config.is_production else "; the demo users are one click away")

@@ -91,8 +91,12 @@ def store_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def config(store_uri: str, tmp_path_factory: pytest.TempPathFactory) -> TestConfig:
-    """The settings of the tests, on this store."""
-    return TestConfig(MONGO_URI=store_uri, INSTANCE_DIR=str(tmp_path_factory.mktemp("instance")), ENGINE=ENGINE)
+    """The settings of the tests, on this store, with a web app that takes no Node to build."""
+    web = tmp_path_factory.mktemp("web")
+    (web / "index.html").write_text("<title>chatapp</title>")
+    (web / "sw.js").write_text("// the service worker")
+    instance = tmp_path_factory.mktemp("instance")
+    return TestConfig(MONGO_URI=store_uri, INSTANCE_DIR=str(instance), WEB_DIR=str(web), ENGINE=ENGINE)
 
 
 @pytest.fixture(scope="session")

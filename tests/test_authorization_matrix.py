@@ -43,7 +43,12 @@ def of_messages(member: str = "OK", former: str = NOT_ALLOWED) -> dict[str, str]
 # Bodies are kept incomplete where success would change who calls.
 ROUTES: dict[str, tuple[dict[str, object] | None, dict[str, str]]] = {
     "GET /": (None, everybody("OK")),
+    "GET /app": (None, everybody("OK")),
+    "GET /app/<path:route>": (None, everybody("OK")),
+    "GET /assets/<path:name>": (None, everybody("ROUTE_NOT_FOUND")),
     "GET /metrics": (None, everybody("OK")),
+    "GET /sw.js": (None, everybody("OK")),
+    "GET /api/web": (None, everybody("OK")),
     "GET /api/asyncapi.json": (None, everybody("OK")),
     "GET /api/auth/sessions": (None, signed_in("OK")),
     "DELETE /api/auth/sessions/<session_id>": (None, signed_in("SESSION_NOT_FOUND")),

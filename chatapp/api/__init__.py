@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, sign_in, users
+from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, sign_in, users, web
 
 
 def register(app: Flask) -> None:
@@ -18,3 +18,4 @@ def register(app: Flask) -> None:
     app.register_blueprint(log.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)
+    app.register_blueprint(web.bp)

@@ -1,4 +1,4 @@
-"""Discovery routes of the old apps, the root page, and metrics."""
+"""Discovery routes of the old apps, and metrics."""
 
 import hmac
 from typing import Any
@@ -18,12 +18,6 @@ bp = Blueprint("legacy", __name__)
 def base_url() -> str:
     """The address under which clients reach this server."""
     return config().PUBLIC_URL.rstrip("/") or request.host_url.rstrip("/")
-
-
-@bp.get("/")
-def root() -> Response:
-    """Says that the server runs."""
-    return Response("Server is running", mimetype="text/plain")
 
 
 @bp.get("/api/test-connection")

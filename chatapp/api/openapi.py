@@ -20,7 +20,11 @@ _WITH_BODY = (Code.MALFORMED_JSON, Code.CONTENT_TOO_LARGE, Code.UNSUPPORTED_MEDI
 _SIGNED_IN = (Code.TOKEN_MISSING, Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED)
 # Routes that answer something else than JSON: path → (summary, media type).
 _PLAIN = {
-    "/": ("Says that the server runs.", "text/plain"),
+    "/": ('The web app; "Server is running" as text for clients that do not ask for HTML.', "text/html"),
+    "/app": ("The web app.", "text/html"),
+    "/app/<path:route>": ("The web app, at one of its own addresses.", "text/html"),
+    "/assets/<path:name>": ("Files of the web app.", "application/octet-stream"),
+    "/sw.js": ("The web app's service worker.", "text/javascript"),
     "/metrics": ("Metrics for Prometheus; METRICS_TOKEN as Bearer token outside development.", "text/plain"),
     "/api/docs": ("This documentation, to try out.", "text/html"),
     "/api/docs/<path:name>": ("Files of the documentation page.", "application/octet-stream"),

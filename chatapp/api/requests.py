@@ -19,7 +19,7 @@ from chatapp.services.tokens import Identity
 
 log = structlog.get_logger("chatapp.requests")
 
-_ALWAYS_ANSWERED = ("health.", "docs.", "legacy.root", "legacy.get_metrics")
+_ALWAYS_ANSWERED = ("health.", "docs.", "web.", "legacy.get_metrics")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -56,6 +56,24 @@ class HealthOut(Out):
     timestamp = _time()
 
 
+class DemoUser(Schema):
+    """Somebody to try the app as."""
+
+    name = _text()
+    email = _text()
+    password = _text()
+
+
+class WebData(Schema):
+    demoUsers = fields.List(fields.Nested(DemoUser), required=True, metadata={"description": "In development only"})
+
+
+class WebOut(Out):
+    """What the web app's log-in page needs to know."""
+
+    data = fields.Nested(WebData, required=True)
+
+
 class ReadyOut(HealthOut):
     checks = fields.Dict(required=True)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from bson import ObjectId
 
+from chatapp.extensions import config
 from chatapp.services import auth, conversations, messages, passwords
 from chatapp.stores import users
 from migrations_seed import demo
@@ -27,6 +28,17 @@ def demo_data() -> dict[str, int]:
             answer = messages.send(people[sender], conversation_id, text, client_msg_id=f"demo-{index}-{number}")
             counts["messages"] += not answer.get("duplicate")
     return counts
+
+
+def demo_users() -> list[dict[str, str]]:
+    """The demo users that are there, with their password: in development, and nowhere else."""
+    if config().APP_ENV != "development":
+        return []
+    return [
+        {"name": name, "email": email, "password": demo.PASSWORD}
+        for name, email in demo.USERS
+        if users.find_by_email(email)
+    ]
 
 
 def _user(email: str, name: str, password: str, password_hash: str | None = None) -> tuple[ObjectId, bool]:

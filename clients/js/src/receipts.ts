@@ -7,7 +7,7 @@ import { author, type Entry } from "./wire.js";
 export class Receipts {
   private timer: unknown;
   private readonly delivered = new Map<string, number>();
-  private telling: Promise<void> | undefined;
+  private telling: Promise<void> = Promise.resolve();
 
   constructor(private readonly core: Core) {}
 
@@ -43,9 +43,8 @@ export class Receipts {
     if (this.timer !== undefined) return;
     this.timer = this.core.clock.setTimeout(() => {
       this.timer = undefined;
-      this.telling ??= this.tell().finally(() => {
-        this.telling = undefined;
-      });
+      const tell = () => this.tell();
+      this.telling = this.telling.then(tell, tell); // one after the other: what is read meanwhile is told next
     }, this.core.timing.receiptBatch);
   }
 

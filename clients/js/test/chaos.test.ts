@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Message } from "../src/index.js";
-import { pair, proxied, textsOf, until } from "./support/chats.js";
+import { type ChatOptions, type Message, memoryStorage } from "../src/index.js";
+import { openChat, pair, proxied, textsOf, until } from "./support/chats.js";
 import type { FaultProxy } from "./support/proxy.js";
 
 /** A sequence of numbers below `bound`, the same for the same seed. */
@@ -41,11 +41,15 @@ const impatient = { ackTimeout: 400, healthTimeout: 300, requestTimeout: 400, co
 test.each([1, 2, 3])("whatever the network does, both see every message once, in one order (seed %i)", async (seed) => {
   const roll = dice(seed);
   const proxies = [await proxied(), await proxied()] as const;
-  const { tini, bdbb, id } = await pair(
-    { url: proxies[0].url, timing: impatient },
-    { url: proxies[1].url, timing: impatient, transports: ["polling", "websocket"] },
-  );
-  const people = [tini.chat, bdbb.chat] as const;
+  const options = [
+    { url: proxies[0].url, storage: memoryStorage() },
+    { url: proxies[1].url, storage: memoryStorage(), transports: ["polling", "websocket"] },
+  ] satisfies [Partial<ChatOptions>, Partial<ChatOptions>];
+  const { tini, bdbb, id } = await pair(...options); // with patience: registering is not repeated
+  await Promise.all([tini.chat.close(), bdbb.chat.close()]);
+  const [first, second] = options;
+  const people = [openChat({ ...first, timing: impatient }), openChat({ ...second, timing: impatient })] as const;
+  await Promise.all(people.map((chat) => until(chat.conversations.one(id), (conversation) => conversation !== null)));
   const written: string[][] = [[], []];
   for (const chat of people) chat.messages(id).subscribe(() => {});
   for (let step = 0; step < 30; step++) {

@@ -1,0 +1,43 @@
+import { useAccount, useObservable } from "@chatapp/client/react";
+import { lazy, Suspense } from "react";
+import { useLocation } from "wouter";
+import { Registration, SignIn } from "./auth/sign-in";
+import { routes } from "./lib/routes";
+import { Messenger } from "./shell/messenger";
+import { Announcer } from "./ui/announcer";
+import { notices } from "./ui/notices";
+import { question } from "./ui/questions";
+
+const Toasts = lazy(() => import("./ui/toasts"));
+const Confirmation = lazy(() => import("./ui/confirmation"));
+
+export function App() {
+  return (
+    <>
+      <Screen />
+      <Announcer />
+      <Suspense>
+        <Overlays />
+      </Suspense>
+    </>
+  );
+}
+
+function Screen() {
+  const { status, user } = useAccount();
+  const [path] = useLocation();
+  if (status === "starting") return null;
+  if (user) return <Messenger key={user.id} />;
+  return path === routes.register ? <Registration /> : <SignIn />;
+}
+
+function Overlays() {
+  const hasNotices = useObservable(notices).length > 0;
+  const isAsking = useObservable(question) !== null;
+  return (
+    <>
+      {hasNotices && <Toasts />}
+      {isAsking && <Confirmation />}
+    </>
+  );
+}

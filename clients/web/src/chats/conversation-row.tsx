@@ -1,0 +1,94 @@
+import type { Conversation, MessagePreview } from "@chatapp/client";
+import { useDraft, useTyping } from "@chatapp/client/react";
+import { memo } from "react";
+import { Link } from "wouter";
+import { Ticks } from "../conversation/ticks";
+import { useKnownPresence } from "../lib/presence";
+import { routes } from "../lib/routes";
+import { plural } from "../lib/text";
+import { exactTime, listTime } from "../lib/time";
+import { Avatar } from "../ui/avatar";
+import css from "./conversation-row.module.css";
+
+interface ConversationRowProps {
+  conversation: Conversation;
+  isOpen: boolean;
+  today: Date;
+}
+
+export const ConversationRow = memo(function ConversationRow({ conversation, isOpen, today }: ConversationRowProps) {
+  const { id, title, avatar, partner, lastMessage, unreadCount } = conversation;
+  const { online } = useKnownPresence(partner?.id ?? "");
+  const time = lastMessage?.createdAt ?? conversation.updatedAt;
+  return (
+    <Link
+      href={routes.conversation(id)}
+      state={{ isOurs: true }}
+      className={css.row}
+      aria-current={isOpen ? "page" : undefined}
+      data-unread={unreadCount > 0}
+    >
+      <Avatar id={partner?.id ?? id} name={title} src={avatar} online={online} />
+      <span className={css.body}>
+        <span className={css.line}>
+          <span className={css.title} dir="auto">
+            {title}
+          </span>
+          {online && <span className="hidden">, online</span>}
+          <time className={css.time} dateTime={time} title={exactTime(time)}>
+            {listTime(time, today)}
+          </time>
+        </span>
+        <span className={css.line}>
+          <Preview conversation={conversation} isOpen={isOpen} />
+          {unreadCount > 0 && (
+            <span className={css.badge}>
+              <span aria-hidden="true">{unreadCount > 999 ? "999+" : unreadCount}</span>
+              <span className="hidden">{plural(unreadCount, "unread message")}</span>
+            </span>
+          )}
+        </span>
+      </span>
+    </Link>
+  );
+});
+
+/** Who types, else what the user has begun to write, else the last message. */
+function Preview({ conversation, isOpen }: { conversation: Conversation; isOpen: boolean }) {
+  const { id, type, lastMessage, isMember } = conversation;
+  const [typing] = useTyping(id);
+  const [draft] = useDraft(id);
+  const [first] = typing;
+  if (first) {
+    return (
+      <span className={`${css.preview} ${css.typing}`}>
+        {type === "group" ? `${first.name} is typing…` : "typing…"}
+      </span>
+    );
+  }
+  if (draft.trim() && !isOpen) {
+    return (
+      <span className={css.preview} dir="auto">
+        <span className={css.draft}>Draft: </span>
+        {draft}
+      </span>
+    );
+  }
+  if (!lastMessage)
+    return <span className={css.preview}>{isMember ? "No messages yet" : "You are no longer in this group"}</span>;
+  return <LastMessage message={lastMessage} isGroup={type === "group"} />;
+}
+
+function LastMessage({ message, isGroup }: { message: MessagePreview; isGroup: boolean }) {
+  const { content, attachment, mine, senderName, status } = message;
+  const text = content || (attachment ? "Attachment" : "");
+  return (
+    <>
+      {mine && <Ticks status={status} />}
+      <span className={css.preview} dir="auto">
+        {isGroup && !mine && senderName && <span>{senderName}: </span>}
+        {text}
+      </span>
+    </>
+  );
+}

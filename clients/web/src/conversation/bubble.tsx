@@ -1,0 +1,113 @@
+import type { Message } from "@chatapp/client";
+import { ChevronDownIcon } from "@heroicons/react/24/outline";
+import { type MouseEvent, memo } from "react";
+import { isTouch } from "../lib/device";
+import { sentence } from "../lib/errors";
+import { plural, spread } from "../lib/text";
+import { clockTime, exactTime } from "../lib/time";
+import { Avatar } from "../ui/avatar";
+import { Button } from "../ui/button";
+import { Attachment } from "./attachment";
+import css from "./bubble.module.css";
+import { MessageText } from "./message-text";
+import { Ticks } from "./ticks";
+
+/** Where the menu of a message opens: at the pointer, or below the button. */
+export interface MenuAt {
+  readonly message: Message;
+  readonly x: number;
+  readonly y: number;
+}
+
+interface BubbleProps {
+  message: Message;
+  isFirst: boolean;
+  isLast: boolean;
+  isGroup: boolean;
+  /** How many others there are, to say how many of them have read it. */
+  others: number;
+  onMenu: (at: MenuAt) => void;
+  onRetry: (message: Message) => void;
+  onDiscard: (message: Message) => void;
+}
+
+export const Bubble = memo(function Bubble(props: BubbleProps) {
+  const { message, isFirst, isLast, isGroup, others, onMenu, onRetry, onDiscard } = props;
+  const { mine, sender, content, attachment, status, error } = message;
+  const showsSender = isGroup && !mine;
+  const time = clockTime(message.createdAt);
+  const openMenu = (event: MouseEvent) => {
+    if (window.getSelection()?.toString() || (event.target as HTMLElement).closest("a")) return;
+    event.preventDefault();
+    onMenu({ message, x: event.clientX, y: event.clientY });
+  };
+  return (
+    <div className={css.line} data-mine={mine} data-first={isFirst} data-last={isLast}>
+      {showsSender && (
+        <span className={css.face}>
+          {isLast && <Avatar id={sender.id} name={sender.name} src={sender.avatar} size={30} />}
+        </span>
+      )}
+      <div className={css.column}>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: keys open the same menu from the row around it */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same */}
+        <div className={css.bubble} onContextMenu={openMenu} onClick={isTouch() ? openMenu : undefined}>
+          <span className={showsSender && isFirst ? `${css.sender} ${css[`hue${spread(sender.id, 8)}`]}` : "hidden"}>
+            {mine ? "You" : sender.name}
+            <span className="hidden">: </span>
+          </span>
+          {attachment && <Attachment address={attachment} />}
+          {content ? (
+            <MessageText content={content} spacer={<Spacer time={time} mine={mine} />} />
+          ) : (
+            <p className={css.room} />
+          )}
+          <span className={css.meta}>
+            <time dateTime={message.createdAt} title={exactTime(message.createdAt)}>
+              {time}
+            </time>
+            {mine && <Ticks status={status} label={reach(message, isGroup, others)} />}
+          </span>
+          <button
+            type="button"
+            className={css.menu}
+            aria-label="What can be done with this message"
+            tabIndex={-1}
+            onClick={(event) => {
+              event.stopPropagation();
+              const { left, bottom } = event.currentTarget.getBoundingClientRect();
+              onMenu({ message, x: left, y: bottom });
+            }}
+          >
+            <ChevronDownIcon width={16} aria-hidden="true" />
+          </button>
+        </div>
+        {status === "failed" && (
+          <div className={css.failed} role="alert">
+            <span>Not sent. {error && sentence(error)}</span>
+            <Button onClick={() => onRetry(message)}>Try again</Button>
+            <Button variant="danger" onClick={() => onDiscard(message)}>
+              Discard
+            </Button>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+});
+
+/** As wide as the time and the ticks. */
+function Spacer({ time, mine }: { time: string; mine: boolean }) {
+  return (
+    <span className={css.spacer} data-mine={mine} aria-hidden="true">
+      {time}
+    </span>
+  );
+}
+
+/** "Read by 2 of 3": in groups the ticks alone do not say it. */
+function reach({ status, readBy, deliveredTo }: Message, isGroup: boolean, others: number): string | undefined {
+  if (!isGroup || status === "sending" || status === "failed") return undefined;
+  if (readBy > 0) return `Read by ${readBy} of ${plural(others, "other")}`;
+  return deliveredTo > 0 ? `Delivered to ${deliveredTo} of ${plural(others, "other")}` : "Sent";
+}

@@ -1,0 +1,48 @@
+/** What happened in a group, as a sentence. */
+import type { ConversationEvent } from "@chatapp/client";
+import { listed } from "../lib/text";
+
+const ROLES = { owner: "the owner", admin: "an admin", member: "a member" } as const;
+
+export function eventText({ actor, change }: ConversationEvent, me: string): string {
+  const isMe = actor.id === me;
+  const who = isMe ? "You" : actor.name;
+  const called = (person: { id: string; name: string | null }) =>
+    person.id === me ? "you" : person.id === actor.id ? "themselves" : (person.name ?? "somebody");
+  const named = (userId: string, name: string | null) => called({ id: userId, name });
+  switch (change.type) {
+    case "member_added":
+      return `${who} added ${listed(change.members.map(called), 4)}`;
+    case "member_removed":
+      return `${who} removed ${named(change.userId, change.name)}`;
+    case "member_left":
+      return `${who} left`;
+    case "role_changed":
+      return roleText(who, isMe, change.roles, named);
+    case "conversation_changed":
+      return changedText(who, change);
+  }
+}
+
+type RoleChange = Extract<ConversationEvent["change"], { type: "role_changed" }>;
+
+/** Handing over changes two roles: it is the new owner's that matters. */
+function roleText(
+  who: string,
+  isMe: boolean,
+  roles: RoleChange["roles"],
+  named: (userId: string, name: string | null) => string,
+): string {
+  const [main] = [...roles].sort((a, b) => Number(b.role === "owner") - Number(a.role === "owner"));
+  if (!main) return `${who} changed roles`;
+  const name = named(main.userId, main.name);
+  if (name === "themselves" || (isMe && name === "you")) return `${who} became ${ROLES[main.role]}`;
+  return `${who} made ${name} ${ROLES[main.role]}`;
+}
+
+function changedText(who: string, change: { name?: string | null; avatar?: string | null; history?: string }): string {
+  if (change.name) return `${who} named the group “${change.name}”`;
+  if (change.history === "all") return `${who} let new members see earlier messages`;
+  if (change.history === "since_join") return `${who} keeps earlier messages from new members`;
+  return change.avatar ? `${who} changed the picture of the group` : `${who} removed the picture of the group`;
+}

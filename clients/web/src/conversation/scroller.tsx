@@ -1,0 +1,169 @@
+/**
+ * The rows of a timeline: only those in sight are drawn, and what is in sight stays where it is when others come.
+ * At the end it follows new messages; elsewhere it says how many have come.
+ */
+import type { Conversation, Message, Timeline } from "@chatapp/client";
+import { useAccount, useChat } from "@chatapp/client/react";
+import { lazy, Suspense, useCallback, useRef, useState } from "react";
+import { dayLabel } from "../lib/time";
+import { Button } from "../ui/button";
+import { Spinner } from "../ui/spinner";
+import { Bubble, type MenuAt } from "./bubble";
+import { eventText } from "./event-text";
+import { JumpButton } from "./jump-button";
+import { type Row, timeOf } from "./rows";
+import css from "./scroller.module.css";
+import { useNews } from "./use-news";
+import { useReading } from "./use-reading";
+import { useRowKeys } from "./use-row-keys";
+import { FAR, type Rows, useRows } from "./use-rows";
+
+const MessageMenu = lazy(() => import("./message-menu"));
+const MessageInfo = lazy(() => import("./message-info"));
+
+export interface ScrollerProps {
+  conversation: Conversation;
+  timeline: Timeline;
+  rows: readonly Row[];
+  today: Date;
+  unreadAfter: number | undefined;
+  onUnreadAfter: (seq: number | undefined) => void;
+}
+
+export function Scroller(props: ScrollerProps) {
+  const { conversation, timeline, rows, today } = props;
+  const messages = useChat().messages(conversation.id);
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtualizer = useRows(scroller, rows, timeline, messages);
+  const [menu, setMenu] = useState<MenuAt | null>(null);
+  const [info, setInfo] = useState<Message | null>(null);
+  useReading(virtualizer, rows, messages);
+  useNews(virtualizer, props);
+  const { pressed, focusRow } = useRowKeys(scroller, virtualizer, rows, setMenu);
+  const retry = useCallback((message: Message) => messages.retry(message.clientMsgId), [messages]);
+  const discard = useCallback((message: Message) => messages.discard(message.clientMsgId), [messages]);
+  const closeMenu = useCallback(() => {
+    setMenu(null);
+    focusRow(rows.findIndex((row) => row.kind === "message" && row.message.key === menu?.message.key));
+  }, [rows, menu, focusRow]);
+  const floating = floatingDay(virtualizer, rows, today);
+  const shared = { conversation, onMenu: setMenu, onRetry: retry, onDiscard: discard };
+  return (
+    <div className={css.frame}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: arrows move between the messages in it */}
+      <div
+        ref={scroller}
+        className={css.scroller}
+        data-timeline
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys have to reach it
+        tabIndex={0}
+        onKeyDown={pressed}
+      >
+        <ol ref={virtualizer.containerRef} className={css.rows} aria-label="Messages" data-count={rows.length}>
+          <Older timeline={timeline} onRetry={() => void messages.loadOlder()} />
+          {virtualizer.getVirtualItems().map(({ index, key }) => {
+            const row = rows[index];
+            return (
+              row && (
+                <li
+                  key={key}
+                  ref={virtualizer.measureElement}
+                  className={css.row}
+                  data-index={index}
+                  data-kind={row.kind}
+                  tabIndex={-1}
+                >
+                  <RowContent row={row} {...shared} />
+                </li>
+              )
+            );
+          })}
+        </ol>
+      </div>
+      {floating && (
+        <p className={css.floating} data-shown={virtualizer.isScrolling} aria-hidden="true">
+          <span className={css.pill}>{floating}</span>
+        </p>
+      )}
+      <JumpButton
+        isShown={virtualizer.getDistanceFromEnd() > FAR}
+        unread={conversation.unreadCount}
+        onClick={() => virtualizer.scrollToEnd({ behavior: "auto" })}
+      />
+      <Suspense>
+        {menu && <MessageMenu at={menu} onClose={closeMenu} onInfo={setInfo} onRetry={retry} onDiscard={discard} />}
+        {info && <MessageInfo message={info} conversation={conversation} onClose={() => setInfo(null)} />}
+      </Suspense>
+    </div>
+  );
+}
+
+/** The day of what is topmost in sight; none where that is said there, or where nothing scrolls. */
+function floatingDay(virtualizer: Rows, rows: readonly Row[], today: Date): string | undefined {
+  const first = virtualizer.range?.startIndex ?? 0;
+  if (rows[first]?.kind === "day" || !virtualizer.scrollOffset) return undefined;
+  const time = timeOf(rows[first]) ?? timeOf(rows[first + 1]);
+  return time && dayLabel(time, today);
+}
+
+interface RowContentProps {
+  row: Row;
+  conversation: Conversation;
+  onMenu: (at: MenuAt) => void;
+  onRetry: (message: Message) => void;
+  onDiscard: (message: Message) => void;
+}
+
+function RowContent({ row, conversation, ...actions }: RowContentProps) {
+  const { user } = useAccount();
+  switch (row.kind) {
+    case "day":
+      return (
+        <p className={css.mark}>
+          <span className={css.pill}>{row.label}</span>
+        </p>
+      );
+    case "unread":
+      return (
+        <p className={css.unread}>
+          <span>{row.count === 1 ? "1 unread message" : `${row.count} unread messages`}</span>
+        </p>
+      );
+    case "event":
+      return (
+        <p className={css.mark}>
+          <span className={css.pill}>{eventText(row.event, user?.id ?? "")}</span>
+        </p>
+      );
+    case "message":
+      return (
+        <Bubble
+          message={row.message}
+          isFirst={row.isFirst}
+          isLast={row.isLast}
+          isGroup={conversation.type === "group"}
+          others={conversation.members.length - 1}
+          {...actions}
+        />
+      );
+  }
+}
+
+/** Above the first row: that more comes, or why it does not. */
+function Older({ timeline, onRetry }: { timeline: Timeline; onRetry: () => void }) {
+  const { hasOlder, loadingOlder, olderError } = timeline;
+  if (!hasOlder) return null;
+  return (
+    <li className={css.older}>
+      {olderError && !loadingOlder ? (
+        <Button variant="soft" onClick={onRetry}>
+          Older messages did not load. Try again
+        </Button>
+      ) : (
+        <span role="status" aria-label="Loading older messages">
+          <Spinner size={24} />
+        </span>
+      )}
+    </li>
+  );
+}

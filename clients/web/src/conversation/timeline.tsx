@@ -1,0 +1,64 @@
+/** The messages of a conversation, or why there are none. */
+import type { Conversation } from "@chatapp/client";
+import { useChat, useMessages } from "@chatapp/client/react";
+import { HandRaisedIcon } from "@heroicons/react/24/outline";
+import { useMemo, useState } from "react";
+import { useToday } from "../lib/time";
+import { Button } from "../ui/button";
+import { Failure, Hint } from "../ui/hint";
+import { Spinner } from "../ui/spinner";
+import { rowsOf } from "./rows";
+import { Scroller } from "./scroller";
+import css from "./timeline.module.css";
+
+export function Timeline({ conversation }: { conversation: Conversation }) {
+  const chat = useChat();
+  const timeline = useMessages(conversation.id);
+  const today = useToday();
+  const [unreadAfter, setUnreadAfter] = useState(() =>
+    conversation.unreadCount > 0 ? conversation.readSeq : undefined,
+  );
+  const { status, data, error, hasOlder } = timeline;
+  const rows = useMemo(() => rowsOf(data, { hasOlder, unreadAfter, now: today }), [data, hasOlder, unreadAfter, today]);
+  if (status === "loading") {
+    return (
+      <div className={css.place} role="status" aria-label="Loading messages">
+        <Spinner size={28} />
+      </div>
+    );
+  }
+  if (status === "error" && error) {
+    const retry = () => void chat.messages(conversation.id).refresh();
+    return (
+      <div className={css.place}>
+        <Failure title="The messages can't be loaded" error={error} retry={retry} />
+      </div>
+    );
+  }
+  if (rows.length === 0) return <Empty conversation={conversation} />;
+  return (
+    <Scroller
+      conversation={conversation}
+      timeline={timeline}
+      rows={rows}
+      today={today}
+      unreadAfter={unreadAfter}
+      onUnreadAfter={setUnreadAfter}
+    />
+  );
+}
+
+function Empty({ conversation: { id, title, isMember } }: { conversation: Conversation }) {
+  const chat = useChat();
+  return (
+    <div className={css.place}>
+      <Hint icon={HandRaisedIcon} title="No messages yet" text={isMember ? `Say hello to ${title}!` : undefined}>
+        {isMember && (
+          <Button variant="soft" onClick={() => chat.messages(id).send("👋")}>
+            Wave <span aria-hidden="true">👋</span>
+          </Button>
+        )}
+      </Hint>
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+import type { Chat, Conversation, Member } from "@chatapp/client";
+import { useChat } from "@chatapp/client/react";
+import {
+  ArrowDownCircleIcon,
+  ArrowUpCircleIcon,
+  ChatBubbleLeftIcon,
+  EllipsisVerticalIcon,
+  KeyIcon,
+  UserMinusIcon,
+} from "@heroicons/react/24/outline";
+import { useKnownPresence } from "../lib/presence";
+import { useOpenDirect } from "../people/use-open-direct";
+import { Avatar } from "../ui/avatar";
+import { Menu, type MenuItem } from "../ui/menu";
+import { notify } from "../ui/notices";
+import { confirmed } from "../ui/questions";
+import css from "./group-info.module.css";
+
+interface MemberRowProps {
+  conversation: Conversation;
+  member: Member;
+  isMe: boolean;
+}
+
+const ROLES = { owner: "Owner", admin: "Admin", member: "" };
+
+export function MemberRow({ conversation, member, isMe }: MemberRowProps) {
+  const chat = useChat();
+  const { online } = useKnownPresence(member.id);
+  const { openDirect } = useOpenDirect();
+  const items = isMe ? [] : [messageItem(member, openDirect), ...acts(chat, conversation, member)];
+  return (
+    <div className={css.member}>
+      <Avatar id={member.id} name={member.name} src={member.avatar} size={40} online={online} />
+      <span className={css.who}>
+        <span className={css.name} dir="auto">
+          {isMe ? "You" : member.name}
+        </span>
+        <span className={css.email}>{member.email}</span>
+      </span>
+      {ROLES[member.role] && <span className={css.role}>{ROLES[member.role]}</span>}
+      {items.length > 0 && (
+        <Menu label={`What can be done with ${member.name}`} icon={EllipsisVerticalIcon} items={items} />
+      )}
+    </div>
+  );
+}
+
+function messageItem(member: Member, openDirect: (userId: string) => void): MenuItem {
+  return { label: `Message ${member.name}`, icon: ChatBubbleLeftIcon, onSelect: () => openDirect(member.id) };
+}
+
+/** What the user's role allows them with this member; the server decides in the end. */
+function acts({ conversations }: Chat, { id, title, role }: Conversation, member: Member): MenuItem[] {
+  const attempt = (work: Promise<void>) => void work.catch(notify.failed);
+  const handOver = async () => {
+    const isSure = await confirmed({
+      title: `Make ${member.name} the owner?`,
+      text: `${member.name} owns “${title}” then, and you become an admin.`,
+      action: "Hand over",
+    });
+    if (isSure) attempt(conversations.handOver(id, member.id));
+  };
+  const remove = async () => {
+    const isSure = await confirmed({
+      title: `Remove ${member.name}?`,
+      text: `${member.name} gets no more messages of “${title}”.`,
+      action: "Remove",
+      isDangerous: true,
+    });
+    if (isSure) attempt(conversations.removeMember(id, member.id));
+  };
+  const promote = () => attempt(conversations.changeRole(id, member.id, "admin"));
+  const demote = () => attempt(conversations.changeRole(id, member.id, "member"));
+  const isOwner = role === "owner";
+  const mayRemove = isOwner || (role === "admin" && member.role === "member");
+  return [
+    ...(isOwner && member.role === "member"
+      ? [{ label: "Make admin", icon: ArrowUpCircleIcon, onSelect: promote }]
+      : []),
+    ...(isOwner && member.role === "admin"
+      ? [{ label: "No longer admin", icon: ArrowDownCircleIcon, onSelect: demote }]
+      : []),
+    ...(isOwner && member.role !== "owner" ? [{ label: "Make owner", icon: KeyIcon, onSelect: handOver }] : []),
+    ...(mayRemove ? [{ label: "Remove from group", icon: UserMinusIcon, onSelect: remove, isDangerous: true }] : []),
+  ];
+}

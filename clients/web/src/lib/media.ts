@@ -1,0 +1,16 @@
+import { useSyncExternalStore } from "react";
+
+/** Whether the media query holds, now and when it changes. */
+export function useMedia(query: string): boolean {
+  const media = matchMedia(query);
+  const subscribe = (listener: () => void) => {
+    media.addEventListener("change", listener);
+    return () => media.removeEventListener("change", listener);
+  };
+  return useSyncExternalStore(subscribe, () => media.matches);
+}
+
+/** One pane at a time: the same width as in shell/messenger.module.css. */
+export function useIsNarrow(): boolean {
+  return useMedia("(max-width: 760px)");
+}

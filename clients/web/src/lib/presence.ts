@@ -1,0 +1,8 @@
+import { useConnection, usePresence } from "@chatapp/client/react";
+
+/** Who is there, while the server can tell: what was so before the connection broke may be wrong by now. */
+export function useKnownPresence(userId: string): ReturnType<typeof usePresence> {
+  const { status } = useConnection();
+  const known = usePresence(userId);
+  return status === "live" ? known : { ...known, online: false };
+}

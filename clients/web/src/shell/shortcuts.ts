@@ -1,0 +1,63 @@
+/** Keys that work everywhere in the app. */
+import type { Chat } from "@chatapp/client";
+import { useEffect } from "react";
+import { go } from "../lib/navigation";
+import { type Place, placeOf, routes } from "../lib/routes";
+import { createStore } from "../lib/store";
+
+export const SHORTCUTS: readonly (readonly [keys: string, meaning: string])[] = [
+  ["Ctrl K", "Search"],
+  ["Alt ↑ / Alt ↓", "Previous or next conversation"],
+  ["Enter", "Send"],
+  ["Shift Enter", "New line"],
+  ["↑", "From an empty message: to the messages"],
+  ["↑ ↓ End", "Between messages, to the newest"],
+  ["Enter", "On a message: what can be done with it"],
+  ["Esc", "Close what is open"],
+  ["Ctrl /", "This list"],
+];
+
+export const isHelpOpen = createStore(false);
+/** Counts the wishes to search; whoever has the field takes the focus. */
+export const searchWishes = createStore(0);
+
+export function focusSearch(): void {
+  if (placeOf(window.location.pathname).panel !== "chats") go(routes.home);
+  searchWishes.set(searchWishes.getSnapshot() + 1);
+}
+
+function neighbour(chat: Chat, open: string | undefined, step: 1 | -1): string | undefined {
+  const { data } = chat.conversations.getSnapshot();
+  const here = data.findIndex((conversation) => conversation.id === open);
+  const there = here === -1 ? 0 : here + step;
+  return data[there]?.id;
+}
+
+/** Where Esc leads: out of the innermost thing. Menus and dialogs have taken it before. */
+function outOf(place: Place): string {
+  if (place.panel === "settings" && place.section) return routes.settings;
+  return place.panel === "chats" && place.conversationId && place.isInfo
+    ? routes.conversation(place.conversationId)
+    : routes.home;
+}
+
+export function useShortcuts(chat: Chat, open: string | undefined): void {
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.isComposing) return;
+      const isCommand = event.ctrlKey || event.metaKey;
+      const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+      if (isCommand && event.key.toLowerCase() === "k") focusSearch();
+      else if (isCommand && event.key === "/") isHelpOpen.set(true);
+      else if (event.altKey && !isCommand && step !== 0) {
+        const id = neighbour(chat, open, step);
+        if (id) go(routes.conversation(id));
+      } else if (event.key === "Escape" && !document.querySelector("[role=dialog], [role=alertdialog], [role=menu]"))
+        go(outOf(placeOf(window.location.pathname)));
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, [chat, open]);
+}

@@ -1,0 +1,24 @@
+import { ArrowLeftIcon } from "@heroicons/react/24/outline";
+import type { ReactNode } from "react";
+import { goBack } from "../lib/navigation";
+import { IconButton } from "./button";
+import css from "./panel.module.css";
+
+interface PanelHeaderProps {
+  title: string;
+  /** Where the arrow leads that stands before the title. */
+  back?: string;
+  before?: ReactNode;
+  children?: ReactNode;
+}
+
+export function PanelHeader({ title, back, before, children }: PanelHeaderProps) {
+  return (
+    <header className={css.header}>
+      {back !== undefined && <IconButton label="Back" icon={ArrowLeftIcon} onClick={() => goBack(back)} />}
+      {before}
+      <h1 className={css.title}>{title}</h1>
+      {children}
+    </header>
+  );
+}

@@ -1,0 +1,4 @@
+import { PHONE } from "./support/browser";
+import { screens } from "./support/screens";
+
+screens("phone", PHONE);

@@ -1,0 +1,183 @@
+/** People with browsers: each has a browser context of their own, and uses the app by what it shows. */
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-smooth-scrolling", // one turn of the wheel is one movement, which tests can tell from a jump
+];
+export const PASSWORD = "password123";
+export const PHONE = { width: 360, height: 740 };
+export const DESKTOP = { width: 1280, height: 800 };
+const PATIENCE = 20_000;
+
+export interface Look {
+  size?: { width: number; height: number };
+  theme?: "light" | "dark";
+  locale?: string;
+  /** Whether the service worker keeps the app: it loads all of it, which takes time, and only matters offline. */
+  keepsApp?: boolean;
+}
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS });
+}
+
+export class Person {
+  /** What the page has complained of: everything there is a fault of the app, until a test takes it away. */
+  readonly complaints: string[] = [];
+
+  private constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+    readonly url: string,
+    readonly size: { width: number; height: number },
+  ) {
+    page.on("pageerror", (error) => this.complaints.push(String(error)));
+    page.on("console", (message) => {
+      const isFailedCall = message.text().startsWith("Failed to load resource");
+      if (message.type() === "error" && !isFailedCall) this.complaints.push(message.text());
+    });
+  }
+
+  /** Somebody who opens the app, with nothing stored. */
+  static async open(browser: Browser, url: string, look: Look = {}) {
+    const { size = DESKTOP, theme = "light", locale = "en-GB", keepsApp = false } = look;
+    const isPhone = size.width < 500;
+    const context = await browser.newContext({
+      viewport: size,
+      colorScheme: theme,
+      locale,
+      hasTouch: isPhone,
+      isMobile: isPhone,
+      reducedMotion: "reduce",
+      serviceWorkers: keepsApp ? "allow" : "block",
+    });
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    const person = new Person(context, page, url, size);
+    await page.goto(url);
+    return person;
+  }
+
+  /** Somebody who has an account and logs in. */
+  static async enter(browser: Browser, url: string, email: string, look: Look = {}): Promise<Person> {
+    const person = await Person.open(browser, url, look);
+    await person.login(email);
+    return person;
+  }
+
+  async login(email: string, password = PASSWORD): Promise<void> {
+    await this.page.getByLabel("E-mail").fill(email);
+    await this.page.getByLabel("Password", { exact: true }).fill(password);
+    await this.page.getByRole("button", { name: "Log in", exact: true }).click();
+    await this.heading("Chats").waitFor();
+  }
+
+  heading(name: string) {
+    return this.page.getByRole("heading", { name });
+  }
+
+  button(name: string | RegExp) {
+    return this.page.getByRole("button", { name, exact: typeof name === "string" });
+  }
+
+  /** The conversation's row in the list. */
+  row(name: string | RegExp) {
+    return this.page.getByRole("navigation", { name: "Conversations" }).getByRole("link", { name });
+  }
+
+  async openConversation(name: string | RegExp): Promise<void> {
+    await this.row(name).click();
+    await this.composer.waitFor();
+  }
+
+  get composer() {
+    return this.page.getByRole("textbox", { name: /^Message to/ });
+  }
+
+  get messages() {
+    return this.page.getByRole("list", { name: "Messages" });
+  }
+
+  /** The row of the message with this text. */
+  message(text: string | RegExp) {
+    return this.messages.locator("li[data-kind=message]").filter({ hasText: text });
+  }
+
+  get banner() {
+    return this.page.getByRole("complementary").getByRole("status");
+  }
+
+  async send(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+    if ((await this.composer.inputValue()) !== "") await this.button("Send").click(); // phones: Enter is a new line
+  }
+
+  async choose(menu: string | RegExp, item: string): Promise<void> {
+    await this.button(menu).click();
+    await this.page.getByRole("menuitem", { name: item }).click();
+  }
+
+  async confirm(action: string): Promise<void> {
+    await this.page.getByRole("alertdialog").getByRole("button", { name: action }).click();
+  }
+
+  /** Waits until own message has come so far: "Sent", "Delivered", "Read", "Waiting to be sent". */
+  async reached(text: string, status: string | RegExp): Promise<void> {
+    await this.message(text).getByRole("img", { name: status }).waitFor();
+  }
+
+  close(): Promise<void> {
+    return this.context.close();
+  }
+}
+
+/** Somebody with an account, made over the API: gives the token to act with, outside of the app. */
+export async function account(url: string, name: string): Promise<Account> {
+  const email = `${name.toLowerCase().replace(/\W+/g, ".")}@test.com`;
+  const { token, data } = await call(url, "POST", "/api/auth/register", { email, password: PASSWORD, name });
+  return { id: data.id, name, email, token, url };
+}
+
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly token: string;
+  readonly url: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the server's answers, as they are
+export async function call(url: string, method: string, path: string, body?: unknown, token?: string): Promise<any> {
+  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+  const answer = await fetch(url + path, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const json = await answer.json();
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(json)}`);
+  return json;
+}
+
+/** The id of the direct conversation of two. */
+export async function direct(one: Account, other: Account): Promise<string> {
+  const body = { type: "direct", participants: [other.id] };
+  return (await call(one.url, "POST", "/api/user/conversations", body, one.token)).data.id;
+}
+
+export async function group(owner: Account, name: string, ...others: Account[]): Promise<string> {
+  const body = { type: "group", name, participants: others.map((person) => person.id) };
+  return (await call(owner.url, "POST", "/api/user/conversations", body, owner.token)).data.id;
+}
+
+export async function say(who: Account, conversationId: string, content: string): Promise<void> {
+  await call(who.url, "POST", `/api/conversations/${conversationId}/messages`, { content }, who.token);
+}
