@@ -18,9 +18,9 @@ _ALWAYS = (Code.VALIDATION_ERROR, Code.RATE_LIMITED, Code.INTERNAL_ERROR, Code.S
 _DATABASE = (Code.DATABASE_UNAVAILABLE,)
 _WITH_BODY = (Code.MALFORMED_JSON, Code.CONTENT_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 _SIGNED_IN = (Code.TOKEN_MISSING, Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED)
-# Routes that answer something else than JSON: path → (summary, media type).
+# Routes that answer something else than JSON: path → (summary, media types).
 _PLAIN = {
-    "/": ('The web app; "Server is running" as text for clients that do not ask for HTML.', "text/html"),
+    "/": ('The web app; "Server is running" as text for clients that do not ask for HTML.', "text/html", "text/plain"),
     "/app": ("The web app.", "text/html"),
     "/app/<path:route>": ("The web app, at one of its own addresses.", "text/html"),
     "/assets/<path:name>": ("Files of the web app.", "application/octet-stream"),
@@ -65,13 +65,15 @@ def _path_parameters(rule: str) -> list[dict[str, Any]]:
 
 
 def _plain(rule: str, endpoint: str) -> dict[str, Any]:
-    summary, media_type = _PLAIN[rule]
+    summary, *media_types = _PLAIN[rule]
+    not_built = {"503": {"description": "The web app is not built", "content": {"text/html": {}}}}
     return {
         "operationId": endpoint.replace(".", "_"),
         "summary": summary,
         "tags": ["server"],
         "responses": {
-            "200": {"description": "Success", "content": {media_type: {}}},
+            "200": {"description": "Success", "content": {media_type: {} for media_type in media_types}},
+            **(not_built if endpoint.startswith("web.") else {}),
             **_failures((*_ALWAYS, Code.TOKEN_INVALID, Code.ROUTE_NOT_FOUND)),
         },
     }
