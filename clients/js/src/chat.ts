@@ -3,7 +3,7 @@ import { AccountDesk } from "./accounts.js";
 import { defaultTiming, systemClock } from "./clock.js";
 import { Directory } from "./contacts.js";
 import { ConversationList } from "./conversations.js";
-import type { Core, TypingRow } from "./core.js";
+import { type Core, signedOutError, type TypingRow } from "./core.js";
 import { Delivery } from "./delivery.js";
 import { asChatError, ChatError } from "./errors.js";
 import { Events } from "./events.js";
@@ -140,6 +140,7 @@ class ChatClient implements Chat {
         delivery.take(entry, false);
         outbox.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
       },
+      refusal: () => signedOutError(this.core),
     });
     this.limits = new Source(() => store.get<ServerLimits>(key.limits) ?? UNKNOWN_LIMITS);
     store.events.on("record", (changed) => changed === key.limits && this.limits.changed());
@@ -255,6 +256,8 @@ class ChatClient implements Chat {
     this.account.changed();
     if (isOurs) this.tabs.post({ kind: "session" });
     if (account.status === "signed-out" && account.reason) this.core.events.emit("signedOut", account.reason);
+    const refusal = signedOutError(this.core);
+    if (refusal) this.core.outbox.refuse(refusal);
     const userId = account.user?.id ?? "";
     if (userId !== this.openUser || !userId) {
       this.openUser = userId;

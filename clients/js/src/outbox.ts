@@ -23,6 +23,8 @@ export interface OutboxOptions {
   readonly deliver: (message: OutboxRecord) => Promise<Entry>;
   /** The acknowledged entry, before the record is taken away. */
   readonly onSent: (entry: Entry) => void;
+  /** Why nobody can send: they are signed out. */
+  readonly refusal: () => ChatError | undefined;
 }
 
 /** Worth waiting for: the session may come back, the client is about to stop. */
@@ -32,20 +34,28 @@ export class Outbox {
   private readonly busy = new Set<string>();
   private readonly timers = new Set<unknown>();
   private readonly attempts = new Map<string, number>();
+  /** What was sent while the session was still being read from storage, so that nobody knew whose it was. */
+  private early: OutboxRecord[] = [];
   private lastOrder = 0;
   private blockedUntil = 0;
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: OutboxOptions) {
+    options.store.events.on("reset", () => this.adopt());
+  }
 
   of(conversationId: string): OutboxRecord[] {
     return this.all().filter((message) => message.conversationId === conversationId);
   }
 
   all(): OutboxRecord[] {
-    return this.options.store.list<OutboxRecord>("o").sort((a, b) => (a.order < b.order ? -1 : 1));
+    const stored = this.options.store.list<OutboxRecord>("o");
+    return [...stored, ...this.early].sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 
+  /** Throws SIGNED_OUT. */
   add(conversationId: string, content: string, attachment: string | null): OutboxRecord {
+    const refusal = this.options.refusal();
+    if (refusal) throw refusal;
     const message: OutboxRecord = {
       order: this.nextOrder(),
       clientMsgId: this.options.newId(),
@@ -66,7 +76,7 @@ export class Outbox {
     const failed = this.find(clientMsgId);
     if (failed?.state !== "failed") return;
     const { error: _, ...message } = failed;
-    this.options.store.delete(key.outbox(failed.order));
+    this.remove(failed);
     this.put({ ...message, order: this.nextOrder(), state: "sending" });
     this.pump();
   }
@@ -97,7 +107,7 @@ export class Outbox {
     for (const conversationId of waiting) {
       if (this.busy.has(conversationId)) continue;
       this.busy.add(conversationId);
-      void this.work(conversationId).finally(() => this.busy.delete(conversationId));
+      void this.work(conversationId);
     }
   }
 
@@ -106,17 +116,22 @@ export class Outbox {
     this.timers.clear();
   }
 
+  /** Lets go of the conversation in the very step that finds nothing to do: a message that comes next starts anew. */
   private async work(conversationId: string): Promise<void> {
-    for (;;) {
-      const message = this.of(conversationId).find((row) => row.state === "sending");
-      if (!message || !this.options.canSend()) return;
-      const blocked = this.blockedUntil - this.options.clock.now();
-      if (blocked > 0) return this.later(blocked);
-      const error = await this.attempt(message);
-      if (!error) continue;
-      if (error.retryable) return this.later(this.delay(message, error));
-      if (NOT_ITS_FAULT.has(error.code)) return;
-      this.fail(message, error);
+    try {
+      for (;;) {
+        const message = this.of(conversationId).find((row) => row.state === "sending");
+        if (!message || !this.options.canSend()) return;
+        const blocked = this.blockedUntil - this.options.clock.now();
+        if (blocked > 0) return this.later(blocked);
+        const error = await this.attempt(message);
+        if (!error) continue;
+        if (error.retryable) return this.later(this.delay(message, error));
+        if (NOT_ITS_FAULT.has(error.code)) return;
+        this.fail(message, error);
+      }
+    } finally {
+      this.busy.delete(conversationId);
     }
   }
 
@@ -161,11 +176,32 @@ export class Outbox {
     return this.all().find((message) => message.clientMsgId === clientMsgId);
   }
 
+  /** There is no session after all: what was sent early fails, and nobody else will send it. */
+  refuse(error: ChatError): void {
+    for (const message of this.early) this.put({ ...message, state: "failed", error: error.toJSON() });
+  }
+
+  /** The store is open: what was sent early is stored, and sent. */
+  private adopt(): void {
+    if (!this.options.store.isOpen) return;
+    const early = this.early.filter(({ state }) => state === "sending");
+    this.early = [];
+    for (const message of early) this.put(message);
+    this.pump();
+  }
+
   private put(message: OutboxRecord): void {
-    this.options.store.put(key.outbox(message.order), message);
+    const { store } = this.options;
+    if (store.isOpen) {
+      store.put(key.outbox(message.order), message);
+    } else {
+      this.early = [...this.early.filter(({ order }) => order !== message.order), message];
+      store.events.emit("record", key.outbox(message.order));
+    }
   }
 
   private remove(message: OutboxRecord): void {
+    this.early = this.early.filter(({ order }) => order !== message.order);
     this.options.store.delete(key.outbox(message.order));
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Chat, type Message, memoryStorage, type Timeline } from "../src/index.js";
-import { live, openChat, ownServer, pair, proxied, sees, textsOf, until } from "./support/chats.js";
+import { live, openChat, ownServer, PASSWORD, pair, proxied, sees, textsOf, until } from "./support/chats.js";
 import type { Seen } from "./support/proxy.js";
 
 const sends = ({ method, path }: Seen) => method === "POST" && /^\/api\/conversations\/\w+\/messages/.test(path);
@@ -33,6 +33,30 @@ test("what is written offline shows as sending, survives the end of the app, and
   await sees(again, id, ...texts);
   await allSent(again, id);
   await expect.poll(async () => (await storage.keys("")).filter((key) => key.includes("/r/o/"))).toEqual([]);
+});
+
+test("what is written while the session is still being read from storage arrives", async () => {
+  const storage = memoryStorage();
+  const { tini, bdbb, id } = await pair({ storage });
+  await tini.chat.close();
+  const again = openChat({ storage });
+  for (const text of ["Early", "And another"]) again.messages(id).send(text);
+  expect(textsOf(again.messages(id).getSnapshot().data)).toEqual(["Early", "And another"]);
+  await sees(bdbb.chat, id, "Early", "And another");
+  await sees(again, id, "Early", "And another");
+  await allSent(again, id);
+});
+
+test("what is written while there turns out to be no session fails, and is not sent by who signs in next", async () => {
+  const { bdbb, id } = await pair();
+  const chat = openChat({ storage: memoryStorage() });
+  chat.messages(id).send("By nobody");
+  await until(chat.messages(id), (now) => statuses(now)[0] === "failed");
+  expect(() => chat.messages(id).send("By nobody")).toThrow(expect.objectContaining({ code: "SIGNED_OUT" }));
+  await chat.accounts.login({ email: bdbb.email, password: PASSWORD });
+  chat.messages(id).send("By bdbb");
+  await sees(bdbb.chat, id, "By bdbb");
+  expect(textsOf(chat.messages(id).getSnapshot().data)).toEqual(["By bdbb"]);
 });
 
 test("a message is stored before it is sent", async () => {
