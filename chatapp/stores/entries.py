@@ -16,6 +16,7 @@ from chatapp.extensions import Document, db, is_embedded
 WINDOW = 64
 _MOST_ROWS = 100_000
 _DUPLICATE_KEY = 11000
+_UNSEEN = {"salt": 0, "body_hash": 0, "request_id": 0}
 
 
 def insert(entry: Document) -> bool:
@@ -72,10 +73,11 @@ def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Documen
 def find_messages_in_range(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
 ) -> list[Document]:
-    """At most `limit` message entries within first … last."""
+    """At most `limit` message entries within first … last, without what only the chain and the trace need."""
     if last < first:
         return []
-    cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last), "type": "message"})
+    wanted = {"conversation_id": conversation_id, "seq": _keys(first, last), "type": "message"}
+    cursor = db().entries.find(wanted, dict(_UNSEEN))
     return list(cursor.sort("seq", -1 if descending else 1).limit(limit).batch_size(limit))
 
 
