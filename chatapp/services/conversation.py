@@ -82,6 +82,7 @@ class Conversation:
     members: dict[ObjectId, Member]
     touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
+    _member_ids: list[ObjectId] | None = None
 
     @property
     def current_members(self) -> list[Member]:
@@ -89,7 +90,14 @@ class Conversation:
 
     @property
     def member_ids(self) -> list[ObjectId]:
-        return [member.user_id for member in self.members.values() if member.is_current]
+        """The current members; not to be changed."""
+        if self._member_ids is None:
+            self._member_ids = [member.user_id for member in self.members.values() if member.is_current]
+        return self._member_ids
+
+    def membership_changed(self) -> None:
+        """Who is a member has changed."""
+        self._member_ids = None
 
     def read_marks(self, member: Member) -> tuple[int, int]:
         """(seq, mseq) up to which the member has read: what they marked, or wrote themselves."""
@@ -224,6 +232,7 @@ def _apply_message(conversation: Conversation, entry: Document) -> None:
 
 
 def _apply_added(conversation: Conversation, entry: Document) -> None:
+    conversation.membership_changed()
     for user_id in entry["body"]["user_ids"]:
         profile = entry["profiles"][str(user_id)]
         member = conversation.members.setdefault(user_id, Member(user_id, MEMBER, profile))
@@ -234,6 +243,7 @@ def _apply_added(conversation: Conversation, entry: Document) -> None:
 
 
 def _apply_gone(conversation: Conversation, entry: Document) -> None:
+    conversation.membership_changed()
     member = conversation.members[entry["body"]["user_id"]]
     member.left_seq = member.changed_seq = entry["seq"]
 

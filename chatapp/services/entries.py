@@ -21,9 +21,11 @@ def view(entry: Document, conversation: Conversation, for_user: ObjectId | None)
     return Views(conversation, for_user).of(entry)
 
 
-def message_view(entry: Document, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
-    """The message as the API shows it (contract: Message); its status is for its sender."""
-    return Views(conversation, for_user).of_message(entry)
+def message_view(
+    entry: Document, conversation: Conversation, for_user: ObjectId | None, *, is_new: bool = False
+) -> dict[str, Any]:
+    """The message as the API shows it (contract: Message); its status is for its sender. Nobody has a new one yet."""
+    return Views(conversation, for_user).of_message(entry, is_new=is_new)
 
 
 class Views:
@@ -42,7 +44,7 @@ class Views:
         change = _CHANGES[entry["type"]](entry, self._conversation)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
-    def of_message(self, entry: Document) -> dict[str, Any]:
+    def of_message(self, entry: Document, *, is_new: bool = False) -> dict[str, Any]:
         """A message."""
         body = entry["body"]
         answer = self._place(entry)
@@ -51,7 +53,7 @@ class Views:
         answer["sender"] = self._person(entry["sender_id"])
         answer["status"] = "sent"
         if self._for_user == entry["sender_id"]:
-            answer |= self._audience.status(entry["seq"])
+            answer |= self._untold() if is_new else self._audience.status(entry["seq"])
         return answer
 
     def _place(self, entry: Document) -> dict[str, Any]:
@@ -74,6 +76,10 @@ class Views:
         if person is None:
             person = self._people[user_id] = self._conversation.members[user_id].person()
         return person
+
+    def _untold(self) -> dict[str, Any]:
+        """The status of a message that nobody has yet."""
+        return {} if self._conversation.type == "direct" else {"deliveredTo": 0, "readBy": 0}
 
     @cached_property
     def _audience(self) -> "_Audience":

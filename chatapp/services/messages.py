@@ -36,8 +36,9 @@ def send(
     if appended.duplicate and not _is_same(appended.entry, conversation_id, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
     metrics.sends.labels("duplicate" if appended.duplicate else "stored").inc()
-    answer: dict[str, Any] = {"data": entries.message_view(appended.entry, appended.conversation, user_id)}
-    return answer | {"duplicate": True} if appended.duplicate else answer
+    is_new = not appended.duplicate
+    message = entries.message_view(appended.entry, appended.conversation, user_id, is_new=is_new)
+    return {"data": message} if is_new else {"data": message, "duplicate": True}
 
 
 def _allowed(user_id: ObjectId, state: Conversation, body: Document) -> Document:
