@@ -265,3 +265,27 @@ def test_adding_the_same_person_at_once_adds_them_once(ann, bob, dan, team):
     assert list(map(code, answers)) == ["OK"] * 8
     assert log_of(ann, team).count("member_added") == 1
     assert db().memberships.count_documents({}) == 4
+
+
+def test_in_a_large_group_everybody_who_is_there_hears_and_nobody_else(ann, register):
+    others = [register(f"member{number}") for number in range(24)]
+    group = ann.group(*others)
+    early, late, removed = others[0].socket(), others[1], others[2].socket()
+    ann.send(group, "one")
+    late = late.socket()
+    ann.send(group, "two")
+    ann.rest("DELETE", f"/api/conversations/{group}/members/{others[2].id}")
+    second = others[0].socket()
+    ann.send(group, "three")
+    early.inner.disconnect()
+    ann.send(group, "four")
+    heard = {
+        name: [row["data"]["content"] for row in socket.received("newMessage")]
+        for name, socket in {"early": early, "late": late, "removed": removed, "second": second}.items()
+    }
+    assert heard == {
+        "early": ["one", "two", "three"],
+        "late": ["two", "three", "four"],
+        "removed": ["one", "two"],
+        "second": ["three", "four"],
+    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 
 from chatapp import metrics
+from chatapp.realtime.engine.audience import Audience, Remembered
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Connections:
         self.by_sid: dict[str, Connection] = {}
         self._by_user: dict[bytes, _User] = {}  # by the id's bytes, whose hash costs a fifth
         self._by_session: dict[ObjectId, set[str]] = {}
+        self._resolved: Remembered[tuple[list[str], int]] = Remembered()
 
     def add(self, connection: Connection) -> bool:
         """Take in a socket; True when it is the user's first."""
@@ -46,7 +48,7 @@ class Connections:
         user.sids.add(connection.sid)
         self.by_sid[connection.sid] = connection
         self._by_session.setdefault(connection.session_id, set()).add(connection.sid)
-        self._count()
+        self._changed()
         return first
 
     def remove(self, sid: str) -> tuple[Connection, bool] | None:
@@ -62,7 +64,7 @@ class Connections:
             del self._by_user[key]
         if not of_session:
             del self._by_session[connection.session_id]
-        self._count()
+        self._changed()
         return connection, not of_user
 
     def renew(self, sid: str, session_id: ObjectId, expires_at: int) -> bool:
@@ -84,8 +86,15 @@ class Connections:
         return [user.id for user in self._by_user.values()]
 
     def rooms_of(self, user_ids: Iterable[ObjectId]) -> tuple[list[str], int]:
-        """The rooms of those of these users who have sockets here, and how many sockets that are."""
-        rooms, sockets = [], 0
+        """The rooms of those of these users who have sockets here, and how many sockets that are.
+
+        For an Audience the answer is remembered until somebody comes or goes.
+        """
+        return self._resolved.get(user_ids) or self._resolved.put(user_ids, self._resolve(user_ids))
+
+    def _resolve(self, user_ids: Iterable[ObjectId]) -> tuple[list[str], int]:
+        rooms: Audience[str] = Audience()
+        sockets = 0
         for user_id in user_ids:
             user = self._by_user.get(user_id.binary)
             if user is not None:
@@ -97,7 +106,8 @@ class Connections:
         """The sockets of one session."""
         return [self.by_sid[sid] for sid in self._by_session.get(session_id, ())]
 
-    def _count(self) -> None:
+    def _changed(self) -> None:
+        self._resolved.forget()
         metrics.sockets.set(len(self.by_sid))
         metrics.users_online.set(len(self._by_user))
 

@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import Document
+from chatapp.realtime.engine.audience import Audience
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 SHOWN_HASH = 16
@@ -82,17 +83,17 @@ class Conversation:
     members: dict[ObjectId, Member]
     touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
-    _member_ids: list[ObjectId] | None = None
+    _member_ids: Audience[ObjectId] | None = None
 
     @property
     def current_members(self) -> list[Member]:
         return [member for member in self.members.values() if member.is_current]
 
     @property
-    def member_ids(self) -> list[ObjectId]:
-        """The current members; not to be changed."""
+    def member_ids(self) -> Audience[ObjectId]:
+        """The current members."""
         if self._member_ids is None:
-            self._member_ids = [member.user_id for member in self.members.values() if member.is_current]
+            self._member_ids = Audience(member.user_id for member in self.members.values() if member.is_current)
         return self._member_ids
 
     def membership_changed(self) -> None:

@@ -12,6 +12,7 @@ import socketio
 import socketio.packet
 
 from chatapp.realtime.engine import packets
+from chatapp.realtime.engine.audience import Remembered
 from chatapp.realtime.engine.packets import Outgoing
 
 Participants = dict[str, str]  # Engine.IO sid by Socket.IO sid
@@ -20,7 +21,7 @@ Participants = dict[str, str]  # Engine.IO sid by Socket.IO sid
 class Namespace:
     """The sockets of one namespace."""
 
-    __slots__ = ("by_eio", "held", "leaving", "rooms", "rooms_of", "sids")
+    __slots__ = ("_together", "by_eio", "held", "leaving", "rooms", "rooms_of", "sids")
 
     def __init__(self) -> None:
         self.sids: Participants = {}
@@ -29,6 +30,11 @@ class Namespace:
         self.rooms_of: dict[str, tuple[str, ...]] = {}
         self.held: dict[str, list[Outgoing]] = {}  # by sid, while its connect handler runs
         self.leaving: set[str] = set()
+        self._together: Remembered[Participants] = Remembered()
+
+    def changed(self) -> None:
+        """Who is in which room has changed."""
+        self._together.forget()
 
     def participants(self, room: Any) -> Participants:
         """Who is in a room, in one of several rooms, or (None) in the namespace. Not to be changed."""
@@ -39,8 +45,11 @@ class Namespace:
             if found is not None:
                 return found
             return {room: self.sids[room]} if room in self.sids else {}
+        return self._together.get(room) or self._together.put(room, self._join(room))
+
+    def _join(self, rooms: Any) -> Participants:
         together: Participants = {}
-        for one in room:
+        for one in rooms:
             found = self.rooms.get(one)
             together.update(self.participants(one) if found is None else found)
         return together
@@ -71,6 +80,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         if eio_sid in here.by_eio:
             return None
         sid: str = self.server.eio.generate_id()
+        here.changed()
         here.sids[sid] = eio_sid
         here.by_eio[eio_sid] = sid
         here.held[sid] = []
@@ -114,6 +124,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         here = self._namespaces.get(namespace)
         if here is None or sid not in here.sids:
             return
+        here.changed()
         for room in here.rooms_of.pop(sid, ()):
             self._take_out(here, sid, room)
         here.by_eio.pop(here.sids.pop(sid), None)
@@ -138,6 +149,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         if sid != room and room in here.sids:
             raise ValueError("cannot enter a sid room")
         if sid != room and sid not in here.rooms.get(room, ()):
+            here.changed()
             here.rooms.setdefault(room, {})[sid] = here.sids[sid]
             here.rooms_of[sid] = (*here.rooms_of.get(sid, ()), room)
 
@@ -145,6 +157,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         """Take a socket out of a room."""
         here = self._namespaces.get(namespace)
         if here is not None and room in here.rooms_of.get(sid, ()):
+            here.changed()
             here.rooms_of[sid] = tuple(other for other in here.rooms_of[sid] if other != room)
             self._take_out(here, sid, room)
 
