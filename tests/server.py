@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ import pytest
 import requests
 import socketio
 from engineio.payload import Payload
+
+from chatapp.lab.server import free_port
 
 Payload.max_decode_packets = 4096  # or the Python client gives up polling when more than 16 events wait for it
 
@@ -37,13 +38,6 @@ SETTINGS = {
     "LOG_FORMAT": "json",
     "ENGINE": os.environ.get("TEST_ENGINE", "chatapp"),
 }
-
-
-def free_port() -> int:
-    """A port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
