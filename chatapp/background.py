@@ -6,13 +6,14 @@ import gevent
 import structlog
 from flask import Flask
 
-from chatapp import extensions, metrics, realtime
+from chatapp import errors, extensions, metrics, realtime
 from chatapp.extensions import config
-from chatapp.services import entries, presence, sessions
+from chatapp.services import changes, entries, presence, sessions
 from chatapp.services import log as entry_log
 
 log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
+_FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
 
 
 def prepare(app: Flask) -> None:
@@ -23,7 +24,9 @@ def prepare(app: Flask) -> None:
 def start() -> None:
     """Start everything; called once in the process that serves."""
     extensions.warm_pool()
+    gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)
     gevent.spawn(_quietly, "recovery", _recover)
+    _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "typing and presence", presence.sweep)
     _every(60, "last seen", presence.renew)
@@ -50,5 +53,9 @@ def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
 def _quietly(name: str, work: Callable[[], object]) -> None:
     try:
         work()
-    except Exception:
-        log.exception("background work failed", work=name)
+    except Exception as error:
+        code = errors.from_exception(error).code
+        if code == errors.Code.DATABASE_UNAVAILABLE:
+            log.warning("background work waits for the database", work=name)
+        else:
+            log.exception("background work failed", work=name)

@@ -21,6 +21,12 @@ def tick() -> datetime:
     return _last_tick
 
 
+def not_before(moment: datetime) -> None:
+    """Let every tick from now on come after this time."""
+    global _last_tick
+    _last_tick = max(_last_tick, moment)
+
+
 def timestamp() -> int:
     """Seconds since 1970, as JWT uses them."""
     return int(time.time() + (_offset + _wall_offset).total_seconds())

@@ -1,10 +1,13 @@
 """Sync: whatever a client has missed, it has afterwards, once and in order."""
 
+from datetime import timedelta
+
 import pytest
 
+from chatapp import clock
 from chatapp.extensions import db, reset_caches
 from chatapp.lab.replica import Replica
-from chatapp.services import epoch
+from chatapp.services import changes, epoch
 from tests.conftest import Person
 
 
@@ -264,6 +267,23 @@ def test_state_that_does_not_fit_into_one_answer_goes_on_where_it_stopped(device
         if not phone.more:
             break
     assert sorted(seen) == sorted(chats)
+
+
+def test_a_restart_with_a_clock_that_was_set_back_makes_nothing_news_for_ever(device, ann, bob, chat):
+    clock.move(timedelta(hours=1))
+    changes.keep_order()
+    ann.send(chat, "hello")
+    bob.post(f"/api/conversations/{chat}/read")
+    reset_caches()  # the process ends, and comes back with the right time
+    clock.reset()
+    changes.keep_order()
+    phone = device(ann)
+    phone.sync()
+    assert phone.sync()["conversations"] == []
+    bob.rest("PUT", "/api/user/profile", json={"name": "Robert"})
+    assert [row["name"] for row in phone.sync()["users"]] == ["Robert"]
+    assert phone.sync()["users"] == []
+    db().meta.delete_one({"_id": "clock"})
 
 
 @pytest.mark.parametrize("since", ["", "nonsense", "====", "MTIzLi4u", "OTk5OTk5OTk5OTk5OTk5Li4=", "MTIuLg==", "ä"])

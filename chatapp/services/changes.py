@@ -10,14 +10,36 @@ from datetime import datetime, timedelta
 
 from chatapp import clock
 from chatapp.extensions import on_reset
+from chatapp.stores import meta
 
+_RESERVED = timedelta(seconds=60)
 _under_way: set[datetime] = set()
+_until: datetime | None = None  # no change is stamped beyond this time without noting it first; None: not noted yet
 
 
 @on_reset
 def reset() -> None:
     """Forget what is under way."""
+    global _until
     _under_way.clear()
+    _until = None
+
+
+def keep_order() -> None:
+    """Stamp no change earlier than those before it, also when the clock was set back while no process ran.
+
+    To be called at the start and every second. Else what was stamped in the future would be news to every sync until
+    the clock has caught up: a long-poll would never wait.
+    """
+    global _until
+    if _until is None:
+        noted = meta.find_clock()
+        if noted is not None and clock.now() < noted[0]:
+            clock.not_before(noted[1])
+    moment = clock.tick()
+    if _until is None or moment > _until - _RESERVED / 2:
+        meta.set_clock(moment, moment + _RESERVED)
+        _until = moment + _RESERVED
 
 
 @contextmanager

@@ -28,6 +28,17 @@ def replace_epoch() -> str:
     return value
 
 
+def find_clock() -> tuple[datetime, datetime] | None:
+    """When changes were last known to be stamped, and the time that no stamp is beyond; see `set_clock`."""
+    row = db().meta.find_one({"_id": "clock"})
+    return (row["at"], row["until"]) if row else None
+
+
+def set_clock(at: datetime, until: datetime) -> None:
+    """Note that it is `at`, and that no change is going to be stamped beyond `until` before this is called again."""
+    db().meta.update_one({"_id": "clock"}, {"$set": {"at": at, "until": until}}, upsert=True)
+
+
 def find_migrations() -> set[str]:
     """Names of the migrations that ran."""
     return {row["name"] for row in db().meta.find({"kind": "migration"})}
