@@ -17,7 +17,7 @@ def main() -> int:
     os.chdir(ROOT)
     sends, seed = os.environ.get("CHAOS_SENDS", "100000"), os.environ.get("CHAOS_SEED", "1")
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "chaos", "--sends", sends, "--seed", seed]
-    command += ["--seconds", "570", "--people", "20", "--conversations", "30", "--fault-pause", "8"]
+    command += ["--seconds", "540", "--people", "20", "--conversations", "30", "--fault-pause", "12"]
     print("On the embedded store:", flush=True)
     result = subprocess.run(command, check=False).returncode
     if result or not (uri := os.environ.get("TEST_MONGO_URI")):

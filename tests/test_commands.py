@@ -72,6 +72,30 @@ def test_a_warm_send_takes_two(ann, bob, commands):
     assert of_the_store == ["entries.insert_one", "conversations.update_one"]
 
 
+def test_a_repeat_of_what_was_stored_lately_takes_none(ann, bob, commands):
+    conversation = ann.direct(bob)
+    ann.send(conversation, "first", clientMsgId="one")
+    commands.clear()
+    assert ann.send(conversation, "first", clientMsgId="one")["duplicate"]
+    assert commands == []
+
+
+def test_a_repeat_among_sends_of_others_costs_these_nothing(ann, bob, eve, commands, store_uri):
+    chats = [ann.direct(bob), ann.direct(eve), bob.direct(eve)]
+    for chat, person in zip(chats, (ann, ann, bob), strict=True):
+        person.send(chat, "first", clientMsgId=f"first in {chat}")
+    log._recent.clear()  # as after a restart
+    commands.clear()
+    sends = [gevent.spawn(ann.send, chats[0], "first", clientMsgId=f"first in {chats[0]}")]
+    sends += [gevent.spawn(ann.send, chats[1], "second"), gevent.spawn(bob.send, chats[2], "second")]
+    gevent.joinall(sends, raise_error=True)
+    answers = [send.value for send in sends]
+    assert [answer.get("duplicate", False) for answer in answers] == [True, False, False]
+    assert [answer["data"]["seq"] for answer in answers] == [1, 2, 2]
+    loads = [name for name in commands if name == "conversations.aggregate"]
+    assert len(loads) <= 2, commands  # of the repeat's conversation only
+
+
 def test_sends_at_once_share_their_commands(ann, bob, eve, commands, store_uri):
     chats = [ann.direct(bob), ann.direct(eve), bob.direct(eve)]
     for chat in chats[:2]:

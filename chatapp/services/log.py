@@ -11,7 +11,7 @@ insert and one update for each conversation. An ordered insert ends at the first
 no hole, and what was not tried goes into a later round.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +38,7 @@ from chatapp.stores import conversations, entries, memberships
 
 _ATTEMPTS = 50
 _MOST_IN_A_ROUND = 200
+_REMEMBERED = 5_000
 
 Announce = Callable[[Conversation, Document], None]
 
@@ -103,13 +104,15 @@ class _Queue:
 
 
 _queue = _Queue()
+_recent: OrderedDict[tuple[ObjectId, str], Document] = OrderedDict()  # stored lately, by sender and client_msg_id
 
 
 @on_reset
 def reset() -> None:
-    """Forget what waits."""
+    """Forget what waits, and what was stored."""
     global _queue
     _queue = _Queue()
+    _recent.clear()
 
 
 def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appended:
@@ -118,6 +121,9 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
     When this returns the entry is stored, what is derived from it too, and it was announced.
     Raises what `draft.prepare` raises, NotFound when there is no such conversation.
     """
+    repeated = _repeated(draft)
+    if repeated is not None:
+        return repeated
     slot = conversation_cache.slot(conversation_id)
     for _ in range(_ATTEMPTS):
         found = _admit(conversation_id, slot, draft, announce)
@@ -130,6 +136,19 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
         if found is not None:
             return found
     raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people write here at once. Try again.", 1)
+
+
+def _repeated(draft: Draft) -> Appended | None:
+    """What an earlier call with this client_msg_id stored lately. Repeats come in crowds, when something is slow."""
+    entry = _recent.get((draft.sender_id, draft.client_msg_id)) if draft.client_msg_id else None
+    state = conversation_cache.known(entry["conversation_id"]) if entry else None
+    return Appended(entry, state, duplicate=True) if entry is not None and state is not None else None
+
+
+def _remember(entry: Document) -> None:
+    _recent[entry["sender_id"], entry["client_msg_id"]] = entry
+    if len(_recent) > _REMEMBERED:
+        _recent.popitem(last=False)
 
 
 def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announce) -> Appended | None:
@@ -164,7 +183,7 @@ def _serve(queue: _Queue) -> None:
         calls = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), _MOST_IN_A_ROUND))]
         runs = _runs(calls)
         try:
-            _store(runs)
+            _store(list(runs))
         except BaseException as error:  # the outcome is unknown: believe only what is stored
             for call in calls:
                 if not call.result.ready():
@@ -209,18 +228,19 @@ def _begin(runs: dict[ObjectId, _Run], conversation_id: ObjectId) -> _Run | None
 
 
 def _store(runs: list[_Run]) -> None:
-    """Insert the entries of all runs, bring forward what is derived, announce, and answer."""
-    if not runs:
-        return
-    stored = entries.insert_run([entry for run in runs for entry in run.entries])
-    whole: list[_Run] = []
-    for run in runs:
-        if stored >= len(run.entries):
-            whole.append(run)
-        else:
-            _settle(run, max(0, stored))
-        stored -= len(run.entries)
-    _advance_all(whole)
+    """Insert the entries of all runs, bring forward what is derived, announce, and answer.
+
+    An insert stops at a taken place or id. The runs behind it are of other conversations: they follow in the next one.
+    """
+    while runs:
+        stored = entries.insert_run([entry for run in runs for entry in run.entries])
+        whole: list[_Run] = []
+        while runs and stored >= len(runs[0].entries):
+            stored -= len(runs[0].entries)
+            whole.append(runs.pop(0))
+        _advance_all(whole)
+        if runs:
+            _settle(runs.pop(0), stored)
 
 
 def _settle(run: _Run, stored: int) -> None:
@@ -297,6 +317,7 @@ def _follow_others(run: _Run, *, is_alone: bool) -> bool:
 
 
 def _finish(call: _Append, entry: Document, state: Conversation, is_announced: bool) -> None:
+    _remember(entry)
     try:
         if not is_announced:
             call.announce(state, entry)
