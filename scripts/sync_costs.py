@@ -122,6 +122,7 @@ def measure(subject: Subject) -> None:
         milliseconds = seconds / CALLS * 1e3
         print(f"nothing new in {count:5}: {milliseconds:7.2f} ms of CPU, {commands / CALLS:.2f} commands a call")
     subject.write(ENTRIES_EACH)
+    subject.reader = subject.link(1)  # the server closes connections that were idle meanwhile
     seconds, commands, (_, _, entries, calls) = subject.cost(partial(subject.catch_up, dict(cursors), since))
     print(
         f"{entries} entries by sync: {seconds / entries * 1e6:.1f} us of CPU each, {commands} commands, {calls} calls"
