@@ -38,7 +38,7 @@ from chatapp.stores import conversations, entries, memberships
 
 _ATTEMPTS = 50
 _MOST_IN_A_ROUND = 200
-_REMEMBERED = 5_000
+_REMEMBERED_BYTES = 2_000_000
 
 Announce = Callable[[Conversation, Document], None]
 
@@ -103,8 +103,40 @@ class _Queue:
         self.greenlet: gevent.Greenlet | None = None  # that stores what waits
 
 
+class _Recent:
+    """Entries that were stored lately, by sender and client_msg_id: as many as fit into some memory."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[tuple[ObjectId, str], Document] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, sender_id: ObjectId, client_msg_id: str | None) -> Document | None:
+        """The entry, if it is remembered."""
+        return self._entries.get((sender_id, client_msg_id)) if client_msg_id else None
+
+    def add(self, entry: Document) -> None:
+        """Remember it, and forget the oldest that have no room any more."""
+        key = entry["sender_id"], entry["client_msg_id"]
+        if key in self._entries:
+            return
+        self._entries[key] = entry
+        self._bytes += _size(entry)
+        while self._bytes > _REMEMBERED_BYTES:
+            self._bytes -= _size(self._entries.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._entries.clear()
+        self._bytes = 0
+
+
+def _size(entry: Document) -> int:
+    """About what an entry takes in memory."""
+    return 2_000 + 4 * len(entry["body"].get("content") or "") + len(entry["body"].get("attachment") or "")
+
+
 _queue = _Queue()
-_recent: OrderedDict[tuple[ObjectId, str], Document] = OrderedDict()  # stored lately, by sender and client_msg_id
+_recent = _Recent()
 
 
 @on_reset
@@ -140,15 +172,9 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
 
 def _repeated(draft: Draft) -> Appended | None:
     """What an earlier call with this client_msg_id stored lately. Repeats come in crowds, when something is slow."""
-    entry = _recent.get((draft.sender_id, draft.client_msg_id)) if draft.client_msg_id else None
+    entry = _recent.get(draft.sender_id, draft.client_msg_id)
     state = conversation_cache.known(entry["conversation_id"]) if entry else None
     return Appended(entry, state, duplicate=True) if entry is not None and state is not None else None
-
-
-def _remember(entry: Document) -> None:
-    _recent[entry["sender_id"], entry["client_msg_id"]] = entry
-    if len(_recent) > _REMEMBERED:
-        _recent.popitem(last=False)
 
 
 def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announce) -> Appended | None:
@@ -317,7 +343,7 @@ def _follow_others(run: _Run, *, is_alone: bool) -> bool:
 
 
 def _finish(call: _Append, entry: Document, state: Conversation, is_announced: bool) -> None:
-    _remember(entry)
+    _recent.add(entry)
     try:
         if not is_announced:
             call.announce(state, entry)
