@@ -138,7 +138,13 @@ def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId 
         tell()
     elif not _pending.is_scheduled:
         _pending.is_scheduled = True
-        gevent.spawn_later(wait, tell)
+        gevent.spawn_later(wait, _tell_of, _pending)
+
+
+def _tell_of(pending: _Pending) -> None:
+    """Tell, unless all was forgotten meanwhile."""
+    if pending is _pending:
+        tell()
 
 
 @lifecycle.on_drain
