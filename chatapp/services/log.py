@@ -8,7 +8,7 @@ repeat of the same send, finds it and does both.
 
 Group commit: appends that arrive while the database works are stored together by the next round, in one ordered
 insert and one update for each conversation. An ordered insert ends at the first entry that fails, so a failure leaves
-no hole, and what was not tried goes into a later round.
+no hole; the conversations behind it follow in another insert of the same round.
 """
 
 from collections import OrderedDict, deque

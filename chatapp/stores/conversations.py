@@ -18,7 +18,7 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatapp.extensions import Document, db
-from chatapp.stores.aborted import again
+from chatapp.stores.writes import again
 
 
 @again

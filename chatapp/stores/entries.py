@@ -12,10 +12,10 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores.writes import DUPLICATE_KEY
 
 WINDOW = 64
 _MOST_ROWS = 100_000
-_DUPLICATE_KEY = 11000
 _UNSEEN = {"salt": 0, "body_hash": 0, "request_id": 0}
 
 
@@ -41,7 +41,7 @@ def insert_run(run: list[Document]) -> int:
         db().entries.insert_many(run, ordered=True)
     except BulkWriteError as error:
         failure = error.details["writeErrors"][0]
-        if failure["code"] != _DUPLICATE_KEY:
+        if failure["code"] != DUPLICATE_KEY:
             raise
         return int(failure["index"])
     return len(run)

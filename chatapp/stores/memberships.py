@@ -16,7 +16,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
-from chatapp.stores import upserts
+from chatapp.stores.writes import upsert
 
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
 _MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
@@ -26,7 +26,7 @@ _MOST_ROWS = 100_000
 
 def insert_missing(memberships: list[Document]) -> None:
     """Store those memberships that are not there yet; leaves the others as they are."""
-    upserts.write(
+    upsert(
         db().memberships,
         [
             UpdateOne(
@@ -49,7 +49,7 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
         marks = {name: row[name] for name in _MARKS}
         older = key | {"changed_seq": {"$lt": row["changed_seq"]}}
         changes.append(UpdateOne(older, {"$set": by_the_log, "$max": marks}))
-    upserts.write(db().memberships, changes)
+    upsert(db().memberships, changes)
 
 
 def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:

@@ -13,7 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.extensions import Document, db
-from chatapp.stores.aborted import again
+from chatapp.stores.writes import again
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
 _MOST_ROWS = 100_000
