@@ -1,26 +1,13 @@
 /** The two pictures in the README: written to test/output, small enough to be kept. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Server } from "../../js/test/support/server";
-import { type Look, launch, Person } from "./support/browser";
-import { furnish } from "./support/screens";
+import { expect, test } from "vitest";
+import { type Look, Person } from "./support/browser";
+import { furnished } from "./support/screens";
 import { SCREENSHOTS } from "./support/setup";
 
 const LARGEST = 80_000;
-let browser: Browser;
-let server: Server;
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
-  await furnish(server.url);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const world = furnished();
 
 async function portray(person: Person, name: string): Promise<void> {
   const path = join(SCREENSHOTS, `readme-${name}.png`);
@@ -30,7 +17,7 @@ async function portray(person: Person, name: string): Promise<void> {
 
 test("a group at a desktop and on a phone, while somebody types", async () => {
   const enter = async (email: string, look: Look) => {
-    const person = await Person.enter(browser, server.url, email, look);
+    const person = await Person.enter(world.browser, world.server.url, email, look);
     await person.openConversation(/Weekend hike/);
     return person;
   };

@@ -15,7 +15,7 @@ const CHATTER: [string, string[]][] = [
   ["Mira", ["Perfect", "🎉"]],
 ];
 
-export async function furnish(url: string): Promise<void> {
+async function furnish(url: string): Promise<void> {
   const [mira, asha, ben] = await Promise.all(["Mira", "Asha", "Ben"].map((name) => account(url, name)));
   const others = await Promise.all(["Chitra Rao", "Goran", "Lena"].map((name) => account(url, name)));
   const people: Record<string, Account> = { Mira: mira!, Asha: asha!, Ben: ben! };
@@ -31,20 +31,23 @@ export async function furnish(url: string): Promise<void> {
   await say(ben!, id, LONG);
 }
 
+/** A browser, and a server with people who chat, for the tests that are declared beside it. */
+export function furnished(): { browser: Browser; server: Server } {
+  const world = {} as { browser: Browser; server: Server };
+  beforeAll(async () => {
+    [world.browser, world.server] = await Promise.all([launch(), Server.start()]);
+    await furnish(world.server.url);
+  });
+  afterAll(async () => {
+    await world.browser?.close();
+    await world.server?.stop();
+  });
+  return world;
+}
+
 /** Declares the tests of every screen, in both themes. */
 export function screens(device: string, size: Look["size"]): void {
-  let browser: Browser;
-  let server: Server;
-
-  beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start()]);
-    await furnish(server.url);
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const world = furnished();
 
   describe.each(["light", "dark"] as const)("%s", (theme) => {
     const name = `${device}-${theme}`;
@@ -63,7 +66,7 @@ export function screens(device: string, size: Look["size"]): void {
     }
 
     test("signing in", async () => {
-      const person = await Person.open(browser, server.url, look);
+      const person = await Person.open(world.browser, world.server.url, look);
       await shoot(person, "login");
       await person.button("Log in").click();
       await person.page.getByText("Enter your password.").waitFor();
@@ -76,7 +79,7 @@ export function screens(device: string, size: Look["size"]): void {
     });
 
     test("conversations", async () => {
-      const person = await Person.enter(browser, server.url, "mira@test.com", look);
+      const person = await Person.enter(world.browser, world.server.url, "mira@test.com", look);
       await person.row(/Weekend hike/).waitFor();
       await shoot(person, "list");
       await person.button("Menu").click();
@@ -127,7 +130,7 @@ export function screens(device: string, size: Look["size"]): void {
     });
 
     test("panels", async () => {
-      const person = await Person.enter(browser, server.url, "mira@test.com", look);
+      const person = await Person.enter(world.browser, world.server.url, "mira@test.com", look);
       await person.button("New chat").first().click();
       await person.button(/Chitra/).waitFor();
       await shoot(person, "contacts");
@@ -151,16 +154,16 @@ export function screens(device: string, size: Look["size"]): void {
     });
 
     test("nothing there yet, and no connection", async () => {
-      const newcomer = await account(server.url, `Newcomer ${name}`);
-      const person = await Person.enter(browser, server.url, newcomer.email, look);
+      const newcomer = await account(world.server.url, `Newcomer ${name}`);
+      const person = await Person.enter(world.browser, world.server.url, newcomer.email, look);
       await person.page.getByText("It is quiet here").waitFor();
       await shoot(person, "empty-list");
-      const mira = await call(server.url, "POST", "/api/auth/login", {
+      const mira = await call(world.server.url, "POST", "/api/auth/login", {
         email: "mira@test.com",
         password: "password123",
       });
       await call(
-        server.url,
+        world.server.url,
         "POST",
         "/api/user/conversations",
         { type: "direct", participants: [newcomer.id] },
