@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -146,8 +146,3 @@ def digest(token: str) -> str:
 
 def _refresh_key() -> bytes:
     return hmac.new(config().JWT_SECRET.encode(), b"chatapp refresh token", hashlib.sha256).digest()
-
-
-def lifetime(seconds: int) -> timedelta:
-    """Seconds as a timedelta."""
-    return timedelta(seconds=seconds)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from chatapp.extensions import Document, db
+from chatapp.extensions import db
 
 
 def find_or_make_epoch() -> str:
@@ -72,8 +72,3 @@ def index_names() -> dict[str, set[str]]:
     """Names of the indexes that exist, by collection."""
     names = ("users", "sessions", "conversations", "memberships", "entries")
     return {name: set(db()[name].index_information()) for name in names}
-
-
-def find_any(collection: str) -> Document | None:
-    """Any one document of a collection."""
-    return db()[collection].find_one({})
