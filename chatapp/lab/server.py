@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import resource
+import secrets
 import signal
 import socket
 import subprocess
@@ -43,10 +44,13 @@ SETTINGS = {
 
 
 def free_port() -> int:
-    """A port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses just now, below those that outgoing connections are given: such a connection would have
+    it when the server, killed, comes back."""
+    while True:
+        port = 10_240 + secrets.randbelow(22_528)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

@@ -1,5 +1,6 @@
 /** The real server, as a process on a free port, with an embedded store in a temporary folder. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,12 +26,17 @@ const SETTINGS = {
   LOG_FORMAT: "json",
 };
 
+/** Below those that outgoing connections are given: such a connection would have it when the server comes back. */
 async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, "127.0.0.1", done));
-  const { port } = probe.address() as { port: number };
-  await new Promise((done) => probe.close(done));
-  return port;
+  for (;;) {
+    const port = randomInt(10_240, 32_768);
+    const probe = createServer();
+    const isFree = await new Promise<boolean>((done) => {
+      probe.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true));
+    });
+    await new Promise((done) => probe.close(done));
+    if (isFree) return port;
+  }
 }
 
 export class Server {
