@@ -152,10 +152,10 @@ def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkey
 
 
 def test_memberships_are_stored_once_whoever_stores_them_at_once(app):
-    for _ in range(5):
+    for _ in range(20):
         conversation = ObjectId()
         rows = [{"conversation_id": conversation, "user_id": ObjectId()} for _ in range(4)]
-        jobs = [gevent.spawn(memberships.insert_missing, [dict(row) for row in rows]) for _ in range(8)]
+        jobs = [gevent.spawn(memberships.insert_missing, conversation, [dict(row) for row in rows]) for _ in range(8)]
         gevent.joinall(jobs, raise_error=True)
         assert db().memberships.count_documents({"conversation_id": conversation}) == 4
 

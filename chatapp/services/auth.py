@@ -9,8 +9,8 @@ from chatapp.extensions import Document, config
 from chatapp.services import passwords, profiles, sessions, tokens
 from chatapp.services.sessions import Device
 from chatapp.services.tokens import Identity
-from chatapp.services.turns import turn
 from chatapp.stores import users
+from chatapp.stores.turns import turn
 
 
 def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> dict[str, Any]:

@@ -88,7 +88,9 @@ def _whole(document: Document) -> Conversation:
     stored = {row["user_id"] for row in document["members"]}
     missing = [member for member in conversation.members.values() if member.user_id not in stored]
     if missing:
-        memberships.insert_missing([membership_document(conversation.id, member) for member in missing])
+        memberships.insert_missing(
+            conversation.id, [membership_document(conversation.id, member) for member in missing]
+        )
     return conversation
 
 

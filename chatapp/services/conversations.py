@@ -14,9 +14,9 @@ from chatapp.services.conversation import (
     membership_document,
     view,
 )
-from chatapp.services.turns import turn
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
+from chatapp.stores.turns import turn
 
 PAGE, LARGEST_PAGE = 200, 1000
 DIRECT, GROUP = "direct", "group"
@@ -167,7 +167,8 @@ def _document(
 def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
-    memberships.insert_missing([membership_document(conversation.id, row) for row in conversation.members.values()])
+    members = conversation.members.values()
+    memberships.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
     data = view(conversation, conversation.members[user_id], is_new=True)
     realtime.publish_conversation(conversation.member_ids, data)
     return {"data": data}

@@ -208,7 +208,7 @@ class _Replay:
         rows = [membership_document(self.state.id, member) for member in self.state.members.values()]
         missing = [row for row in rows if row["user_id"] not in self.rows]
         if missing:
-            memberships.insert_missing(missing)
+            memberships.insert_missing(self.state.id, missing)
         memberships.set_by_the_log(self.state.id, rows)
         changes = _derived(self.state)
         conversations.advance_head(self.state.id, self.document["head"]["seq"], changes)

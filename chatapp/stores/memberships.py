@@ -16,6 +16,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
+from chatapp.stores.turns import turn
 from chatapp.stores.writes import upsert
 
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
@@ -24,17 +25,15 @@ _OWN = dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at
 _MOST_ROWS = 100_000
 
 
-def insert_missing(memberships: list[Document]) -> None:
-    """Store those memberships that are not there yet; leaves the others as they are."""
-    upsert(
-        db().memberships,
+def insert_missing(conversation_id: ObjectId, rows: list[Document]) -> None:
+    """Store those memberships of a conversation that are not there yet; leaves the others as they are."""
+    _upsert(
+        conversation_id,
         [
             UpdateOne(
-                {"conversation_id": row["conversation_id"], "user_id": row["user_id"]},
-                {"$setOnInsert": row},
-                upsert=True,
+                {"conversation_id": conversation_id, "user_id": row["user_id"]}, {"$setOnInsert": row}, upsert=True
             )
-            for row in memberships
+            for row in rows
         ],
     )
 
@@ -49,7 +48,12 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
         marks = {name: row[name] for name in _MARKS}
         older = key | {"changed_seq": {"$lt": row["changed_seq"]}}
         changes.append(UpdateOne(older, {"$set": by_the_log, "$max": marks}))
-    upsert(db().memberships, changes)
+    _upsert(conversation_id, changes)
+
+
+def _upsert(conversation_id: ObjectId, changes: list[UpdateOne]) -> None:
+    with turn(f"memberships of {conversation_id}"):
+        upsert(db().memberships, changes)
 
 
 def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:
