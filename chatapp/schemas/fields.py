@@ -48,12 +48,17 @@ class Cursor(fields.Field[tuple[int, str | None]]):
     """How far a client has a log: a seq, or `[seq, hash]` with the hash that the entry at seq was given with."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[int, str | None]:
-        seq, shown_hash = value if isinstance(value, list) and len(value) == 2 else (value, None)
-        if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
-            raise ValidationError("Send a seq, or [seq, hash].")
-        if shown_hash is not None and (not isinstance(shown_hash, str) or not _HASH.fullmatch(shown_hash)):
-            raise ValidationError("The hash is that of the entry at seq.")
-        return seq, shown_hash
+        return cursor(value)
+
+
+def cursor(value: Any) -> tuple[int, str | None]:
+    """The cursor in a client's JSON. Raises ValidationError."""
+    seq, shown_hash = value if isinstance(value, list) and len(value) == 2 else (value, None)
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
+        raise ValidationError("Send a seq, or [seq, hash].")
+    if shown_hash is not None and (not isinstance(shown_hash, str) or not _HASH.fullmatch(shown_hash)):
+        raise ValidationError("The hash is that of the entry at seq.")
+    return seq, shown_hash
 
 
 class In(Schema):

@@ -1,14 +1,16 @@
 """Sync, entries and receipts."""
 
+import re
 from typing import Any
 
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from chatapp.schemas.fields import MAX_SEQ, Cursor, In, Query, Text, identifier, sequence
+from chatapp.schemas.fields import MAX_SEQ, Cursor, In, Query, Text, cursor, identifier, sequence
 
 _PAGE = validate.Range(min=1, max=500)
 _SEQ = validate.Range(min=0, max=MAX_SEQ)
+_PLAIN_ID = re.compile(r"[0-9a-f]{24}")
 _TIMEOUT = validate.Range(min=0, max=60)
 _CURSOR_SHAPE = {
     "additionalProperties": {
@@ -21,8 +23,19 @@ _CURSOR_SHAPE = {
 }
 
 
-def _cursors() -> fields.Dict:
-    return fields.Dict(keys=identifier(), values=Cursor(), allow_none=True, metadata=_CURSOR_SHAPE)
+class Cursors(fields.Dict):
+    """Conversation id → cursor. There may be thousands: where all of them are right, no field is asked about each."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(keys=identifier(), values=Cursor(), metadata=_CURSOR_SHAPE, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict) and all(map(_PLAIN_ID.fullmatch, value)):
+            try:
+                return {key: cursor(given) for key, given in value.items()}
+            except ValidationError:
+                pass  # say which one
+        return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
 
 
 class SyncIn(In):
@@ -30,7 +43,7 @@ class SyncIn(In):
 
     epoch = identifier(allow_none=True)
     since = Text(validate=validate.Length(max=200), allow_none=True)
-    cursors = _cursors()
+    cursors = Cursors(allow_none=True)
 
 
 class WaitQuery(Query):
@@ -49,7 +62,7 @@ class JsonCursors(fields.Field[dict[str, tuple[int, str | None]]]):
             given = None
         if not isinstance(given, dict):
             raise ValidationError("Is not a JSON object.")
-        return _cursors().deserialize(given)
+        return Cursors(allow_none=True).deserialize(given)
 
 
 class SyncQuery(WaitQuery):
