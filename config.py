@@ -97,7 +97,7 @@ class Config:
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
     DIRECTORY_OPEN: bool = True
-    SYNC_MAX_ENTRIES: int = 500
+    SYNC_MAX_ENTRIES: int = 1_000
     SYNC_MAX_BYTES: int = 500_000
     SYNC_MAX_CONVERSATIONS: int = 200
     SYNC_GAP_ENTRIES: int = 100

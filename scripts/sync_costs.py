@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from chatapp.lab.server import Server
 
 CONVERSATIONS, ENTRIES_EACH = 1_000, 10
 CALLS = 30
+SETTLING_SECONDS = 2
 LIMITS = {"MAX_GROUP_SIZE": "10", "MONGO_MAX_POOL_SIZE": "10"}
 
 
@@ -109,9 +111,10 @@ class Subject:
         return sum(int(float(count)) for name, count in counts if name not in ("hello", "ismaster", "ping"))
 
     def cost(self, act: Callable[[], Any]) -> tuple[float, int, Any]:
-        """CPU seconds and commands of doing it."""
+        """CPU seconds and commands of doing it, and of what the server does about it afterwards (receipts)."""
         commands, started = self.commands(), self.cpu_seconds()
         result = act()
+        time.sleep(SETTLING_SECONDS)
         return self.cpu_seconds() - started, self.commands() - commands, result
 
 

@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import log
+from chatapp.services import conversation_cache, log
 from chatapp.stores.conversations import touch
 
 METHODS = ("find", "find_one", "aggregate", "insert_one", "update_one", "update_many", "bulk_write", "count_documents")
@@ -116,7 +116,9 @@ def test_sends_at_once_share_their_commands(ann, bob, eve, commands, store_uri):
 
 
 @pytest.mark.parametrize("conversations", [1, 3, 9])
-def test_a_sync_takes_two_when_nothing_is_new_and_six_at_most(ann, register, commands, store_uri, conversations):
+def test_a_sync_takes_two_when_nothing_is_new_and_one_more_for_entries(
+    ann, register, commands, store_uri, conversations
+):
     chats = [ann.direct(register(f"friend{number}")) for number in range(conversations)]
     for chat in chats:
         ann.send(chat, "x")
@@ -126,6 +128,32 @@ def test_a_sync_takes_two_when_nothing_is_new_and_six_at_most(ann, register, com
     assert commands == ["memberships.find", "conversations.find"]
     commands.clear()
     ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 0), "since": since})
-    of_entries = commands.count("entries.find")
-    assert of_entries == (conversations if store_uri.startswith("litemongo:") else 1)
-    assert len(commands) - of_entries == 4
+    assert _but_entries(commands, conversations, store_uri) == ["memberships.find", "conversations.find"]
+
+
+@pytest.mark.parametrize("conversations", [1, 3, 9])
+def test_a_sync_with_all_kinds_of_news_takes_six(ann, register, commands, store_uri, conversations):
+    friends = [register(f"friend{number}") for number in range(conversations)]
+    chats = [ann.direct(friend) for friend in friends]
+    since = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 0)})["data"]["next"]
+    for friend, chat in zip(friends, chats, strict=True):
+        for _ in range(2):
+            friend.send(chat, "x")
+    touch([ObjectId(chat) for chat in chats], clock.tick())
+    conversation_cache.reset()
+    commands.clear()
+    rows = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": since})["data"]["conversations"]
+    assert [len(row["entries"]) for row in rows] == [1] * conversations
+    assert _but_entries(commands, conversations, store_uri) == [
+        "memberships.find",
+        "conversations.find",
+        "memberships.bulk_write",
+        "memberships.find",
+        "conversations.aggregate",
+    ]
+
+
+def _but_entries(commands, conversations, store_uri):
+    """The commands without those for entries, of which the embedded store takes one for each conversation."""
+    assert commands.count("entries.find") == (conversations if store_uri.startswith("litemongo:") else 1)
+    return [name for name in commands if name != "entries.find"]

@@ -7,8 +7,8 @@ import pytest
 from chatapp import clock
 from chatapp.extensions import db, reset_caches
 from chatapp.lab.replica import Replica
-from chatapp.services import changes, epoch
-from tests.conftest import Person
+from chatapp.services import changes, epoch, receipts
+from tests.conftest import Person, eventually
 
 
 class Device:
@@ -112,6 +112,61 @@ def test_a_long_absence_ends_in_a_bounded_number_of_calls(device, ann, bob, regi
         assert phone.texts(conversation) == [f"{number}.{text}" for text in range(number + 1)]
     log = phone.replica.logs[chats[8]]
     assert log.gaps == [(0, 5)] and phone.texts(chats[8]) == [f"8.{text}" for text in range(4, 9)]
+
+
+@pytest.fixture
+def missed(device, bob, register, settings):
+    """Bob's phone after the first of several calls: seven conversations with two new messages each, two a call."""
+    settings(SYNC_MAX_CONVERSATIONS=2)
+    others = [register(f"friend{number}") for number in range(7)]
+    chats = [bob.direct(other) for other in others]
+    phone = device(bob)
+    phone.catch_up()
+    for other, conversation in zip(others, chats, strict=True):
+        for text in ("1", "2"):
+            other.send(conversation, text)
+    phone.sync()
+    assert phone.more
+    return phone, others, chats
+
+
+def test_what_comes_between_two_calls_is_there_at_the_end(missed):
+    phone, others, chats = missed
+    for number in (6, 0):  # the one had its turn already, the other is to have it
+        others[number].send(chats[number], "3")
+    assert phone.catch_up() <= 5
+    assert [phone.texts(chat) for chat in chats] == [["1", "2", "3"], *[["1", "2"]] * 5, ["1", "2", "3"]]
+    assert phone.sync()["conversations"] == []
+
+
+def test_conversations_that_were_active_at_the_same_time_are_all_reached(missed):
+    phone, _, chats = missed
+    db().conversations.update_many({}, {"$set": {"last_activity": clock.now()}})
+    assert phone.catch_up() <= 6
+    assert all(phone.texts(chat) == ["1", "2"] for chat in chats)
+
+
+def test_who_is_removed_between_two_calls_gets_their_last_entries(device, ann, bob, eve, register, settings):
+    settings(SYNC_MAX_CONVERSATIONS=2)
+    group = ann.group(bob, eve)
+    others = [register(f"friend{number}") for number in range(4)]
+    chats = [bob.direct(other) for other in others]
+    phone = device(bob)
+    phone.catch_up()
+    ann.send(group, "last")
+    for other, conversation in zip(others, chats, strict=True):
+        other.send(conversation, "x")
+    phone.sync()
+    assert phone.more and phone.texts(group) == []
+    ann.rest("DELETE", f"/api/conversations/{group}/members/{bob.id}")
+    ann.send(group, "not for bob")
+    given, left = [], []
+    while phone.more:
+        answer = phone.sync()
+        given += [entry for row in answer["conversations"] if row["id"] == group for entry in row["entries"]]
+        left += answer["left"]
+    assert [entry.get("content", entry["type"]) for entry in given] == ["last", "member_removed"]
+    assert left == [group]
 
 
 def test_answers_are_bounded_in_bytes_and_go_on(device, ann, bob, chat, settings):
@@ -243,6 +298,19 @@ def test_own_marks_come_to_the_other_device(device, ann, bob, chat):
     bob.post(f"/api/conversations/{chat}/read")
     (row,) = phone.sync()["conversations"]
     assert (row["entries"], row["unreadCount"], row["readSeq"]) == ([], 0, 1)
+
+
+def test_ones_own_deliveries_are_no_news(device, ann, bob, chat):
+    phone = device(bob)
+    phone.catch_up()
+    ann.send(chat, "x")
+    phone.catch_up()
+    phone.catch_up()  # shows the cursor: delivered
+    receipts.tell()
+    eventually(lambda: db().receipts.find_one({"delivered_seq": 1}))
+    assert phone.sync()["conversations"] == []
+    (row,) = device(ann).sync()["conversations"]
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 0} in row["receipts"]
 
 
 def test_changed_profiles_come(device, ann, bob, chat):

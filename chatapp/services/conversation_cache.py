@@ -59,10 +59,11 @@ def _make_room() -> None:
 
 def load(conversation_id: ObjectId) -> Conversation | None:
     """The conversation as it is stored now, with its members, in one database command (but after a crash)."""
-    return _load([conversation_id]).get(conversation_id)
+    return load_all([conversation_id]).get(conversation_id)
 
 
-def _load(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
+def load_all(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
+    """Those of the conversations that exist, likewise in one command."""
     with _marks_meanwhile() as raised:
         documents = store.find_with_members(conversation_ids)
         loaded = {document["_id"]: _whole(document) for document in documents}
@@ -101,7 +102,7 @@ def current(heads: list[Document]) -> dict[ObjectId, Conversation]:
     """
     loaded: dict[ObjectId, Conversation] = {}
     while missing := [row["_id"] for row in heads if row["_id"] not in loaded and not _is_known(row)]:
-        found = _load(missing)
+        found = load_all(missing)
         if not found:
             break
         loaded |= found

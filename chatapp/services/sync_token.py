@@ -15,28 +15,36 @@ _EPOCH = datetime(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """State that is newer than `since` is to be reported (None: all), after `position` where a page was cut there."""
+    """State that is newer than `since` is to be reported (None: all).
+
+    Within a sweep: when it has `begun`, and `after` which conversation (last active, id) it goes on.
+    """
 
     since: datetime | None
-    position: tuple[datetime, ObjectId] | None = None
+    begun: datetime | None = None
+    after: tuple[datetime, ObjectId] | None = None
 
     @classmethod
     def read(cls, text: str | None, now: datetime) -> Self:
         """The token in a client's text. What is no token, or from the future (a clock was set back), is none."""
         try:
-            since, at, last = base64.urlsafe_b64decode((text or "").encode()).decode().split(".")
-            moment = _moment(since)
-            last_id = object_id(last)
-            reached = _moment(at)
-            position = (reached, last_id) if reached is not None and last_id is not None else None
+            parts = base64.urlsafe_b64decode((text or "").encode()).decode().split(".")
+            since, begun, at = (_moment(part) for part in parts[:3])
+            (last,) = parts[3:]
         except (ValueError, OverflowError, binascii.Error):
             return cls(None)
-        return cls(None) if moment is not None and moment > now else cls(moment, position)
+        if any(moment is not None and moment > now for moment in (since, begun)):
+            return cls(None)
+        last_id = object_id(last)
+        if begun is None or at is None or last_id is None:
+            return cls(since)
+        return cls(since, begun, (at, last_id))
 
     def write(self) -> str:
         """The text for the client."""
-        at, last = self.position or (None, "")
-        text = f"{_milliseconds(self.since)}.{_milliseconds(at)}.{last}"
+        at, last = self.after or (None, "")
+        moments = (self.since, self.begun if self.after else None, at)
+        text = ".".join([*map(_milliseconds, moments), str(last)])
         return base64.urlsafe_b64encode(text.encode()).decode()
 
 

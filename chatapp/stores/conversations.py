@@ -69,9 +69,24 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
     """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
-    fields = {"head": 1, "last_activity": 1, "touched_at": 1, f"sent.{user_id}": 1}
-    cursor = db().conversations.find({"_id": {"$in": conversation_ids}}, fields)
+    cursor = db().conversations.find({"_id": {"$in": conversation_ids}}, _head_fields(user_id))
     return list(cursor.batch_size(len(conversation_ids) + 1))
+
+
+def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[Document]:
+    """The same of the user's current conversations that come after `before` (last active, id), last active first."""
+    moment, conversation_id = before
+    wanted = {
+        "participants": user_id,
+        "last_activity": {"$lte": moment},
+        "$or": [{"last_activity": {"$lt": moment}}, {"_id": {"$lt": conversation_id}}],
+    }
+    cursor = db().conversations.find(wanted, _head_fields(user_id))
+    return list(cursor.sort([("last_activity", -1), ("_id", -1)]).limit(limit).batch_size(limit))
+
+
+def _head_fields(user_id: ObjectId) -> Document:
+    return {"head": 1, "last_activity": 1, "touched_at": 1, f"sent.{user_id}": 1}
 
 
 def find_many(conversation_ids: list[ObjectId]) -> list[Document]:

@@ -82,7 +82,10 @@ def find_messages_in_range(
 
 
 def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
-    """Entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order."""
+    """Entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order.
+
+    Without what only the chain and the trace need.
+    """
     wanted = [row for row in ranges if row[1] <= row[2]]
     if is_embedded():  # it has no commands to save, and would try each entry against each range
         return [entry for row in wanted for entry in find_range(*row)]
@@ -92,7 +95,7 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
         {"conversation_id": conversation_id, "seq": {"$gte": first, "$lte": last}}
         for conversation_id, first, last in wanted
     ]
-    return list(db().entries.find({"$or": rules}).batch_size(_MOST_ROWS))
+    return list(db().entries.find({"$or": rules}, dict(_UNSEEN)).batch_size(_MOST_ROWS))
 
 
 def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:

@@ -20,8 +20,8 @@ from chatapp.stores.turns import turn
 from chatapp.stores.writes import upsert
 
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
-_MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
-_OWN = dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", *_MARKS), 1)
+MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
+_OWN = {"_id": 0} | dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", *MARKS), 1)
 _MOST_ROWS = 100_000
 
 
@@ -45,7 +45,7 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
         key = {"conversation_id": conversation_id, "user_id": row["user_id"]}
         changes.append(UpdateOne(key, {"$setOnInsert": row}, upsert=True))
         by_the_log = {name: row[name] for name in _BY_THE_LOG}
-        marks = {name: row[name] for name in _MARKS}
+        marks = {name: row[name] for name in MARKS}
         older = key | {"changed_seq": {"$lt": row["changed_seq"]}}
         changes.append(UpdateOne(older, {"$set": by_the_log, "$max": marks}))
     _upsert(conversation_id, changes)
@@ -80,9 +80,21 @@ def find_in_conversations(conversation_ids: list[ObjectId]) -> list[Document]:
     return list(cursor.batch_size(_MOST_ROWS))
 
 
-def find_own(user_id: ObjectId) -> list[Document]:
-    """The marks of all memberships of one user, former ones too."""
-    return list(db().memberships.find({"user_id": user_id}, dict(_OWN)).batch_size(_MOST_ROWS))
+def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[Document]:
+    """Memberships in these conversations that have changed, but by the log. Of this user's own: profiles only."""
+    changed = [{name: {"$gt": since}} for name in ("changed_at", "delivered_at")]
+    rules = [{"user_id": {"$ne": user_id}, "$or": changed}, {"profile_at": {"$gt": since}}]
+    return list(
+        db().memberships.find({"conversation_id": {"$in": conversation_ids}, "$or": rules}).batch_size(_MOST_ROWS)
+    )
+
+
+def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) -> list[Document]:
+    """The marks of one user's memberships, former ones too: of all, or in these conversations."""
+    wanted: Document = {"user_id": user_id}
+    if conversation_ids is not None:
+        wanted["conversation_id"] = {"$in": conversation_ids}
+    return list(db().memberships.find(wanted, dict(_OWN)).batch_size(_MOST_ROWS))
 
 
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:

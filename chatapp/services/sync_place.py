@@ -1,0 +1,147 @@
+"""One conversation in a sync: where its log stands for the caller, what the client has of it, what it is to get."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from bson import ObjectId
+
+from chatapp.extensions import Document, config
+from chatapp.services.conversation import SHOWN_HASH, was_deleted
+
+log = structlog.get_logger("chatapp.sync")
+_ENTRY_BYTES = 450
+
+Cursor = tuple[int, str | None]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """`stored` is the conversation's head (`{_id, head, last_activity, touched_at}`), `own` the caller's membership,
+    `delivered` what is known to have been received. The caller may see entries `first` … `last`; the client has them up
+    to `position`. `active_at`: the last entry; `state_at`: the last change of anything else."""
+
+    stored: Document
+    own: Document
+    cursor: Cursor | None
+    delivered: int
+    id: ObjectId = field(init=False)
+    head: Document = field(init=False)
+    active_at: datetime = field(init=False)
+    state_at: datetime = field(init=False)
+    first: int = field(init=False)
+    last: int = field(init=False)
+    position: int = field(init=False)
+    is_left: bool = field(init=False)
+    is_behind: bool = field(init=False)
+    is_reset: bool = False
+    window: tuple[int, int] = (1, 0)  # entries to fetch, both included
+    is_limited: bool = False
+    entries: list[Document] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        stored, own = self.stored, self.own
+        self.id, self.head, self.active_at = stored["_id"], stored["head"], stored["last_activity"]
+        self.state_at = max(stored["touched_at"], own["changed_at"])
+        head_seq, left_seq = self.head["seq"], own["left_seq"]
+        self.is_left = left_seq is not None
+        self.first = max(own["visible_from"], own["cleared_seq"] + 1)
+        self.last = min(left_seq, head_seq) if self.is_left else head_seq
+        if self.cursor is not None and self._contradicts(*self.cursor):
+            self.is_reset, self.cursor = True, None
+        self.position = max(self.cursor[0] if self.cursor else 0, self.first - 1)
+        self.is_behind = self.cursor is None or self.position < self.last
+
+    def _contradicts(self, seq: int, shown_hash: str | None) -> bool:
+        """Does the stored log contradict the cursor: it is beyond the end, or the last entry is another?"""
+        if seq > self.last:
+            return True
+        is_at_the_end = shown_hash is not None and seq == self.head["seq"] and seq > 0
+        return is_at_the_end and shown_hash != self.head["hash"][:SHOWN_HASH]
+
+    @property
+    def is_hidden(self) -> bool:
+        """Has the caller deleted it, and nothing came since?"""
+        return was_deleted(self.own["cleared_seq"], self.own["cleared_mseq"], self.head["mseq"])
+
+    def has_changed(self, since: datetime | None) -> bool:
+        """Have receipts, profiles or the caller's own marks changed?"""
+        return since is None or self.state_at > since
+
+    def is_own_change(self, since: datetime | None) -> bool:
+        """Has the caller read or deleted on another device?"""
+        return since is None or self.own["changed_at"] > since
+
+    def plan(self, room: int) -> int:
+        """Choose the entries to fetch, at most `room`; gives how many."""
+        if self.cursor is None or self.last - self.position > config().SYNC_GAP_ENTRIES:
+            self.is_limited = True
+            count = min(config().SYNC_NEWEST_ENTRIES, room)
+            self.window = (max(self.first, self.last - count + 1), self.last)
+        else:
+            self.window = (self.position + 1, min(self.last, self.position + room))
+        return max(0, self.window[1] - self.window[0] + 1)
+
+    def windows(self) -> list[tuple[ObjectId, int, int]]:
+        """The window, and the entry at the cursor where its hash is to be compared."""
+        found = [(self.id, *self.window)]
+        if self.cursor and self.cursor[1] is not None and self.cursor[0] >= self.first:
+            found.append((self.id, self.cursor[0], self.cursor[0]))
+        return found
+
+    def take(self, rows: dict[int, Document]) -> None:
+        """Take the fetched entries (by seq); an entry at the cursor with another hash resets."""
+        first, last = self.window
+        self.entries = [rows[seq] for seq in range(first, last + 1) if seq in rows]
+        if len(self.entries) < last - first + 1:
+            self._skip_hole()
+        if self.cursor is None or self.cursor[1] is None:
+            return
+        own = rows.get(self.cursor[0])
+        if own is not None and own["hash"][:SHOWN_HASH] != self.cursor[1]:
+            self.is_reset = self.is_limited = True
+            self._end_at_last()
+
+    def _skip_hole(self) -> None:
+        """The stored log is broken here: give what follows the last hole, so that clients get on."""
+        log.error("the log has a hole", conversation=str(self.id), first=self.window[0], last=self.window[1])
+        self.is_limited = True
+        self._end_at_last()
+        seqs = [entry["seq"] for entry in self.entries]
+        follows = next((i for i in range(len(seqs) - 1, 0, -1) if seqs[i] != seqs[i - 1] + 1), 0)
+        self.entries = self.entries[follows:]
+
+    def _end_at_last(self) -> None:
+        """A limited answer reaches the end of the log, or has no entries."""
+        if not self.entries or self.entries[-1]["seq"] < self.last:
+            self.entries = []
+
+    def shorten(self, room: int) -> int:
+        """Leave out entries beyond `room` bytes, but one; gives the bytes of the others."""
+        kept: list[Document] = []
+        size = 0
+        for entry in reversed(self.entries) if self.is_limited else self.entries:
+            size += _size(entry)
+            if kept and size > room:
+                break
+            kept.append(entry)
+        self.entries = kept[::-1] if self.is_limited else kept
+        return min(size, room)
+
+    @property
+    def is_complete(self) -> bool:
+        """Does this answer bring the client to the end?"""
+        return self.is_limited or not self.is_behind or bool(self.entries and self.entries[-1]["seq"] == self.last)
+
+    def gap(self) -> dict[str, int] | None:
+        """The bounds of what a limited answer leaves out."""
+        if not self.is_limited:
+            return None
+        after = self.first - 1 if self.cursor is None or self.is_reset else self.position
+        return {"after": after, "before": self.entries[0]["seq"] if self.entries else self.last + 1}
+
+
+def _size(entry: Document) -> int:
+    """About how many bytes an entry takes in an answer."""
+    text = entry["body"].get("content") if entry["type"] == "message" else None
+    return _ENTRY_BYTES + len((text or "").encode())
