@@ -31,7 +31,6 @@ class _Moved:
 
     delivered: int
     read: int
-    has_read: bool
     message_id: ObjectId | None = None
 
 
@@ -98,7 +97,7 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         conversation_cache.raise_marks(conversation.id, member.user_id, marks)
     elif message_id is None:
         return
-    _tell_soon(conversation, member, has_read=True, message_id=message_id)
+    _tell_soon(conversation, member, message_id)
 
 
 def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, Any]:
@@ -122,20 +121,17 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
         conversation_cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
         conversation = conversation_cache.peek(conversation_id)
         if conversation is not None and user_id in conversation.members:
-            _tell_soon(conversation, conversation.members[user_id], has_read=False)
+            _tell_soon(conversation, conversation.members[user_id], None)
 
 
-def _tell_soon(
-    conversation: Conversation, member: Member, *, has_read: bool, message_id: ObjectId | None = None
-) -> None:
+def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId | None) -> None:
     _, readers = _pending.rows.get(conversation.id, (None, {}))
     _pending.rows[conversation.id] = (conversation, readers)
-    known = readers.get(member.user_id)
+    known = readers.get(member.user_id, _Moved(0, 0))
     readers[member.user_id] = _Moved(
-        max(known.delivered if known else 0, conversation.delivered_mark(member)),
-        max(known.read if known else 0, conversation.read_marks(member)[0]),
-        has_read or (known is not None and known.has_read),
-        message_id or (known.message_id if known else None),
+        max(known.delivered, conversation.delivered_mark(member)),
+        max(known.read, conversation.read_marks(member)[0]),
+        message_id or known.message_id,
     )
     wait = _pending.told_at + _INTERVAL_SECONDS - clock.monotonic()
     if wait <= 0:
@@ -190,7 +186,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
             realtime.wake(conversation.member_ids)
         store.add(
             [
-                (conversation_id, user_id, moved.delivered, moved.read if moved.has_read else None)
+                (conversation_id, user_id, moved.delivered, moved.read)
                 for conversation_id, (_, readers) in rows.items()
                 for user_id, moved in readers.items()
             ],

@@ -15,8 +15,8 @@ KEPT = 100
 _MOST_ROWS = 100_000
 
 
-def add(rows: list[tuple[ObjectId, ObjectId, int, int | None]], moment: datetime) -> None:
-    """Note (conversation, user, delivered seq, read seq or None) for each row, where it is more than what was noted."""
+def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> None:
+    """Note (conversation, user, delivered seq, read seq) for each row, where it is more than what was noted."""
     changes = []
     for conversation_id, user_id, delivered, read in rows:
         key = {"_id": f"{conversation_id}:{user_id}"}
@@ -24,8 +24,8 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int | None]], moment: datetime
         place |= {"delivered_seq": 0, "delivered": [], "read_seq": 0, "read": []}
         changes.append(UpdateOne(key, {"$setOnInsert": place}, upsert=True))
         for name, seq in (("delivered", delivered), ("read", read)):
-            if seq is None:
-                continue
+            if not seq:
+                continue  # nothing is less than nothing
             newer = key | {f"{name}_seq": {"$lt": seq}}
             mark = {"$each": [{"seq": seq, "at": moment}], "$slice": -KEPT}
             changes.append(UpdateOne(newer, {"$push": {name: mark}, "$set": {f"{name}_seq": seq}}))
