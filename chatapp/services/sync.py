@@ -26,7 +26,7 @@ from chatapp.stores import entries as entry_store
 
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
 _ID_LENGTH = 24
-_MOST_CHANGED = 1_000  # conversations of one answer without new entries
+_MOST_LOOKED_AT = 1_000  # conversations of which one answer may find out that there is nothing to tell
 
 Cursors = Mapping[str, Cursor]
 
@@ -171,9 +171,9 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
     data: list[dict[str, Any]] = []
     users: dict[str, dict[str, Any]] = {}
     if chosen:
-        _fetch_entries([place for place in chosen if place.is_behind])
         changed = _changed_members(user_id, chosen, since)
-        telling = [row for row in chosen if row.is_behind or row.is_own_change(since) or changed[row.id]]
+        chosen, telling = _cut(chosen, changed, since)
+        _fetch_entries([place for place in telling if place.is_behind])
         states = _states(telling, since)
         room = config().SYNC_MAX_BYTES
         for place in chosen:
@@ -203,15 +203,12 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
 def _choose(plan: _Plan) -> list[Place]:
     """The conversations that this answer is about, as long as entries fit."""
     chosen: list[Place] = []
-    room, behind = config().SYNC_MAX_ENTRIES, 0
-    for place in plan.news:
+    room = config().SYNC_MAX_ENTRIES
+    for place in plan.news[:_MOST_LOOKED_AT]:
         if place.is_behind:
-            if room <= 0 or behind == config().SYNC_MAX_CONVERSATIONS:
+            if room <= 0:
                 break
             room -= place.plan(room)
-            behind += 1
-        elif len(chosen) - behind == _MOST_CHANGED:
-            break
         chosen.append(place)
     return chosen
 
@@ -232,6 +229,19 @@ def _changed_members(user_id: ObjectId, chosen: list[Place], since: datetime | N
         for row in memberships.find_changed(changed, since, user_id):
             rows[row["conversation_id"]].append(row)
     return rows
+
+
+def _cut(
+    chosen: list[Place], changed: dict[ObjectId, list[Document]], since: datetime | None
+) -> tuple[list[Place], list[Place]]:
+    """As many of the chosen as one answer may tell something of; and those of which there is something to tell."""
+    telling: list[Place] = []
+    for number, place in enumerate(chosen):
+        if place.is_behind or place.is_own_change(since) or changed[place.id]:
+            if len(telling) == config().SYNC_MAX_CONVERSATIONS:
+                return chosen[:number], telling
+            telling.append(place)
+    return chosen, telling
 
 
 def _states(telling: list[Place], since: datetime | None) -> dict[ObjectId, Conversation]:
