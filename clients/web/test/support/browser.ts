@@ -1,5 +1,6 @@
 /** People with browsers: each has a browser context of their own, and uses the app by what it shows. */
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterEach } from "vitest";
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -32,6 +33,9 @@ export class Person {
   /** What the page has complained of: everything there is a fault of the app, until a test takes it away. */
   readonly complaints: string[] = [];
 
+  /** Who has not closed the app yet. */
+  private static readonly all = new Set<Person>();
+
   private constructor(
     readonly context: BrowserContext,
     readonly page: Page,
@@ -61,8 +65,27 @@ export class Person {
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     const person = new Person(context, page, url, size);
+    context.on("close", () => Person.all.delete(person));
+    Person.all.add(person);
     await page.goto(url);
     return person;
+  }
+
+  /** What everybody sees whom a failed test has left behind: so that its report says what was wrong. */
+  static async leave(isFailed: boolean): Promise<void> {
+    for (const person of Person.all) {
+      if (isFailed) process.stderr.write(`${await person.sight().catch(String)}\n`);
+      await person.context.close();
+    }
+  }
+
+  private async sight(): Promise<string> {
+    const timeline = await this.page.evaluate(() => {
+      const element = document.querySelector<HTMLElement>("[data-timeline]");
+      return element && [element.scrollTop, element.clientHeight, element.scrollHeight].join(" ");
+    });
+    const text = await this.page.locator("body").ariaSnapshot();
+    return `${this.page.url()}\ntimeline: ${timeline}\n${text.slice(-1_500)}\n${this.complaints.join("\n")}`;
   }
 
   /** Somebody who has an account and logs in. */
@@ -181,3 +204,5 @@ export async function group(owner: Account, name: string, ...others: Account[]):
 export async function say(who: Account, conversationId: string, content: string): Promise<void> {
   await call(who.url, "POST", `/api/conversations/${conversationId}/messages`, { content }, who.token);
 }
+
+afterEach(({ task }) => Person.leave(task.result?.state === "fail"));
