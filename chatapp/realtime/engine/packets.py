@@ -17,6 +17,7 @@ from chatapp.realtime.engine.frames import INVALID_DATA, POLICY, UNSUPPORTED, Me
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"
+_SEPARATOR = SEPARATOR.encode()
 BINARY = "b"
 MAX_ATTACHMENTS = 10
 MAX_ID_DIGITS = 19
@@ -25,32 +26,27 @@ _CONNECT, _DISCONNECT, _EVENT, _ACK, _CONNECT_ERROR, _BINARY_EVENT, _BINARY_ACK 
 
 
 class Outgoing:
-    """One Engine.IO packet on its way out: its WebSocket frame, made once, and its text for polling."""
+    """One Engine.IO packet on its way out, as its WebSocket frame: made once, however many sockets it goes to."""
 
-    __slots__ = ("_text", "data", "frame", "kind")
+    __slots__ = ("_is_binary", "frame")
 
     def __init__(self, kind: str, data: Message = "") -> None:
-        self.kind = kind
-        self.data = data
-        self._text: str | None = None
+        self._is_binary = not isinstance(data, str)
         if isinstance(data, str):
-            self._text = kind + data
-            self.frame = frames.build(frames.TEXT, self._text.encode())
+            self.frame = frames.build(frames.TEXT, (kind + data).encode())
         else:
             self.frame = frames.build(frames.BINARY, data)
 
     @property
-    def text(self) -> str:
+    def part(self) -> bytes | memoryview:
         """As a part of a polling payload."""
-        if self._text is None:
-            data = self.data if isinstance(self.data, bytes) else self.data.encode()
-            self._text = BINARY + base64.b64encode(data).decode("ascii")
-        return self._text
+        content = memoryview(self.frame)[frames.header_size(self.frame) :]
+        return BINARY.encode() + base64.b64encode(content) if self._is_binary else content
 
 
 def payload(packets: list[Outgoing]) -> bytes:
     """Several packets as one HTTP body."""
-    return SEPARATOR.join([packet.text for packet in packets]).encode()
+    return _SEPARATOR.join([packet.part for packet in packets])
 
 
 def split(body: bytes) -> list[Message]:

@@ -227,7 +227,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             raise Refusal(BAD_METHOD)
         session = self._open(environ)
         can_upgrade = self.allow_upgrades and "websocket" in self.transports and http.KEY in environ
-        body = self._open_packet(session, ["websocket"] if can_upgrade else []).text.encode()
+        body = packets.payload([self._open_packet(session, ["websocket"] if can_upgrade else [])])
         return Answer("200 OK", body, headers=self._cookie(session.sid))
 
     def _polling(self, environ: Environ, method: str, sid: str) -> Answer:
