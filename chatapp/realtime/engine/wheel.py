@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 import gevent
 
 TICK_SECONDS = 0.025
+BUDGET_SECONDS = 0.0005  # of a turn of the loop; a thousand deadlines that come together are spread over many
+ENDINGS = 1  # in one turn of the loop: what ends wakes somebody, whose work no budget sees
 
 
 Entry = list[Any]  # [when, what; None when it is cancelled]
@@ -66,23 +68,29 @@ class Wheel:
             self._timer.start(self._turn)
 
     def _turn(self) -> None:
-        now = monotonic()
+        now, endings = monotonic(), 0
         while self._order and self._order[0] * TICK_SECONDS <= now:
-            for entry in self._slots.pop(heappop(self._order)):
-                what = entry[1]
+            entries = self._slots[self._order[0]]
+            while entries and endings < ENDINGS and monotonic() - now < BUDGET_SECONDS:
+                what = entries.pop()[1]
                 if what is not None:
                     what.entry = None
-                    self._ask(what, now)
+                    endings += not self._ask(what, now)
+            if entries:
+                break
+            del self._slots[heappop(self._order)]
         self._arm()
 
-    def _ask(self, what: Ticking, now: float) -> None:
+    def _ask(self, what: Ticking, now: float) -> bool:
+        """Will it have to be asked again?"""
         try:
             again = what.tick(now)
         except Exception:  # one object's fault must not stop the clock of all
             gevent.get_hub().handle_error(what, *sys.exc_info())
-            return
+            return False
         if again:
             self.at(again, what)
+        return bool(again)
 
 
 def cancel(what: Ticking) -> None:
