@@ -6,6 +6,7 @@ import gevent
 import pytest
 
 from chatapp.realtime.engine import frames
+from chatapp.realtime.engine.session import LAGGING_PAUSE_SECONDS
 from chatapp.realtime.engine.websocket import Limits
 from tests.engine import raw
 
@@ -106,6 +107,42 @@ def test_a_client_that_does_not_poll_lags_and_hears_when_it_polls(slow):
     assert resyncs == [sid]
     bare.sio.emit("chunk", "again", to=sid)
     assert session.packets() == ['42["chunk","again"]']
+
+
+def test_the_answer_to_a_poll_that_is_being_written_counts_as_waiting(serve_bare):
+    bare = serve_bare(limits=Limits(buffer_bytes=BUFFER), ping_interval=20)
+    client = bare.polling("socket.io")
+    client.post("40")
+    assert len(client.packets()) == 2
+    (sid, eio_sid), *_ = list(bare.sio.manager.get_participants("/", None))
+    bare.sio.emit("large", "x" * 20 * BUFFER, to=sid)
+    sock = raw.connect(bare.address)
+    sock.setsockopt(raw.socket.SOL_SOCKET, raw.socket.SO_RCVBUF, 4_096)
+    path = f"/socket.io/?EIO=4&transport=polling&sid={client.sid}"
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    session = bare.sio.eio.sockets[eio_sid]
+    raw.until(lambda: session._answering)
+    bare.sio.emit("chunk", [0, CHUNK], to=sid)
+    assert session.lagging
+    assert session._queued_bytes == 0
+    sock.close()
+
+
+def test_who_asks_and_does_not_read_the_answers_is_answered_slowly(serve_bare, monkeypatch):
+    bare = serve_bare(limits=Limits(buffer_bytes=BUFFER), ping_interval=20)
+    websocket, sid, eio_sid = join_slowly(bare)
+    pauses, handled = [], []
+    real = gevent.sleep
+    monkeypatch.setattr("chatapp.realtime.engine.session.gevent.sleep", lambda s: pauses.append(s) or real(s / 100))
+    bare.sio.on("ask", lambda sid, number: handled.append(number))
+    websocket.text('42["ask",0]')
+    raw.until(lambda: handled == [0])
+    assert LAGGING_PAUSE_SECONDS not in pauses
+    emit_until(bare, sid, lambda: lags(bare, eio_sid))
+    for number in range(1, 4):
+        websocket.text(f'42["ask",{number}]')
+    raw.until(lambda: handled == [0, 1, 2, 3])
+    assert pauses.count(LAGGING_PAUSE_SECONDS) == 3
 
 
 def test_a_lagging_websocket_that_takes_nothing_is_closed(slow):

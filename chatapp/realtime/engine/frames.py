@@ -41,6 +41,11 @@ def build(opcode: int, payload: bytes) -> bytes:
     return bytes((FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
+def header_size(frame: bytes) -> int:
+    """How many bytes of an unmasked frame come before its payload."""
+    return {126: 4, 127: 10}.get(frame[1], 2)
+
+
 def build_message(message: Message) -> bytes:
     """The frame of a text or binary message."""
     return build(TEXT, message.encode()) if isinstance(message, str) else build(BINARY, message)
@@ -116,6 +121,11 @@ class Reader:
     def is_amid(self) -> bool:
         """Has a message begun that has not ended?"""
         return bool(self._opcode or self._rest)
+
+    @property
+    def missing(self) -> int:
+        """How many bytes of the frame under way have not come."""
+        return self._remaining
 
     def feed(self, data: bytes) -> list[tuple[int, Message | Close]]:
         """The messages (TEXT, BINARY) and control frames that these bytes complete, up to what is wrong."""

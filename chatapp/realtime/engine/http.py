@@ -19,7 +19,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import Input, WSGIHandler
 
-from chatapp.realtime.engine import wheel
+from chatapp.realtime.engine import turns, wheel
 
 HEADER_BYTES = 32_768
 HEADER_LINES = 100
@@ -285,12 +285,16 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         return result
 
     def _let_read(self) -> None:
-        """Take what still comes, for a moment: hanging up on it would reset the connection, and lose the answer."""
-        left = LINGER_BYTES
+        """Take what still comes, for a moment: hanging up on it would reset the connection, and lose the answer.
+
+        In turns, and (on Linux) without copying it out of the kernel.
+        """
+        left, line, scratch = LINGER_BYTES, turns.current(), bytearray(READ_BYTES)
         with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (data := self.socket.recv(READ_BYTES)):
-                left -= len(data)
+            while left > 0 and (count := self.socket.recv_into(scratch, flags=socket.MSG_TRUNC)):
+                left -= count
+                line.wait()
 
     def handle(self) -> None:
         """All requests of the connection."""

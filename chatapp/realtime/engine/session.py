@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
-from chatapp.realtime.engine import frames, packets, wheel
+from chatapp.realtime.engine import frames, packets, turns, wheel
 from chatapp.realtime.engine.frames import Message, ProtocolError
 from chatapp.realtime.engine.packets import Outgoing
 from chatapp.realtime.engine.websocket import WebSocket
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
 INBOX_BYTES = 262_144
 LATE_SECONDS = 0.1  # a ping this late counts as sent in time
+LAGGING_PAUSE_SECONDS = 0.25  # before each message of a client that does not read its answers
 FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
 _PING = Outgoing(packets.PING)
 _CLOSE = Outgoing(packets.CLOSE)
@@ -62,6 +63,7 @@ class Session:
     """An Engine.IO session. `sid` is its id, `session` a dictionary for the application."""
 
     __slots__ = (
+        "_answering",
         "_connect_by",
         "_heard",
         "_inbox",
@@ -105,6 +107,7 @@ class Session:
         self._probe: Probe | None = None
         self._queue: list[Outgoing] = []
         self._queued_bytes = 0
+        self._answering = 0  # bytes of the answer to a poll that is being written
         self._poll: Poll | None = None
         self._posting = False
         self._inbox: list[Message | Ended] = []
@@ -145,11 +148,18 @@ class Session:
         if self._websocket is not None:
             self._websocket.send(packet.frame)
         elif not self.lagging:
-            self._queue_for_poll(packet)
+            self._queue_within_bounds(packet)
 
     def _send_urgently(self, packet: Outgoing) -> None:
         if self._websocket is not None:
             self._websocket.send_urgently(packet.frame)
+        else:
+            self._queue_for_poll(packet)
+
+    def _queue_within_bounds(self, packet: Outgoing) -> None:
+        waiting = self._queued_bytes + self._answering
+        if waiting and waiting + len(packet.frame) > self.server.limits.buffer_bytes:
+            self._overflow()  # (one large message is no backlog)
         else:
             self._queue_for_poll(packet)
 
@@ -158,8 +168,6 @@ class Session:
         self._queued_bytes += len(packet.frame)
         if self._poll is not None:
             self._poll.wake()
-        if self._queued_bytes > self.server.limits.buffer_bytes and len(self._queue) > 1:
-            self._overflow()  # (one large message is no backlog)
 
     def _overflow(self) -> None:
         """Drop what waits, and take nothing until the client has polled."""
@@ -218,9 +226,14 @@ class Session:
             gevent.spawn(self._handle_all)
 
     def _handle_all(self) -> None:
-        """Handle the inbox in order; others get a turn between two messages."""
+        """Handle the inbox in order; others get a turn between two messages.
+
+        Who asks and does not read the answers is answered slowly: those answers are dropped.
+        """
         try:
             while self._inbox:
+                if self._is_lagging and not self.closed:
+                    gevent.sleep(LAGGING_PAUSE_SECONDS)
                 message = self._inbox.pop(0)
                 if isinstance(message, Ended):
                     self.server.say_disconnected(self.sid, message.reason)
@@ -229,9 +242,13 @@ class Session:
                 self._make_room()
                 self._handle(message)
                 if self._inbox:
-                    gevent.sleep(0)
+                    turns.current().wait()
         finally:
             self._running = False
+
+    @property
+    def _is_lagging(self) -> bool:
+        return self.lagging if self._websocket is None else self._websocket.lagging
 
     def _make_room(self) -> None:
         if self._paused or self._room is not None:
@@ -284,7 +301,7 @@ class Session:
             self.caught_up()
         if not self._queue:
             self._wait(poll, watch)
-        answer, self._queue, self._queued_bytes = self._queue, [], 0
+        answer, self._queue, self._queued_bytes, self._answering = self._queue, [], 0, self._queued_bytes
         if poll.ending is not None and (poll.ending is not _NOOP or not answer):
             answer.append(poll.ending)
         return None if poll.gone and not answer else answer
@@ -307,6 +324,7 @@ class Session:
     def polled(self, delivered: bool) -> None:
         """A poll was answered, or the answer could not be written."""
         self._poll = None
+        self._answering = 0
         if not delivered:
             self.cancelled()
         elif self.closing:

@@ -12,7 +12,7 @@ import socketio
 import socketio.packet
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp.realtime.engine import packets
+from chatapp.realtime.engine import packets, turns
 from chatapp.realtime.engine.frames import POLICY, UNSUPPORTED, Message, ProtocolError
 from chatapp.realtime.engine.manager import Manager
 from chatapp.realtime.engine.packets import BinaryPacket, Outgoing, Packet
@@ -129,7 +129,11 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     # Connecting
 
     def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
-        """Let a socket into a namespace, or say why not. Only an answer of the handler's lets it in."""
+        """Let a socket into a namespace, or say why not. Only an answer of the handler's lets it in.
+
+        That is worth many messages, and a whole crowd may come at once: each waits for its turn.
+        """
+        turns.current().wait()
         if not self._is_known(namespace):
             self._refuse(eio_sid, namespace, _INVALID_NAMESPACE)
             return

@@ -15,10 +15,12 @@ from typing import Any, Protocol
 
 import gevent
 
-from chatapp.realtime.engine import frames, wheel
+from chatapp.realtime.engine import frames, turns, wheel
 from chatapp.realtime.engine.frames import ProtocolError, Reader
 
-READ_BYTES = 16_384  # at a time, so that who sends a lot does not hold up the others
+READ_BYTES = 16_384  # of a large message at a time, so that who sends a lot does not hold up the others
+SMALL_READ_BYTES = 2_048  # of everything else: some hundred frames at most
+QUICK_FRAMES, QUICK_BYTES = 200, 262_144  # in a window: who sends more is read from when its turn has come
 WRITE_BYTES = 131_072  # joined for one system call
 SLICE = 200  # sockets written to before others get a turn
 LINGER_SECONDS = 2.0
@@ -100,6 +102,8 @@ class WebSocket:
         "_flusher",
         "_hang_up",
         "_heard_bytes",
+        "_in_line",
+        "_is_paused",
         "_limits",
         "_out",
         "_partial",
@@ -133,6 +137,8 @@ class WebSocket:
         self._reader = Reader(limits.message_bytes, limits.fragments, limits.frames)
         self._window_end = 0.0
         self._heard_bytes = 0
+        self._is_paused = False
+        self._in_line = False  # does it wait for its turn to be read from?
         self._out: list[bytes | memoryview] = []
         self._partial = False  # is the first of _out the rest of a frame that was written in part?
         self._queued = False  # is the flusher going to write to it?
@@ -272,16 +278,39 @@ class WebSocket:
 
     def pause(self) -> None:
         """Read no more for now: the kernel makes the client wait."""
+        self._is_paused = True
         self._read.stop()
 
     def resume(self) -> None:
         """Read again."""
-        if self._state != _CLOSED and not self._read.active:
+        self._is_paused = False
+        if self._state != _CLOSED and not self._in_line and not self._read.active:
             self._read.start(self._on_readable)
 
     def _on_readable(self) -> None:
+        if self._sends_a_lot():
+            self._in_line = True
+            self._read.stop()
+            turns.current().add(self._read_in_turn)
+        else:
+            self._receive()
+
+    def _sends_a_lot(self) -> bool:
+        """More than the usual in this window? (Of a socket that is closing everything is too much.)"""
+        if self._state != _OPEN or self._heard_bytes > QUICK_BYTES:
+            return True
+        return self._reader.allowance < self._limits.frames - QUICK_FRAMES
+
+    def _read_in_turn(self) -> None:
+        self._in_line = False
+        if self._state != _CLOSED and not self._is_paused:
+            self._receive()
+            if not self._is_paused:
+                self.resume()
+
+    def _receive(self) -> None:
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._sock.recv(SMALL_READ_BYTES if self._reader.missing < SMALL_READ_BYTES else READ_BYTES)
         except BlockingIOError:
             return
         except OSError:

@@ -1,0 +1,208 @@
+"""Turns and the wheel: what one client makes us do beyond the usual is cut up, and others are served in between."""
+
+from time import perf_counter
+
+import gevent
+import pytest
+from gevent import socket as gevent_socket
+
+from chatapp.realtime.engine import frames, turns, wheel
+from chatapp.realtime.engine.websocket import SMALL_READ_BYTES, Limits, WebSocket
+from tests.engine import raw
+
+
+def busy(seconds):
+    """Use the processor for a while."""
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        pass
+
+
+class Loop:
+    """Counts the turns of the event loop."""
+
+    def __init__(self):
+        self.turn = 0
+        self.watcher = gevent.get_hub().loop.prepare()
+        self.watcher.start(self.count)
+
+    def count(self):
+        self.turn += 1
+
+    def close(self):
+        self.watcher.stop()
+        self.watcher.close()
+
+
+@pytest.fixture
+def loop():
+    counting = Loop()
+    yield counting
+    counting.close()
+
+
+def test_acts_go_in_order_and_those_that_take_time_get_a_turn_of_the_loop_each(loop):
+    line, done = turns.Turns(gevent.get_hub().loop), []
+
+    def act(number):
+        busy(turns.BUDGET_SECONDS)
+        done.append((number, loop.turn))
+
+    for number in range(5):
+        line.add(lambda number=number: act(number))
+    raw.until(lambda: len(done) == 5)
+    assert [number for number, _ in done] == [0, 1, 2, 3, 4]
+    assert len({turn for _, turn in done}) == 5
+
+
+def test_greenlets_that_wait_for_their_turn_do_not_hold_up_a_socket():
+    ours, theirs = gevent_socket.socketpair()
+    worked = 0
+
+    def work():
+        nonlocal worked
+        for _ in range(50):
+            turns.current().wait()
+            busy(0.001)
+            worked += 1
+
+    workers = [gevent.spawn(work) for _ in range(4)]
+    gevent.sleep(0)
+    gaps = []
+    for _ in range(20):
+        ours.sendall(b"x")
+        before = worked
+        theirs.recv(1)
+        gaps.append(worked - before)
+    gevent.joinall(workers)
+    assert worked == 200
+    assert max(gaps) <= 2  # with gevent.sleep(0) it is at least five, and all that are there
+    ours.close()
+    theirs.close()
+
+
+def test_an_act_that_fails_and_one_who_does_not_wait_any_more_do_not_stop_the_line(monkeypatch):
+    told, done = [], []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
+    line = turns.Turns(gevent.get_hub().loop)
+    line.add(lambda: 1 // 0)
+    waiter = gevent.spawn(line.wait)
+    gevent.sleep(0)
+    waiter.kill()
+    line.add(lambda: done.append(True))
+    raw.until(lambda: done)
+    assert told == [ZeroDivisionError]
+
+
+class Deadline:
+    entry = None
+
+    def __init__(self, tick):
+        self.tick = tick
+
+
+def test_a_crowd_of_deadlines_is_spread_over_turns_of_the_loop(loop):
+    clock, ended, asked = wheel.current(), [], []
+
+    def fail(now):
+        ended.append(loop.turn)
+        raise ValueError("one object's fault")
+
+    def end(now):
+        ended.append(loop.turn)
+        return 0
+
+    def ask_again(now):
+        asked.append(loop.turn)
+        return 0 if len(asked) > 1_000 else now + 0.01
+
+    when = wheel.monotonic() + 0.03
+    errors = []
+    hub = gevent.get_hub()
+    hub_handles, hub.handle_error = hub.handle_error, lambda *about: errors.append(about[1])
+    try:
+        for number in range(10):
+            clock.at(when, Deadline(fail if number == 5 else end))
+        clock.at(when, Deadline(ask_again))
+        raw.until(lambda: len(ended) == 10 and len(asked) >= 2)
+    finally:
+        hub.handle_error = hub_handles
+        asked.extend([0] * 1_001)
+    assert len(set(ended)) == 10  # what ends wakes somebody: one in a turn
+    assert errors == [ValueError]
+
+
+class Hearing:
+    """The owner of a WebSocket, with when each message came."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.heard = []
+        self.codes = []
+
+    def received(self, message):
+        self.heard.append(self.loop.turn)
+
+    def lost(self, code):
+        self.codes.append(code)
+
+    def caught_up(self):
+        pass
+
+
+@pytest.fixture
+def connect(loop):
+    """An open WebSocket without a handshake: its owner, itself, and the client's socket."""
+    opened = []
+
+    def make(**limits):
+        theirs, ours = gevent_socket.socketpair()
+        owner = Hearing(loop)
+        websocket = WebSocket(ours._sock, owner, Limits(**limits))
+        websocket.start()
+        opened.extend([theirs, ours])
+        return owner, websocket, theirs
+
+    yield make
+    for sock in opened:
+        sock.close()
+
+
+def test_small_messages_are_read_by_the_hundred_and_who_sends_more_is_read_from_in_turn(connect):
+    owner, websocket, client = connect()
+    pong = raw.masked(frames.TEXT, b"3")
+    client.sendall(pong * 190)
+    raw.until(lambda: len(owner.heard) == 190)
+    assert not websocket._sends_a_lot()
+    client.sendall(pong * 1_000)
+    raw.until(lambda: len(owner.heard) == 1_190)
+    assert websocket._sends_a_lot()
+    assert max(owner.heard.count(turn) for turn in owner.heard) <= SMALL_READ_BYTES // len(pong) + 1
+    assert owner.codes == []
+
+
+def test_who_waits_in_line_and_is_paused_or_closed_is_not_read_from(connect):
+    owner, websocket, client = connect()
+    client.sendall(raw.masked(frames.TEXT, b"3") * 300)
+    raw.until(lambda: len(owner.heard) == 300)
+    client.sendall(raw.masked(frames.TEXT, b"3") * 300)
+    websocket._on_readable()
+    assert websocket._in_line
+    websocket.pause()
+    gevent.sleep(0.02)
+    assert len(owner.heard) == 300
+    websocket.resume()
+    raw.until(lambda: len(owner.heard) == 600)
+    client.sendall(raw.masked(frames.TEXT, b"3") * 10)
+    websocket._on_readable()
+    websocket._end(frames.NORMAL)
+    gevent.sleep(0.02)
+    assert len(owner.heard) == 600
+
+
+def test_a_large_message_is_read_in_large_pieces(connect):
+    owner, _, client = connect()
+    sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * 900_000))
+    raw.until(lambda: owner.heard)
+    sender.join()
+    assert len(owner.heard) == 1
