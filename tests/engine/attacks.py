@@ -20,6 +20,7 @@ from tests.engine.raw import masked
 SOCKET = "/socket.io/?EIO=4&transport=websocket"
 POLLING = "/socket.io/?EIO=4&transport=polling"
 PIECE = 256
+TALKERS = 4
 
 
 class Refused(Exception):
@@ -127,9 +128,10 @@ def slow_drip(scene: Scene, number: int) -> str:
 
 def deaf(scene: Scene, number: int) -> str:
     """A subscriber of a busy conversation that never reads. The first attackers keep it busy."""
-    if number < 4:
+    if number < TALKERS:
         return _keep_busy(scene, number)
     websocket = scene.joined(number)
+    websocket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     gone = raw.until(lambda: _is_gone(websocket), seconds=60)
     return "hung up" if gone else "open"
 
@@ -145,15 +147,22 @@ def _is_gone(websocket: raw.WebSocket) -> bool:
 
 
 def _keep_busy(scene: Scene, number: int) -> str:
+    """Send 50 KB a second, and read what everybody sends."""
     websocket, sent = scene.joined(number), 0
     text = "x" * 9_999
+
+    def read() -> None:
+        while True:
+            websocket.message()
+
+    reader = gevent.spawn(read)
     with gevent.Timeout(12, False):
         while True:
             fields = {"conversationId": scene.conversation, "content": f"{text}{sent % 10}"}
             websocket.text(f"42{sent}" + json.dumps(["newMessage", fields]))
-            while not str(websocket.message()).startswith("43"):
-                pass
             sent += 1
+            gevent.sleep(0.2)
+    reader.kill()
     websocket.close()
     return "busy"
 

@@ -14,6 +14,7 @@ import requests
 from chatapp.realtime.engine import frames
 
 PATIENCE_SECONDS = 10
+PIECE_BYTES = 65_536
 MASK = b"\x01\x02\x03\x04"
 
 
@@ -93,7 +94,7 @@ class WebSocket:
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
-        self.sock.sendall(data)
+        send(self.sock, data)
 
     def text(self, text: str) -> None:
         """Send a text message."""
@@ -173,8 +174,15 @@ def http(address: tuple[str, int], request: bytes, source: str = "127.0.0.1") ->
     """Everything that a connection answers to these bytes, until it ends."""
     sock = connect(address, source)
     with contextlib.suppress(ConnectionError):
-        sock.sendall(request)
+        send(sock, request)
     return rest_of(sock)
+
+
+def send(sock: socket.socket, data: bytes) -> None:
+    """Send in pieces, as they go: one large system call would keep everybody else from the core."""
+    view = memoryview(data)
+    for start in range(0, len(data), PIECE_BYTES):
+        sock.sendall(view[start : start + PIECE_BYTES])
 
 
 def rest_of(sock: socket.socket) -> bytes:
