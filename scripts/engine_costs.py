@@ -86,7 +86,7 @@ def masked(text: str) -> bytes:
     """A text frame as a client sends it."""
     frame = frames.build(frames.TEXT, text.encode())
     head = 2 if len(text) < 126 else 4
-    return frame[:1] + bytes((frame[1] | 0x80,)) + frame[2:head] + MASK + frames.unmask(frame[head:], MASK)
+    return frame[:1] + bytes((frame[1] | 0x80,)) + frame[2:head] + MASK + frames.apply_mask(frame[head:], MASK)
 
 
 def inbound() -> list[tuple[str, float]]:
@@ -108,7 +108,7 @@ def inbound() -> list[tuple[str, float]]:
     return [
         ("read: recv of a frame of 250 bytes, and the sender's send", cost(received)),
         ("frame: header, unmask, UTF-8", cost(lambda: reader.feed(frame))),
-        ("  of it unmask", cost(lambda: frames.unmask(payload, MASK))),
+        ("  of it unmask", cost(lambda: frames.apply_mask(payload, MASK))),
         ("packet: Socket.IO text to event and arguments", cost(lambda: Packet(encoded_packet=EVENT[1:]))),
         ("session: inbox, a greenlet, packet, an empty handler", cost(handled)),
         ("a pong: frame to heartbeat", cost(lambda: websocket._feed(pong))),

@@ -28,7 +28,7 @@ def masked(opcode: int, payload: bytes = b"", final: bool = True, reserved: int 
         head += b"\xfe" + size.to_bytes(2, "big")
     else:
         head += b"\xff" + size.to_bytes(8, "big")
-    return head + mask + frames.unmask(payload, mask)
+    return head + mask + frames.apply_mask(payload, mask)
 
 
 _opened: list[socket.socket] = []

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
 INBOX_BYTES = 262_144
 LATE_SECONDS = 0.1  # a ping this late counts as sent in time
-LAGGING_PAUSE_SECONDS = 0.25  # before each message of a client that does not read its answers
+LAGGING_PAUSE_SECONDS = 0.25  # before a message of a client that does not read its answers; twice that before the next
+LAGGING_PAUSE_MOST_SECONDS = 4.0
 FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
 _PING = Outgoing(packets.PING)
 _CLOSE = Outgoing(packets.CLOSE)
@@ -69,6 +70,7 @@ class Session:
         "_inbox",
         "_inbox_bytes",
         "_lag_deadline",
+        "_lagging_pause",
         "_paused",
         "_ping_at",
         "_poll",
@@ -107,6 +109,7 @@ class Session:
         self._probe: Probe | None = None
         self._queue: list[Outgoing] = []
         self._queued_bytes = 0
+        self._lagging_pause = LAGGING_PAUSE_SECONDS
         self._answering = 0  # bytes of the answer to a poll that is being written
         self._poll: Poll | None = None
         self._posting = False
@@ -228,12 +231,15 @@ class Session:
     def _handle_all(self) -> None:
         """Handle the inbox in order; others get a turn between two messages.
 
-        Who asks and does not read the answers is answered slowly: those answers are dropped.
+        Who asks and does not read the answers is handled slowly: those answers are dropped.
         """
         try:
             while self._inbox:
-                if self._is_lagging and not self.closed:
-                    gevent.sleep(LAGGING_PAUSE_SECONDS)
+                if not self._is_lagging:
+                    self._lagging_pause = LAGGING_PAUSE_SECONDS
+                elif not self.closed:
+                    gevent.sleep(self._lagging_pause)
+                    self._lagging_pause = min(2 * self._lagging_pause, LAGGING_PAUSE_MOST_SECONDS)
                 message = self._inbox.pop(0)
                 if isinstance(message, Ended):
                     self.server.say_disconnected(self.sid, message.reason)
