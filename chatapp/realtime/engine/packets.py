@@ -38,6 +38,12 @@ class Outgoing:
             self.frame = frames.build(frames.BINARY, data)
 
     @property
+    def data(self) -> Message:
+        """What is in it: text without the packet's type, or bytes. (Flask-SocketIO's test client looks at it.)"""
+        content = self.frame[frames.header_size(self.frame) :]
+        return content if self._is_binary else content[1:].decode()
+
+    @property
     def part(self) -> bytes | memoryview:
         """As a part of a polling payload."""
         content = memoryview(self.frame)[frames.header_size(self.frame) :]
