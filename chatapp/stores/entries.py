@@ -7,6 +7,7 @@ is exact on every store and needs no scan on the embedded one, whose indexes kno
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -105,12 +106,22 @@ def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:
 
 def find_conversation_ids() -> set[ObjectId]:
     """Ids of the conversations that have entries."""
+    if is_embedded():  # its cursors copy all that is left at each step
+        return set(db().entries.find({}, {"conversation_id": 1}).distinct("conversation_id"))
     return {row["_id"] for row in db().entries.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
 def find_newest(limit: int) -> list[Document]:
-    """The entries made last, of all conversations, newest first: ids and numbers only."""
-    cursor = db().entries.find({}, {"conversation_id": 1, "seq": 1})
+    """The entries made last, of all conversations, newest first: ids and numbers only.
+
+    The embedded store would have to read and sort all: it gives only those that follow a stored head.
+    """
+    fields = {"conversation_id": 1, "seq": 1}
+    if is_embedded():
+        heads = ((row["_id"], row["head"]["seq"]) for row in db().conversations.find({}, {"head": 1}))
+        found = (db().entries.find_one({"conversation_id": key, "seq": seq + 1}, fields) for key, seq in heads)
+        return list(islice((entry for entry in found if entry is not None), limit))
+    cursor = db().entries.find({}, fields)
     return list(cursor.sort("_id", -1).limit(limit))
 
 
