@@ -16,6 +16,7 @@ from chatapp.lab.replica import Contradiction, Log, Replica
 KINDS = ("websocket", "polling", "rest", "switching")
 _ACK_SECONDS = 4.0
 _HELD_SECONDS = 1.0
+_BREATH_SECONDS = 0.1  # between two long-polls: in a busy time one answer brings several entries
 _MOST_SYNCS = 1_000
 
 
@@ -170,6 +171,7 @@ class Device:
                 self.replica.synced(answer["data"])
             except Contradiction as breach:
                 self._records.replica_breaches.append(str(breach))
+            gevent.sleep(_BREATH_SECONDS)
 
     def _on_event(self, name: str, data: Any) -> None:
         try:
