@@ -2,6 +2,7 @@
 
 import gevent
 import pytest
+from bson import ObjectId
 
 from chatapp import lifecycle, realtime
 from chatapp.services import receipts
@@ -86,6 +87,16 @@ def test_everything_that_sync_reports_ends_it(ann, bob, eve, chat, what):
         ann.rest("DELETE", f"/api/conversations/{team}/members/{bob.id}")
     answer = poll.answer()
     assert answer["conversations"] or answer["users"] or answer["left"]
+
+
+def test_a_wake_with_nothing_to_report_does_not_end_it(ann, bob, chat):
+    poll = Poll(bob, {chat: 0}, quiet(bob, {chat: 0}))
+    assert poll.waits
+    for _ in range(2):
+        realtime.wake([ObjectId(bob.id)])
+        assert poll.waits
+    ann.send(chat, "now")
+    assert poll.answer()["conversations"][0]["entries"][0]["content"] == "now"
 
 
 def test_sends_over_rest_and_over_sockets_meet(ann, bob, chat):

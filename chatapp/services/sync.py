@@ -75,14 +75,16 @@ def answer(
     if not seconds:
         return {"data": _answer(user_id, _plan(user_id, epoch, since, cursors))}
     arrives = not realtime.is_online(user_id)
-    with realtime.waiting.call(user_id) as published:
+    until = clock.monotonic() + min(seconds, config().LONG_POLL_SECONDS)
+    with realtime.waiting.call(user_id) as call:
         if arrives:
             presence.arrived(user_id)
-        data = _answer(user_id, _plan(user_id, epoch, since, cursors))
-        if not _has_news(data) and not lifecycle.is_draining():
-            published.wait(min(seconds, config().LONG_POLL_SECONDS))
+        while True:
             data = _answer(user_id, _plan(user_id, epoch, since, cursors))
-        return {"data": data}
+            left = until - clock.monotonic()
+            if _has_news(data) or call.is_over or lifecycle.is_draining() or left <= 0:
+                return {"data": data}
+            call.wait(left)
 
 
 def _has_news(data: dict[str, Any]) -> bool:
