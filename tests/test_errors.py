@@ -54,10 +54,17 @@ def test_another_method_says_which_are_allowed(client, method, path, allowed):
 
 @pytest.mark.parametrize(
     "data",
-    [b"{", b"", b"{'a': 1}", b'{"a": NaN}', b'{"a": 1} x', b'"\xff"', b"[" * 100_000, b'{"a":' * 100_000, b"\x00"],
+    [b"{", b"{'a': 1}", b'{"a": NaN}', b'{"a": 1} x', b'"\xff"', b"[" * 100_000, b'{"a":' * 100_000, b"\x00"],
 )
 def test_malformed_json(client, data):
     assert_envelope(client.post(LOG_IN, data=data, **JSON), 400, "MALFORMED_JSON")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", None])
+def test_no_body_is_an_empty_object(client, kind):
+    answer = client.post(LOG_IN, data=b"", content_type=kind)
+    assert_envelope(answer, 400, "VALIDATION_ERROR")
+    assert "password" in answer.json["error"]["details"]
 
 
 @pytest.mark.parametrize("value", [[], None, "text", 5, True, [{}]])

@@ -64,7 +64,12 @@ def endpoint(
 
 
 def json_body() -> dict[str, Any]:
-    """The request's JSON object. Raises BadRequest MALFORMED_JSON, or 415 for another media type."""
+    """The request's JSON object; an empty body is an empty object, whatever its media type.
+
+    Raises BadRequest MALFORMED_JSON, or 415 for another media type.
+    """
+    if not request.get_data():
+        return {}
     try:
         body = request.get_json()
     except WerkzeugBadRequest:
