@@ -5,7 +5,6 @@ nothing: what is wrong is in `broken`.
 """
 
 import codecs
-import io
 
 try:
     from websockets.speedups import apply_mask  # written in C: 1 MB in 60 µs
@@ -75,52 +74,25 @@ def parse_close(payload: bytes) -> Close:
     return code, _decoded(payload[2:])
 
 
-def _decoded(payload: bytes) -> str:
+def _decoded(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError:
         raise ProtocolError(INVALID_DATA, "invalid UTF-8") from None
 
 
-class Text:
-    """A text that comes in pieces. It is decoded as it comes, so that invalid text fails at once."""
-
-    __slots__ = ("_decode", "_decoded")
-
-    def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")().decode
-        self._decoded = io.StringIO()
-
-    def add(self, payload: bytes, *, is_last: bool = False) -> None:
-        """Take a piece; raises ProtocolError."""
-        try:
-            self._decoded.write(self._decode(payload, is_last))
-        except UnicodeDecodeError:
-            raise ProtocolError(INVALID_DATA, "invalid UTF-8") from None
-
-    @property
-    def size(self) -> int:
-        """How many characters there are already."""
-        return self._decoded.tell()
-
-    def whole(self) -> str:
-        """All of it; raises ProtocolError when its last character has not all come."""
-        self.add(b"", is_last=True)
-        return self._decoded.getvalue()
-
-
 class Reader:
     """Reads a client's frames. `allowance` is how many frames it may still send; whoever owns the reader refills it."""
 
     __slots__ = (
-        "_binary",
         "_final",
+        "_held",
         "_mask",
         "_opcode",
         "_remaining",
         "_rest",
         "_size",
-        "_text",
+        "_validator",
         "allowance",
         "broken",
         "fragments",
@@ -140,8 +112,8 @@ class Reader:
         self._mask = b""
         self._size = 0  # bytes of the message under way, announced ones too
         self.pieces = 0  # frames of the message under way
-        self._text: Text | None = None  # what has come of the text under way
-        self._binary: bytes | bytearray = b""  # or of the binary message
+        self._held = bytearray()  # what has come of the message under way
+        self._validator: codecs.IncrementalDecoder | None = None
 
     @property
     def is_amid(self) -> bool:
@@ -150,8 +122,8 @@ class Reader:
 
     @property
     def held(self) -> int:
-        """How many characters or bytes of the message under way are kept."""
-        return self._text.size if self._text is not None else len(self._binary)
+        """How many bytes of the message under way are kept."""
+        return len(self._held)
 
     @property
     def missing(self) -> int:
@@ -168,7 +140,7 @@ class Reader:
                 self._read(data, events)
             except ProtocolError as error:
                 self.broken = error.with_traceback(None)  # which would keep what was read
-                self._forget()
+                self._held = bytearray()
         return events
 
     def _read(self, data: bytes, events: list[tuple[int, Message | Close]]) -> None:
@@ -239,7 +211,7 @@ class Reader:
         """Begin a data frame that goes on in later frames or bytes."""
         if opcode:
             self._opcode, self._size, self.pieces = opcode, 0, 0
-            self._text, self._binary = (Text(), b"") if opcode == TEXT else (None, bytearray())
+            self._validator = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
         self.pieces += 1
         if self.pieces > self.fragments:
             raise ProtocolError(POLICY, f"messages have at most {self.fragments} fragments")
@@ -260,18 +232,16 @@ class Reader:
         return stop
 
     def _take(self, payload: bytes) -> None:
-        """Keep a piece of the message."""
-        if self._text is None:
-            self._binary += payload
-        else:
-            self._text.add(payload)
+        """Keep a piece of the message; text is checked as it comes, so that invalid text fails at once."""
+        self._held += payload
+        if self._validator is not None:
+            try:
+                self._validator.decode(payload)
+            except UnicodeDecodeError:
+                raise ProtocolError(INVALID_DATA, "invalid UTF-8") from None
 
     def _finish(self) -> Message:
         """The whole message, and ready for the next."""
-        message = bytes(self._binary) if self._text is None else self._text.whole()
-        self._forget()
-        self._opcode, self._size, self.pieces = 0, 0, 0
-        return message
-
-    def _forget(self) -> None:
-        self._text, self._binary = None, b""
+        held, is_text = self._held, self._opcode == TEXT
+        self._held, self._validator, self._opcode, self._size, self.pieces = bytearray(), None, 0, 0, 0
+        return _decoded(held) if is_text else bytes(held)
