@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import gevent
 from gevent.hub import Waiter
+
+from chatapp.realtime.engine.per_loop import PerLoop
 
 BUDGET_SECONDS = 0.0003  # of each turn of the loop; one act at least
 Act = Callable[[], object]
@@ -53,13 +54,4 @@ class Turns:
             self._timer.start(self._serve)
 
 
-_turns: WeakKeyDictionary[Any, Turns] = WeakKeyDictionary()
-
-
-def current() -> Turns:
-    """The line of this thread's event loop."""
-    hub = gevent.get_hub()
-    turns = _turns.get(hub)
-    if turns is None:
-        turns = _turns[hub] = Turns(hub.loop)
-    return turns
+current = PerLoop(Turns)  # the line of this thread's event loop

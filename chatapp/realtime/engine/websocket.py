@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
-import gevent
-
 from chatapp.realtime.engine import frames, turns, wheel
 from chatapp.realtime.engine.frames import ProtocolError, Reader
+from chatapp.realtime.engine.per_loop import PerLoop
 
 READ_BYTES = 16_384  # of a large message at a time, so that who sends a lot does not hold up the others
 SMALL_READ_BYTES = 2_048  # of everything else: some hundred frames at most
@@ -82,16 +81,7 @@ class Flusher:
             self._scheduled = False
 
 
-_flushers: dict[int, Flusher] = {}
-
-
-def _flusher() -> Flusher:
-    """The flusher of this thread's event loop."""
-    loop = gevent.get_hub().loop
-    flusher = _flushers.get(id(loop))
-    if flusher is None or flusher.loop is not loop:
-        flusher = _flushers[id(loop)] = Flusher(loop)
-    return flusher
+_flusher = PerLoop(Flusher)
 
 
 class WebSocket:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from time import monotonic
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import gevent
+
+from chatapp.realtime.engine.per_loop import PerLoop
 
 TICK_SECONDS = 0.025
 BUDGET_SECONDS = 0.0005  # of a turn of the loop; a thousand deadlines that come together are spread over many
@@ -100,16 +101,7 @@ def cancel(what: Ticking) -> None:
         what.entry = None
 
 
-_wheels: WeakKeyDictionary[Any, Wheel] = WeakKeyDictionary()
-
-
-def current() -> Wheel:
-    """The wheel of this thread's event loop."""
-    hub = gevent.get_hub()
-    wheel = _wheels.get(hub)
-    if wheel is None:
-        wheel = _wheels[hub] = Wheel(hub.loop)
-    return wheel
+current = PerLoop(Wheel)  # the wheel of this thread's event loop
 
 
 class Alarm:
