@@ -92,6 +92,7 @@ class Config:
     PING_INTERVAL: float = 25
     PING_TIMEOUT: float = 60
     MAX_FRAME_BYTES: int = 1_000_000
+    MAX_FRAMES_PER_SECOND: int = 300
     MAX_BODY_BYTES: int = 1_000_000
     MAX_TEXT_LENGTH: int = 10_000
     MAX_TEXT_BYTES: int = 65_536

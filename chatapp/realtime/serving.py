@@ -1,6 +1,7 @@
 """Which server the sockets have: the engine, or the libraries' own (ENGINE=stock)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from gevent.pywsgi import WSGIHandler
@@ -16,6 +17,7 @@ from config import Config
 
 Resync = Callable[[str], None]
 TOO_MANY = "429 Too Many Requests"
+_PLENTY = 1 << 40
 
 
 def is_engine(config: Config) -> bool:
@@ -55,19 +57,25 @@ def _admit(environ: dict[str, Any], open_sockets: int) -> None:
 
 
 def _engine(config: Config, on_resync: Resync, options: dict[str, Any]) -> SocketServer:
-    frame_limits = Limits(
-        message_bytes=config.MAX_FRAME_BYTES,
-        buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
-        slow_seconds=config.SLOW_CLIENT_SECONDS,
-    )
     return SocketServer(
-        limits=frame_limits,
+        limits=_socket_limits(config),
         admit=_admit,
         connect_timeout=config.CONNECT_TIMEOUT,
         max_sessions=config.WORKER_CONNECTIONS,
         on_resync=on_resync,
         **options,
     )
+
+
+def _socket_limits(config: Config) -> Limits:
+    limits = Limits(
+        message_bytes=config.MAX_FRAME_BYTES,
+        buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
+        slow_seconds=config.SLOW_CLIENT_SECONDS,
+    )
+    if not config.RATE_LIMITS_ENABLED:
+        return replace(limits, frames=_PLENTY, received_bytes=_PLENTY)
+    return replace(limits, frames=int(config.MAX_FRAMES_PER_SECOND * limits.window))
 
 
 def _stock(config: Config, on_resync: Resync, options: dict[str, Any]) -> stock.StockServer:

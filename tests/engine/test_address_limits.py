@@ -1,9 +1,12 @@
 """Limits per address and per user: handshakes, open sockets."""
 
+from urllib.parse import urlsplit
+
 import pytest
 import requests
 
-from tests.conftest import eventually
+from chatapp.realtime.engine import frames
+from tests.conftest import ENGINE, eventually
 from tests.engine import raw
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -49,3 +52,19 @@ def test_a_user_may_connect_so_often(ann, bob, knock, settings):
     settings(RATE_CONNECTS_USER="2 per hour")
     assert [knock({"token": ann.token}) is None for _ in range(3)] == [True, True, False]
     assert knock({"token": bob.token}) is None
+
+
+@pytest.mark.skipif(ENGINE == "stock", reason="the libraries' own server does not count frames")
+@pytest.mark.parametrize(
+    ("limits", "ends"), [({"MAX_FRAMES_PER_SECOND": 2}, True), ({"RATE_LIMITS_ENABLED": False}, False)]
+)
+def test_a_socket_may_send_so_many_frames(other_app, serve, limits, ends):
+    url = serve(other_app(**{"MAX_FRAMES_PER_SECOND": 2, **limits}))
+    websocket = raw.WebSocket(("127.0.0.1", urlsplit(url).port), POLLING.replace("polling", "websocket"))
+    assert websocket.message().startswith("0")
+    for number in range(30):
+        websocket.send(raw.masked(frames.PING, str(number).encode()))
+    if ends:
+        assert websocket.end() == frames.POLICY
+    else:
+        assert [websocket.receive() for _ in range(30)] == [(frames.PONG, str(n).encode()) for n in range(30)]
