@@ -56,6 +56,7 @@ class Config:
     MONGO_CONNECT_TIMEOUT_MS: int = 5_000
     MONGO_SOCKET_TIMEOUT_MS: int = 45_000
     MONGO_WAIT_QUEUE_MS: int = 5_000
+    WRITE_BEHIND_MS: int = 50
 
     JWT_SECRET: str = field(default="", repr=False)
     ACCESS_TOKEN_SECONDS: int = 60 * 60

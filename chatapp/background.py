@@ -13,6 +13,7 @@ from chatapp.services import log as entry_log
 
 log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
+_RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
 _FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
 
 
@@ -25,14 +26,27 @@ def start() -> None:
     """Start everything; called once in the process that serves."""
     extensions.warm_pool()
     gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)
-    gevent.spawn(_quietly, "recovery", _recover)
+    entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
+    gevent.spawn(_recover_until_done).join(_FIRST_SECONDS)
     _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "typing and presence", presence.sweep)
     _every(60, "last seen", presence.renew)
     _every(3600, "tidy sessions", sessions.tidy)
+    if not extensions.is_embedded():  # nobody else writes to the embedded store
+        _every(_RECOVER_SECONDS, "recovery", _recover)
     if config().METRICS_REPORT_SECONDS:
         _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
+
+
+def finish() -> None:
+    """Store what is behind; called when the process that served has answered everything."""
+    _quietly("what is behind the logs", entry_log.settle)
+
+
+def _recover_until_done() -> None:
+    while not _quietly("recovery", _recover):
+        gevent.sleep(1)
 
 
 def _recover() -> None:
@@ -50,7 +64,8 @@ def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
     gevent.spawn(loop)
 
 
-def _quietly(name: str, work: Callable[[], object]) -> None:
+def _quietly(name: str, work: Callable[[], object]) -> bool:
+    """Do it; False when it failed, which is logged."""
     try:
         work()
     except Exception as error:
@@ -59,3 +74,5 @@ def _quietly(name: str, work: Callable[[], object]) -> None:
             log.warning("background work waits for the database", work=name)
         else:
             log.exception("background work failed", work=name)
+        return False
+    return True

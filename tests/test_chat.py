@@ -4,8 +4,7 @@ import gevent
 import pytest
 
 from chatapp import realtime
-from chatapp.stores import conversations as conversation_store
-from chatapp.stores import entries
+from chatapp.stores import entries, heads
 from tests.conftest import eventually
 
 
@@ -117,7 +116,7 @@ def test_a_crash_between_entry_and_head_heals_on_the_repeat(ann, bob, chat, send
     def crash(*_):
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(conversation_store, "advance_head", crash)
+    monkeypatch.setattr(heads, "advance", crash)
     assert not send(ann, chat, content="first", clientMsgId="m1")["success"]
     monkeypatch.undo()
     assert hears.received("newMessage") == []
@@ -278,7 +277,7 @@ def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
     from chatapp.services import log
 
     hears = bob.socket()
-    monkeypatch.setattr(conversation_store, "advance_head", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+    monkeypatch.setattr(heads, "advance", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
     ann.send(chat, "left behind")
     monkeypatch.undo()
     assert log.recover(100, entry_service.announce) == 1

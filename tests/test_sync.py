@@ -8,6 +8,7 @@ from chatapp import clock
 from chatapp.extensions import db, reset_caches
 from chatapp.lab.replica import Replica
 from chatapp.services import changes, epoch, receipts
+from chatapp.stores import heads
 from tests.conftest import Person, eventually
 
 
@@ -243,6 +244,7 @@ class Backup:
     NAMES = ("conversations", "memberships", "entries")
 
     def __init__(self):
+        heads.settle()
         self.kept = {name: list(db()[name].find()) for name in self.NAMES}
 
     def restore(self):

@@ -2,6 +2,7 @@
 
 import json
 
+import gevent
 import pytest
 from bson import ObjectId
 
@@ -121,6 +122,14 @@ def test_what_is_derived_is_named_and_repaired(run, ann, team, what):
     assert run("verify").output.splitlines()[-1].startswith("1 conversations, 8 entries, 0 faults")
     reset_caches()
     assert ann.send(team, "goes on")["data"]["seq"] == 9
+
+
+def test_a_head_that_a_running_server_is_about_to_store_is_no_fault(run, team):
+    right = db().conversations.find_one({"_id": ObjectId(team)})["head"]
+    BROKEN_DERIVED["a head that is behind"][0](team)
+    gevent.spawn_later(0.03, conversation, team, head=right)
+    result = run("verify")
+    assert result.exit_code == 0 and "1 conversations, 8 entries, 0 faults" in result.output
 
 
 def test_only_some_conversations_can_be_asked_for(run, ann, bob, team):

@@ -15,7 +15,7 @@ from gevent.pywsgi import WSGIHandler
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
-from chatapp import banner, errors, lifecycle, realtime
+from chatapp import background, banner, errors, lifecycle, realtime
 from chatapp.extensions import config, is_embedded, socketio
 from chatapp.realtime.serving import handler_class, is_engine
 
@@ -61,6 +61,8 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
         log.info("draining")
         try:
             finished = lifecycle.drain(max(1, config().DRAIN_SECONDS - 3))
+            with gevent.Timeout(1, False):
+                background.finish()
             closed = realtime.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
             gevent.sleep(0.2)  # the writers of the sockets send what was just put into their queues
             _close_transports()

@@ -21,11 +21,12 @@ _REMEMBERED = 10_000
 
 class Slot:
     """One conversation's place: its state once loaded; while entries are being stored it is `pending` instead, and may
-    be ahead of the store."""
+    be ahead of the store. `caught_up` are the entries that were last found in the log and announced from there."""
 
     def __init__(self) -> None:
         self.state: Conversation | None = None
         self.pending: Conversation | None = None
+        self.caught_up = range(0)
 
 
 Raised = tuple[ObjectId, ObjectId, dict[str, int]]  # conversation, member, marks

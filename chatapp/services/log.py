@@ -1,14 +1,15 @@
 """Appending to a conversation's log: the one way in which anything in a conversation changes.
 
 The insert of the entry with `seq = head + 1` is allocation and commit in one; the unique index on
-(conversation_id, seq) is what makes it right. What is derived from the log (head, last message, read marks of
-senders) is brought forward afterwards in one update that only one process can win; whoever wins announces the entries
-that it covers. A crash in between leaves an entry that is neither acknowledged nor announced: the next append, or a
-repeat of the same send, finds it and does both.
+(conversation_id, seq) is what makes it right. An entry that is in the log is announced and acknowledged. What is
+derived from the log (head, last message, read marks of senders) follows: for messages a moment later, behind the
+acknowledgement (`chatapp.stores.heads`); for what changes members before it. A crash in between leaves a log that is
+ahead of its head, with entries that may be neither announced nor acknowledged: recovery, the next append, or a repeat
+of the same send finds them and does the rest.
 
 Group commit: appends that arrive while the database works are stored together by the next round, in one ordered
-insert and one update for each conversation. An ordered insert ends at the first entry that fails, so a failure leaves
-no hole; the conversations behind it follow in another insert of the same round.
+insert. An ordered insert ends at the first entry that fails, so a failure leaves no hole; the conversations behind it
+follow in another insert of the same round.
 """
 
 from collections import OrderedDict, deque
@@ -34,7 +35,8 @@ from chatapp.services.conversation import (
     membership_document,
 )
 from chatapp.services.conversation_cache import Slot
-from chatapp.stores import conversations, entries, memberships
+from chatapp.stores import conversations, entries, heads, memberships
+from chatapp.stores.heads import Head
 
 _ATTEMPTS = 50
 _MOST_IN_A_ROUND = 200
@@ -150,7 +152,7 @@ def reset() -> None:
 def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appended:
     """Append the draft, or find the entry that an earlier call with its client_msg_id made.
 
-    When this returns the entry is stored, what is derived from it too, and it was announced.
+    When this returns the entry is stored and announced, and who reads in this process finds what is derived from it.
     Raises what `draft.prepare` raises, NotFound when there is no such conversation.
     """
     repeated = _repeated(draft)
@@ -258,13 +260,14 @@ def _store(runs: list[_Run]) -> None:
 
     An insert stops at a taken place or id. The runs behind it are of other conversations: they follow in the next one.
     """
+    heads.make_room()
     while runs:
         stored = entries.insert_run([entry for run in runs for entry in run.entries])
         whole: list[_Run] = []
         while runs and stored >= len(runs[0].entries):
             stored -= len(runs[0].entries)
             whole.append(runs.pop(0))
-        _advance_all(whole)
+        _conclude(whole)
         if runs:
             _settle(runs.pop(0), stored)
 
@@ -319,38 +322,29 @@ def _not_before(last: datetime) -> datetime:
     return max(clock.now(), last)
 
 
-def _advance_all(runs: list[_Run]) -> None:
-    """Store what is derived from whole runs, announce them, and answer their calls."""
+def _conclude(runs: list[_Run]) -> None:
+    """Whole runs are in the log: bring forward what is derived, announce the entries, and answer their calls."""
     if not runs:
         return
-    heads = [(run.state.id, run.from_seq, _derived(run.state, run.entries)) for run in runs]
-    all_moved = conversations.advance_heads(heads)
+    heads.advance(
+        [Head(run.state.id, run.from_seq, run.state.seq, _derived(run.state, run.entries)) for run in runs],
+        at_once=any(_changes_members(run.entries) for run in runs),
+    )
     for run in runs:
-        is_announced = False if all_moved else _follow_others(run, is_alone=len(runs) == 1)
         run.slot.state, run.slot.pending = run.state, None
         for call, entry in zip(run.calls, run.entries, strict=True):
-            _finish(call, entry, run.state, is_announced)
+            _finish(run, call, entry)
 
 
-def _follow_others(run: _Run, *, is_alone: bool) -> bool:
-    """Somebody else has moved a head of this round, perhaps this one: take the stored state. Gives whether the entries
-    have certainly been announced; where that is open they are once more, and clients drop what they have."""
-    run.slot.pending = None
-    state = _load(run.state.id)
-    is_behind = state.seq < run.entries[-1]["seq"]
-    run.state = _catch_up(run.state.id, run.slot, run.calls[0].announce) if is_behind else state
-    return is_behind or is_alone
-
-
-def _finish(call: _Append, entry: Document, state: Conversation, is_announced: bool) -> None:
+def _finish(run: _Run, call: _Append, entry: Document) -> None:
     _recent.add(entry)
     try:
-        if not is_announced:
-            call.announce(state, entry)
+        if entry["seq"] not in run.slot.caught_up:
+            call.announce(run.state, entry)
     except Exception as error:
         call.result.set_exception(error)
     else:
-        call.result.set(Appended(entry, state, duplicate=False))
+        call.result.set(Appended(entry, run.state, duplicate=False))
 
 
 def _derived(state: Conversation, run: list[Document]) -> Document:
@@ -370,10 +364,14 @@ def _derived(state: Conversation, run: list[Document]) -> Document:
 
 def _changed_members(state: Conversation, run: list[Document]) -> list[Member] | None:
     """Members whom the run has changed; None when it is messages only."""
-    first = run[0]["seq"]
-    if all(entry["type"] == "message" for entry in run):
+    if not _changes_members(run):
         return None
+    first = run[0]["seq"]
     return [member for member in state.members.values() if member.changed_seq >= first]
+
+
+def _changes_members(run: list[Document]) -> bool:
+    return any(entry["type"] != "message" for entry in run)
 
 
 def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conversation:
@@ -386,6 +384,7 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
         for entry in run:
             apply(state, entry)
         if conversations.advance_head(conversation_id, stored_seq, _derived(state, run)):
+            slot.caught_up = range(stored_seq + 1, state.seq + 1)
             for entry in run:
                 announce(state, entry)
         else:
@@ -395,15 +394,23 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
     return state
 
 
+def write_behind(seconds: float) -> None:
+    """Let what is derived from messages be stored so long after them; 0: at once. `settle` before the process ends."""
+    heads.write_behind(seconds)
+
+
+def settle() -> None:
+    """Store what is still behind the logs. Raises what the driver raises."""
+    heads.settle()
+
+
 def recover(limit: int, announce: Announce) -> int:
     """Finish what a crash left among the newest entries; gives how many conversations were mended."""
     newest: dict[ObjectId, int] = {}
     for row in entries.find_newest(limit):
         newest.setdefault(row["conversation_id"], row["seq"])
-    mended = 0
-    for conversation_id, seq in newest.items():
-        state = conversation_cache.load(conversation_id)
-        if state is not None and state.seq < seq:
-            _catch_up(conversation_id, conversation_cache.slot(conversation_id), announce)
-            mended += 1
-    return mended
+    stored = heads.find_seqs(newest)
+    behind = [key for key, seq in newest.items() if key in stored and stored[key] < seq]
+    for conversation_id in behind:
+        _catch_up(conversation_id, conversation_cache.slot(conversation_id), announce)
+    return len(behind)

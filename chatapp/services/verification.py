@@ -4,6 +4,7 @@ Faults are of two kinds. In the log itself (a hole, another hash, an entry by so
 mends that. In what is derived from it (head, last message, participants): `repair` computes it anew.
 """
 
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors
-from chatapp.extensions import Document
+from chatapp.extensions import Document, config
 from chatapp.services import chain
 from chatapp.services.conversation import (
     ENTRY_TYPES,
@@ -123,6 +124,8 @@ def _replay(document: Document) -> "_Replay":
         replay = _Replay(document)
         if not any(fault.is_derived for fault in replay.report.faults):
             break
+        if replay.state.seq > document["head"]["seq"]:  # a server that is running may not have stored it yet
+            time.sleep(2 * config().WRITE_BEHIND_MS / 1000)
         now = conversations.find_many([document["_id"]])
         if not now or now[0]["head"] == document["head"]:
             break

@@ -7,17 +7,18 @@ head: {seq, mseq, hash}, last_message | None, last_activity, touched_at, sent: {
 
 `created_by`, `created_at`, `founded` and `founders` never change; the rest is derived from the log (the `entries`
 collection) and brought forward together with `head`, in one update; but for `touched_at`: when something beside the
-log changed last (receipts, profiles of members).
+log changed last (receipts, profiles of members). Heads are written behind the log: what reads them here settles them
+first.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from bson import ObjectId
-from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from chatapp.extensions import Document, db
+from chatapp.stores import heads
 from chatapp.stores.writes import again
 
 
@@ -33,17 +34,20 @@ def insert(conversation: Document) -> bool:
 
 def find_by_key(document: Document) -> Document | None:
     """The conversation that has the same direct_key or creation_key."""
+    heads.settle()
     keys = {name: document[name] for name in ("direct_key", "creation_key") if name in document}
     return db().conversations.find_one(keys)
 
 
 def find_direct(direct_key: str) -> Document | None:
     """The one direct conversation of two people."""
+    heads.settle()
     return db().conversations.find_one({"direct_key": direct_key})
 
 
 def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
     """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
+    heads.settle(conversation_ids)
     rows = db().conversations.aggregate(
         [
             {"$match": {"_id": {"$in": conversation_ids}}},
@@ -63,18 +67,21 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
     """Where the user's current conversations stand, last active first: `{_id, head, touched_at}`."""
+    heads.settle()
     cursor = db().conversations.find({"participants": user_id}, {"head": 1, "touched_at": 1})
     return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
     """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
+    heads.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}}, _head_fields(user_id))
     return list(cursor.batch_size(len(conversation_ids) + 1))
 
 
 def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[Document]:
     """The same of the user's current conversations that come after `before` (last active, id), last active first."""
+    heads.settle()
     moment, conversation_id = before
     wanted = {
         "participants": user_id,
@@ -91,6 +98,7 @@ def _head_fields(user_id: ObjectId) -> Document:
 
 def find_many(conversation_ids: list[ObjectId]) -> list[Document]:
     """These conversations, in no order."""
+    heads.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
     return list(cursor.batch_size(len(conversation_ids) + 1))
 
@@ -118,28 +126,20 @@ def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
 
 def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) -> bool:
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
+    heads.settle([conversation_id])
     result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
     return result.matched_count == 1
 
 
-def advance_heads(heads: list[tuple[ObjectId, int, Document]]) -> bool:
-    """The same for several conversations, in one command: (conversation, from_seq, changes). True when all moved."""
-    if len(heads) == 1:
-        return advance_head(*heads[0])
-    updates = [
-        UpdateOne({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
-        for conversation_id, from_seq, changes in heads
-    ]
-    return db().conversations.bulk_write(updates, ordered=False).matched_count == len(heads)
-
-
 def count_active_since(moment: datetime | None) -> int:
     """How many conversations there are, with something since then."""
+    heads.settle()
     return db().conversations.count_documents(_active_since(moment))
 
 
 def iterate_active_since(moment: datetime | None) -> Iterator[Document]:
     """All conversations with something since then, oldest first, without holding them all in memory."""
+    heads.settle()
     yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
 
 

@@ -13,6 +13,7 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores import heads
 from chatapp.stores.writes import DUPLICATE_KEY
 
 WINDOW = 64
@@ -118,8 +119,9 @@ def find_newest(limit: int) -> list[Document]:
     """
     fields = {"conversation_id": 1, "seq": 1}
     if is_embedded():
-        heads = ((row["_id"], row["head"]["seq"]) for row in db().conversations.find({}, {"head": 1}))
-        found = (db().entries.find_one({"conversation_id": key, "seq": seq + 1}, fields) for key, seq in heads)
+        heads.settle()
+        stored = ((row["_id"], row["head"]["seq"]) for row in db().conversations.find({}, {"head": 1}))
+        found = (db().entries.find_one({"conversation_id": key, "seq": seq + 1}, fields) for key, seq in stored)
         return list(islice((entry for entry in found if entry is not None), limit))
     cursor = db().entries.find({}, fields)
     return list(cursor.sort("_id", -1).limit(limit))

@@ -1,0 +1,175 @@
+"""Heads that are written behind: what is derived from a conversation's log, stored a moment after the log.
+
+An entry is acknowledged once it is in the log. Its conversation's document follows within the delay, in one command for
+all conversations that were written to meanwhile. Nobody in this process sees it late: what reads derived fields calls
+`settle` first. After a crash the log is ahead of its head, which is what recovery looks for.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import gevent
+import structlog
+from bson import ObjectId
+from gevent.lock import BoundedSemaphore
+from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
+
+from chatapp.extensions import Document, db, on_reset
+
+log = structlog.get_logger("chatapp.heads")
+_MOST_ENTRIES = 500  # that the log may be ahead of the heads, with those of one more round; recovery looks at 1,000
+_ATTEMPTS = 20
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Head:
+    """What a conversation's document is to say, `changes`, after the entries from_seq + 1 … to_seq."""
+
+    conversation_id: ObjectId
+    from_seq: int
+    to_seq: int
+    changes: Document
+
+    def followed_by(self, later: "Head") -> "Head":
+        """Both in one step."""
+        return Head(self.conversation_id, self.from_seq, later.to_seq, self.changes | later.changes)
+
+
+class _Behind:
+    """What waits to be stored, and what is being stored. Steps are numbered as they come."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[ObjectId, Head] = {}
+        self.under_way: dict[ObjectId, Head] = {}
+        self.entries = 0  # that what waits stands for
+        self.newest_step = 0
+        self.stored_step = 0
+        self.turn = BoundedSemaphore()
+        self.timer: gevent.Greenlet | None = None
+
+    def add(self, head: Head) -> None:
+        earlier = self.waiting.get(head.conversation_id)
+        self.waiting[head.conversation_id] = head if earlier is None else earlier.followed_by(head)
+        self.entries += head.to_seq - head.from_seq
+        self.newest_step += 1
+
+    def concerns(self, conversation_ids: Iterable[ObjectId]) -> bool:
+        return any(key in self.waiting or key in self.under_way for key in conversation_ids)
+
+    def store(self) -> None:
+        """Store what waits now; when that fails it goes on waiting."""
+        last_step = self.newest_step
+        self.under_way, self.waiting, self.entries = self.waiting, {}, 0
+        try:
+            _bring_forward(list(self.under_way.values()))
+        except BaseException:
+            later, self.waiting, self.entries = self.waiting, {}, 0
+            for head in [*self.under_way.values(), *later.values()]:
+                self.add(head)
+            raise
+        finally:
+            self.under_way = {}
+        self.stored_step = last_step
+
+    def store_after(self, seconds: float) -> None:
+        if self.timer is None:
+            self.timer = gevent.spawn_later(seconds, self._store_now)
+
+    def _store_now(self) -> None:
+        self.timer = None
+        if self is _behind:
+            _try_to_settle()
+
+
+_behind = _Behind()
+_delay = 0.0
+
+
+@on_reset
+def reset() -> None:
+    """Forget what waits."""
+    global _behind
+    _behind = _Behind()
+
+
+def write_behind(seconds: float) -> None:
+    """From now on let heads wait so long; 0: store them at once. For a process that settles before it ends."""
+    global _delay
+    _delay = seconds
+
+
+def advance(heads: list[Head], *, at_once: bool) -> None:
+    """Bring these heads forward, later where they may wait. A failure is not the caller's: they go on waiting then."""
+    for head in heads:
+        _behind.add(head)
+    if at_once or not _delay:
+        _try_to_settle()
+    else:
+        _behind.store_after(_delay)
+
+
+def make_room() -> None:
+    """Let the log get no further ahead of the heads than recovery looks back. Raises what the driver raises."""
+    if _behind.entries > _MOST_ENTRIES:
+        settle()
+
+
+def settle(conversation_ids: Iterable[ObjectId] | None = None) -> None:
+    """When this returns, what was waiting is stored; nothing is done when none of these conversations waits."""
+    behind = _behind
+    wanted = behind.newest_step
+    if behind.stored_step >= wanted or (conversation_ids is not None and not behind.concerns(conversation_ids)):
+        return
+    while behind.stored_step < wanted and behind is _behind:
+        with behind.turn:
+            if behind.stored_step < wanted:
+                behind.store()
+
+
+def find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
+    """Up to where these conversations' documents stand for their logs."""
+    settle(conversation_ids)
+    return _find_seqs(conversation_ids)
+
+
+def _find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
+    found = db().conversations.find({"_id": {"$in": list(conversation_ids)}}, {"head": 1})
+    return {row["_id"]: row["head"]["seq"] for row in found.batch_size(len(conversation_ids) + 1)}
+
+
+def _try_to_settle() -> None:
+    try:
+        settle()
+    except PyMongoError as error:
+        log.warning("heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__)
+        _behind.store_after(_RETRY_SECONDS)
+
+
+def _bring_forward(heads: list[Head]) -> None:
+    """Store them all; where another process was faster, what it has left to do."""
+    for _ in range(_ATTEMPTS):
+        if not heads or _update(heads) == len(heads):
+            return
+        heads = _remaining(heads)
+    log.error("heads could not be brought forward", conversations=[str(head.conversation_id) for head in heads])
+
+
+def _update(heads: list[Head]) -> int:
+    """Give the number of those that were where they were thought to be."""
+    updates = [({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": head.changes}) for head in heads]
+    if len(updates) == 1:
+        return db().conversations.update_one(*updates[0]).matched_count
+    result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)
+    return result.matched_count
+
+
+def _remaining(heads: list[Head]) -> list[Head]:
+    """What is left of them: each from where its conversation's stored head is now."""
+    stored = _find_seqs([head.conversation_id for head in heads])
+    return [
+        Head(head.conversation_id, stored[head.conversation_id], head.to_seq, head.changes)
+        for head in heads
+        if head.from_seq <= stored.get(head.conversation_id, head.to_seq) < head.to_seq
+    ]

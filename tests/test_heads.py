@@ -1,0 +1,212 @@
+"""Heads are written behind their logs: soon, together, seen late by nobody, and lost by nothing."""
+
+import signal
+import time
+import uuid
+
+import gevent
+import pytest
+from bson import ObjectId
+from pymongo.errors import AutoReconnect
+
+from chatapp.extensions import db
+from chatapp.services import log
+from chatapp.stores import heads
+from tests.conftest import eventually
+from tests.server import running
+
+
+@pytest.fixture
+def delay():
+    """Heads wait for a minute, which is for ever here."""
+    heads.write_behind(60)
+    yield
+    heads.reset()
+    heads.write_behind(0.05)
+
+
+def stored_seq(conversation):
+    """What the conversation's document says, read past the store."""
+    return db().conversations.find_one({"_id": ObjectId(conversation)})["head"]["seq"]
+
+
+def test_the_document_follows_by_itself(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    assert eventually(lambda: stored_seq(chat) == 1)
+
+
+def test_no_delay_stores_it_before_the_answer(ann, bob, delay):
+    heads.write_behind(0)
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    assert stored_seq(chat) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/user/conversations", "/api/conversations/{}/messages", "/api/conversations/{}"])
+def test_who_reads_sees_what_was_acknowledged(ann, bob, delay, path):
+    chat = ann.direct(bob)
+    for text in ("one", "two"):
+        assert ann.send(chat, text)["success"]
+    assert stored_seq(chat) == 0
+    assert "'two'" in str(bob.get(path.format(chat)))
+    assert stored_seq(chat) == 2
+
+
+def test_a_sync_sees_it_too(ann, bob, delay):
+    chat = ann.direct(bob)
+    ann.send(chat, "one")
+    (row,) = bob.post("/api/sync", {"cursors": {chat: 0}})["data"]["conversations"]
+    assert [entry["seq"] for entry in row["entries"]] == [1]
+
+
+def test_several_conversations_are_stored_together(ann, bob, eve, delay, monkeypatch):
+    chats = [ann.direct(bob), ann.direct(eve), bob.direct(eve)]
+    together, real = [], heads._update
+    monkeypatch.setattr(heads, "_update", lambda waiting: together.append(len(waiting)) or real(waiting))
+    for _ in range(3):
+        for chat, person in zip(chats, (ann, ann, bob), strict=True):
+            person.send(chat, "hello")
+    heads.settle()
+    assert together == [3]
+    assert [stored_seq(chat) for chat in chats] == [3, 3, 3]
+    unread = {row["id"]: row["unreadCount"] for row in eve.get("/api/user/conversations")["data"]}
+    assert unread == {chats[1]: 3, chats[2]: 3}
+
+
+def test_reading_one_conversation_leaves_others_waiting(ann, bob, eve, delay):
+    waiting, other = ann.direct(bob), ann.direct(eve)
+    ann.send(waiting, "hello")
+    heads.settle([ObjectId(other)])
+    assert stored_seq(waiting) == 0
+    heads.settle([ObjectId(waiting)])
+    assert stored_seq(waiting) == 1
+
+
+def test_who_settles_meanwhile_waits_for_the_command_under_way(ann, bob, delay, monkeypatch):
+    chat, real = ann.direct(bob), heads._update
+    ann.send(chat, "hello")
+
+    def slow(waiting):
+        gevent.sleep(0.05)
+        return real(waiting)
+
+    monkeypatch.setattr(heads, "_update", slow)
+    first, second = gevent.spawn(heads.settle), gevent.spawn(heads.settle, [ObjectId(chat)])
+    second.join()
+    assert stored_seq(chat) == 1
+    first.get()
+
+
+def test_a_failure_is_not_the_senders_and_is_made_good(ann, bob, monkeypatch):
+    chat, real, failures = ann.direct(bob), heads._update, [AutoReconnect("gone"), AutoReconnect("gone")]
+    ann.send(chat, "before")
+    heads.settle()
+    monkeypatch.setattr(heads, "_RETRY_SECONDS", 0.01)
+
+    def fails_twice(waiting):
+        if failures:
+            raise failures.pop()
+        return real(waiting)
+
+    monkeypatch.setattr(heads, "_update", fails_twice)
+    assert ann.send(chat, "hello")["success"]
+    assert ann.send(chat, "again")["data"]["seq"] == 3
+    assert eventually(lambda: stored_seq(chat) == 3)
+    assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 3
+
+
+def test_who_reads_during_an_outage_is_told_so_and_not_something_old(ann, bob, delay, monkeypatch):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+
+    def fail(_):
+        raise AutoReconnect("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(heads, "_update", fail)
+        assert bob.get("/api/user/conversations")["error"]["code"] == "DATABASE_UNAVAILABLE"
+    assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "hello"
+
+
+def test_the_log_gets_only_so_far_ahead(ann, bob, delay, monkeypatch):
+    monkeypatch.setattr(heads, "_MOST_ENTRIES", 2)
+    chat = ann.direct(bob)
+    for number in range(4):
+        ann.send(chat, str(number))
+    assert stored_seq(chat) == 3
+
+    def fail(_):
+        raise AutoReconnect("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(heads, "_update", fail)
+        answers = [ann.send(chat, "more", clientMsgId=f"more {number}") for number in range(4)]
+    assert [answer["success"] for answer in answers] == [True, True, False, False]
+    assert answers[-1]["error"]["code"] == "DATABASE_UNAVAILABLE"
+    assert ann.send(chat, "more", clientMsgId="more 3")["data"]["seq"] == 7
+
+
+@pytest.mark.parametrize("theirs", [1, 2, 3])
+def test_another_process_that_moved_the_head_is_followed(ann, bob, delay, theirs):
+    """Another process has found our entries in the log and brought the head forward to one of them."""
+    chat = ann.direct(bob)
+    for number in range(3):
+        ann.send(chat, str(number))
+    db().conversations.update_one({"_id": ObjectId(chat)}, {"$set": {"head.seq": theirs}})
+    heads.settle()
+    assert stored_seq(chat) == 3
+    if theirs < 3:
+        assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "2"
+
+
+def test_nobody_stops_at_a_conversation_that_is_gone(ann, bob, eve, delay):
+    gone, there = ann.direct(bob), ann.direct(eve)
+    ann.send(gone, "hello")
+    ann.send(there, "hello")
+    db().conversations.delete_one({"_id": ObjectId(gone)})
+    heads.settle()
+    assert stored_seq(there) == 1
+
+
+def test_a_change_of_members_is_stored_with_what_waited_before_it(ann, bob, eve, register, delay):
+    group = ann.group(bob, register("dan"))
+    start = stored_seq(group)
+    ann.send(group, "hello")
+    assert stored_seq(group) == start
+    assert ann.post(f"/api/conversations/{group}/members", {"userIds": [eve.id]})["success"]
+    assert stored_seq(group) == start + 2
+    assert eve.get("/api/user/conversations")["data"][0]["id"] == group
+
+
+def test_recovery_finds_what_a_crash_has_left_behind(ann, bob, delay):
+    chat = ann.direct(bob)
+    for number in range(3):
+        ann.send(chat, str(number))
+    heads.reset()
+    told = []
+    assert log.recover(100, lambda state, entry: told.append(entry["seq"])) == 1
+    assert (stored_seq(chat), told) == (3, [1, 2, 3])
+    assert log.recover(100, lambda *_: None) == 0
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])
+def test_the_first_who_reads_after_a_stop_sees_it(tmp_path, store_uri, with_signal):
+    base, _, options = store_uri.partition("?")
+    embedded = store_uri.startswith("litemongo:")
+    uri = f"litemongo://{tmp_path / 'store'}" if embedded else f"{base}_{uuid.uuid4().hex[:6]}?{options}"
+    with running(tmp_path, uri, WRITE_BEHIND_MS="60000") as server:
+        ann, bob = server.register("ann"), server.register("bob")
+        body = {"type": "direct", "participants": [bob["data"]["id"]]}
+        chat = server.call("POST", "/api/user/conversations", ann, body)["data"]["id"]
+        for text in ("one", "two"):
+            assert server.call("POST", f"/api/conversations/{chat}/messages", ann, {"content": text})["success"]
+        started = time.monotonic()
+        server.process.send_signal(with_signal)
+        server.stop()
+        assert time.monotonic() - started < 15
+        server.start()
+        (row,) = server.call("GET", "/api/user/conversations", bob)["data"]
+        assert (row["lastMessage"]["content"], row["unreadCount"]) == ("two", 2)
+        if not embedded:
+            db().client.drop_database(uri.partition("?")[0].rpartition("/")[2])
