@@ -41,6 +41,7 @@ class _Runtime:
     caches: list[Callable[[], None]] = field(default_factory=list)
 
 
+_COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "meta")
 _runtime: _Runtime | None = None
 _cache_resets: list[Callable[[], None]] = []
 
@@ -91,10 +92,10 @@ def _database_name(client: MongoClient[Document], config: Config) -> str:
 def _open(client: Any, name: str, embedded: bool) -> Database[Document]:
     if embedded:
         return cast(Database[Document], client[name])
-    return cast(
-        Database[Document],
-        client.get_database(name, write_concern=WriteConcern(w="majority", wtimeout=30_000)),
-    )
+    database = client.get_database(name, write_concern=WriteConcern(w="majority", wtimeout=30_000))
+    for collection in _COLLECTIONS:
+        setattr(database, collection, database[collection])  # PyMongo makes one at each access, a tenth of a command
+    return cast(Database[Document], database)
 
 
 def warm_pool() -> None:
