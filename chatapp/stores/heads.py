@@ -15,11 +15,13 @@ from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
-from chatapp.extensions import Document, db, on_reset
+from chatapp.extensions import Document, db, is_embedded, on_reset
+from chatapp.stores.steps import in_steps
 
 log = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 500  # that the log may be ahead of the heads, with those of one more round; recovery looks at 1,000
 _ATTEMPTS = 20
+_STEP = 4
 _RETRY_SECONDS = 1.0
 
 
@@ -159,8 +161,9 @@ def _bring_forward(heads: list[Head]) -> None:
 def _update(heads: list[Head]) -> int:
     """Give the number of those that were where they were thought to be."""
     updates = [({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": head.changes}) for head in heads]
-    if len(updates) == 1:
-        return db().conversations.update_one(*updates[0]).matched_count
+    if is_embedded() or len(updates) == 1:
+        steps = in_steps(updates, _STEP)
+        return sum(db().conversations.update_one(*update).matched_count for step in steps for update in step)
     result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)
     return result.matched_count
 
