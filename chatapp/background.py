@@ -45,8 +45,10 @@ def finish() -> None:
 
 
 def _recover_until_done() -> None:
+    pause = 1
     while not _quietly("recovery", _recover):
-        gevent.sleep(1)
+        gevent.sleep(pause)
+        pause = min(2 * pause, _RECOVER_SECONDS)
 
 
 def _recover() -> None:

@@ -19,7 +19,7 @@ from chatapp.extensions import Document, db, is_embedded, on_reset
 from chatapp.stores.steps import in_steps
 
 log = structlog.get_logger("chatapp.heads")
-_MOST_ENTRIES = 500  # that the log may be ahead of the heads, with those of one more round; recovery looks at 1,000
+_MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
 _ATTEMPTS = 20
 _STEP = 4
 _RETRY_SECONDS = 1.0
