@@ -197,7 +197,7 @@ def _read(env: Env) -> dict[str, Any]:
         elif spec.type in (float, "float"):
             values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, int):
-            zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT")
+            zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT", "WRITE_BEHIND_MS")
             values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
         elif isinstance(default, tuple):
             fallback = [] if app_env == "production" else list(default)

@@ -111,6 +111,12 @@ def test_a_value_without_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatc
     assert [problem.partition(":")[0] for problem in found] == [name]
 
 
+@pytest.mark.parametrize("name", ["METRICS_REPORT_SECONDS", "TRUSTED_PROXIES", "WRITE_BEHIND_MS"])
+def test_nought_switches_off_what_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "0")
+    assert getattr(load(), name) == 0
+
+
 def test_secrets_are_not_shown() -> None:
     assert SECRET not in repr(Config(JWT_SECRET=SECRET, METRICS_TOKEN=SECRET, REDIS_URL=f"redis://:{SECRET}@bus"))
 
