@@ -32,6 +32,7 @@ from tests.server import Server, running
 GOOD, GROUP, SENDS_A_SECOND = 200, 10, 40
 ATTACKING_USERS = 14
 QUIET_SECONDS, ATTACK_SECONDS = 6, 10
+MEASURED = ("quiet p99", "attack p99", "ratio", "KiB per attacker", "server CPU")
 PAUSE_SECONDS = 1  # before an attacker connects anew, as socket.io clients do
 SETTINGS = {
     "CONNECT_TIMEOUT": "3",  # 10 by default: the waits of this script are shorter
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", help="names of attacks")
     parser.add_argument("--engine", choices=["chatapp", "stock"], default="chatapp")
     parser.add_argument("--nice", type=int, default=0, help="priority of the server and the good clients")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each is measured; the table has the medians")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--good", help=argparse.SUPPRESS)
     parser.add_argument("--attack", help=argparse.SUPPRESS)
@@ -71,7 +73,11 @@ def conduct(arguments: argparse.Namespace) -> int:
             os.setpriority(os.PRIO_PROCESS, worker_of(server), arguments.nice)
             good = prepare(server, arguments.nice)
             try:
-                rows = [run(server, good, row) for row in attacks.ATTACKS if chosen(row, arguments.only)]
+                rows = [
+                    measure(server, good, number, arguments.rounds)
+                    for number, row in enumerate(attacks.ATTACKS)
+                    if chosen(row, arguments.only)
+                ]
             finally:
                 good.terminate()
                 good.wait()
@@ -127,12 +133,12 @@ def prepare_attackers(server: Server, name: str) -> dict[str, Any]:
     """Users of their own for each attack, so that one's limits are not spent by another; and their conversation."""
     hostile = [server.register(f"{name}.{number}") for number in range(ATTACKING_USERS)]
     busy = make_group(server, hostile)
-    if name == attacks.slow_poll.__name__:
+    if name.startswith(attacks.slow_poll.__name__):
         for number in range(60):
             text = f"{number}" + "x" * 9_000
             server.call("POST", f"/api/conversations/{busy}/messages", hostile[0], {"content": text})
     people = [{"token": row["token"]} for row in hostile]
-    return {"address": ["127.0.0.1", server.port], "people": people, "conversation": busy, "name": name}
+    return {"address": ["127.0.0.1", server.port], "people": people, "conversation": busy}
 
 
 def make_group(server: Server, members: list[dict[str, Any]]) -> str:
@@ -177,13 +183,32 @@ def latencies_of(good: "subprocess.Popen[str]", seconds: float) -> list[float]:
     return latencies(good)
 
 
-def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack) -> dict[str, Any]:
-    """One attack between quiet seconds; gives its line of the table, and prints it."""
-    scene = prepare_attackers(server, row.run.__name__)
+def measure(server: Server, good: "subprocess.Popen[str]", number: int, rounds: int) -> dict[str, Any]:
+    """One kind of attack, so many times; gives its line of the table, and prints it.
+
+    Each time is compared with the quiet seconds around it: the machine is another one a minute later.
+    """
+    row = attacks.ATTACKS[number]
+    lines = [run(server, good, row, f"127.0.{time_}.{10 + number}") for time_ in range(rounds)]
+    outcomes = sum((line["outcomes"] for line in lines), Counter[str]())
+    line = {
+        "attack": row.run.__name__,
+        "attackers": row.attackers,
+        "outcomes": dict(outcomes),
+        "ended well": bool(outcomes) and set(outcomes) <= row.right | {"refused"},
+        **{name: statistics.median(line[name] for line in lines) for name in MEASURED},
+        "ratios": sorted(line["ratio"] for line in lines),
+    }
+    print_row(line)
+    return line
+
+
+def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack, source: str) -> dict[str, Any]:
+    """One attack from an address of its own, between quiet seconds."""
+    scene = prepare_attackers(server, f"{row.run.__name__}.{source}")
     quiet = latencies_of(good, QUIET_SECONDS)
     before, cpu_before, started = resident(server), cpu(server), time.monotonic()
-    source = f"127.0.0.{10 + attacks.ATTACKS.index(row)}"
-    attackers = spawn("--attack", {**scene, "source": source}, None)
+    attackers = spawn("--attack", {**scene, "name": row.run.__name__, "source": source}, None)
     peak = before
     while attackers.poll() is None:
         peak = max(peak, resident(server))
@@ -193,19 +218,14 @@ def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack) -> d
     told, cpu_used = latencies(good), (cpu(server) - cpu_before) / seconds
     outcomes = Counter(json.loads(attackers.stdout.read() or "{}"))
     quiet += latencies_of(good, QUIET_SECONDS)
-    line = {
-        "attack": row.run.__name__,
-        "attackers": row.attackers,
-        "outcomes": dict(outcomes),
-        "ended well": bool(outcomes) and set(outcomes) <= row.right | {"refused"},
+    return {
+        "outcomes": outcomes,
         "quiet p99": statistics.median(quiet),
         "attack p99": statistics.median(told),
         "ratio": round(statistics.median(told) / statistics.median(quiet), 2),
         "KiB per attacker": round((peak - before) / row.attackers),
         "server CPU": round(cpu_used, 2),
     }
-    print_row(line)
-    return line
 
 
 def print_row(line: dict[str, Any]) -> None:
@@ -214,7 +234,8 @@ def print_row(line: dict[str, Any]) -> None:
     verdict = "" if line["ended well"] else "  WRONG END"
     print(
         f"{line['attack']:16} x{line['attackers']:<5} p99 {line['quiet p99']:6.1f} -> {line['attack p99']:6.1f} ms"
-        f" ({line['ratio']:4.2f})  {line['KiB per attacker']:6} KiB each  CPU {line['server CPU']:4.2f}"
+        f" ({line['ratio']:4.2f}, {line['ratios'][0]:4.2f}–{line['ratios'][-1]:4.2f})"
+        f"  {line['KiB per attacker']:6.0f} KiB each  CPU {line['server CPU']:4.2f}"
         f"  {outcomes}{verdict}",
         flush=True,
     )
