@@ -129,16 +129,18 @@ def prepare(server: Server, niceness: int) -> "subprocess.Popen[str]":
     return good
 
 
-def prepare_attackers(server: Server, name: str) -> dict[str, Any]:
+def prepare_attackers(server: Server, row: attacks.Attack, source: str) -> dict[str, Any]:
     """Users of their own for each attack, so that one's limits are not spent by another; and their conversation."""
-    hostile = [server.register(f"{name}.{number}") for number in range(ATTACKING_USERS)]
+    name = row.run.__name__
+    hostile = [server.register(f"{name}.{source}.{number}") for number in range(ATTACKING_USERS)]
     busy = make_group(server, hostile)
-    if name.startswith(attacks.slow_poll.__name__):
+    if row.run is attacks.slow_poll:
         for number in range(60):
             text = f"{number}" + "x" * 9_000
             server.call("POST", f"/api/conversations/{busy}/messages", hostile[0], {"content": text})
     people = [{"token": row["token"]} for row in hostile]
-    return {"address": ["127.0.0.1", server.port], "people": people, "conversation": busy}
+    address = ["127.0.0.1", server.port]
+    return {"address": address, "source": source, "people": people, "conversation": busy, "name": name}
 
 
 def make_group(server: Server, members: list[dict[str, Any]]) -> str:
@@ -205,10 +207,10 @@ def measure(server: Server, good: "subprocess.Popen[str]", number: int, rounds: 
 
 def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack, source: str) -> dict[str, Any]:
     """One attack from an address of its own, between quiet seconds."""
-    scene = prepare_attackers(server, f"{row.run.__name__}.{source}")
+    scene = prepare_attackers(server, row, source)
     quiet = latencies_of(good, QUIET_SECONDS)
     before, cpu_before, started = resident(server), cpu(server), time.monotonic()
-    attackers = spawn("--attack", {**scene, "name": row.run.__name__, "source": source}, None)
+    attackers = spawn("--attack", scene, None)
     peak = before
     while attackers.poll() is None:
         peak = max(peak, resident(server))

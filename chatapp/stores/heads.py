@@ -6,7 +6,7 @@ all conversations that were written to meanwhile. Nobody in this process sees it
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gevent
 import structlog
@@ -21,7 +21,7 @@ from chatapp.stores.steps import in_steps
 log = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
 _ATTEMPTS = 20
-_STEP = 4
+_STEP = 4  # on the embedded store, 0.2 ms each
 _RETRY_SECONDS = 1.0
 
 
@@ -45,7 +45,6 @@ class _Behind:
     def __init__(self) -> None:
         self.waiting: dict[ObjectId, Head] = {}
         self.under_way: dict[ObjectId, Head] = {}
-        self.entries = 0  # that what waits stands for
         self.newest_step = 0
         self.stored_step = 0
         self.turn = BoundedSemaphore()
@@ -54,7 +53,6 @@ class _Behind:
     def add(self, head: Head) -> None:
         earlier = self.waiting.get(head.conversation_id)
         self.waiting[head.conversation_id] = head if earlier is None else earlier.followed_by(head)
-        self.entries += head.to_seq - head.from_seq
         self.newest_step += 1
 
     def concerns(self, conversation_ids: Iterable[ObjectId]) -> bool:
@@ -63,11 +61,11 @@ class _Behind:
     def store(self) -> None:
         """Store what waits now; when that fails it goes on waiting."""
         last_step = self.newest_step
-        self.under_way, self.waiting, self.entries = self.waiting, {}, 0
+        self.under_way, self.waiting = self.waiting, {}
         try:
             _bring_forward(list(self.under_way.values()))
         except BaseException:
-            later, self.waiting, self.entries = self.waiting, {}, 0
+            later, self.waiting = self.waiting, {}
             for head in [*self.under_way.values(), *later.values()]:
                 self.add(head)
             raise
@@ -114,7 +112,7 @@ def advance(heads: list[Head], *, at_once: bool) -> None:
 
 def make_room() -> None:
     """Let the log get no further ahead of the heads than recovery looks back. Raises what the driver raises."""
-    if _behind.entries > _MOST_ENTRIES:
+    if sum(head.to_seq - head.from_seq for head in _behind.waiting.values()) > _MOST_ENTRIES:
         settle()
 
 
@@ -172,7 +170,7 @@ def _remaining(heads: list[Head]) -> list[Head]:
     """What is left of them: each from where its conversation's stored head is now."""
     stored = _find_seqs([head.conversation_id for head in heads])
     return [
-        Head(head.conversation_id, stored[head.conversation_id], head.to_seq, head.changes)
+        replace(head, from_seq=stored[head.conversation_id])
         for head in heads
         if head.from_seq <= stored.get(head.conversation_id, head.to_seq) < head.to_seq
     ]
