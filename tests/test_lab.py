@@ -30,10 +30,11 @@ def test_a_short_schedule_of_every_fault_breaks_no_promise(store_uri):
     plan = Plan(
         seed=20261124,
         sends=100_000,
-        seconds=22,
+        seconds=120,
         people=8,
         conversations=8,
         fault_pause=0.9,
+        fault_rounds=1,
         pause=0.2,
         store_uri=uri if on_mongo else None,
         database_control=DATABASE_CONTROL if on_mongo else None,
@@ -43,7 +44,7 @@ def test_a_short_schedule_of_every_fault_breaks_no_promise(store_uri):
         with pymongo.MongoClient(uri) as client:
             client.drop_database(client.get_default_database())
     assert verdict.breaches == 0, verdict
-    assert verdict.ok > 200 and len(verdict.faults) >= 5
+    assert verdict.ok > 100 and len(verdict.faults) >= 9
 
 
 BREACHES = {
@@ -60,7 +61,16 @@ def test_every_sabotage_is_seen_and_named():
     def breach(name):
         faults = ["server killed", "acknowledgements dropped", "connections reset"]
         plan = Plan(
-            seed=3, sends=500, seconds=7, people=6, conversations=4, fault_pause=1, faults=faults, sabotage=name
+            seed=3,
+            sends=100_000,
+            seconds=120,
+            people=6,
+            conversations=4,
+            fault_pause=0.4,
+            fault_rounds=2,
+            pause=0.2,
+            faults=faults,
+            sabotage=name,
         )
         return name, len(getattr(run(plan), BREACHES[name]))
 

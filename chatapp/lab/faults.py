@@ -119,6 +119,7 @@ class Schedule:
         self._faults = {name: act for name, act in possible(places).items() if names is None or name in names}
         self._wanted: list[str] = []
         self._stopping = Event()
+        self.rounds = 0  # how often every kind has come, and gone
 
     def run(self) -> None:
         """Inject until `stop` is called; the fault under way is brought to its end."""
@@ -126,6 +127,7 @@ class Schedule:
             name = self._next()
             self._records.fault(name)
             self._faults[name](self._places, self._chance)
+            self.rounds += not self._wanted
         if self._places.server is not None:
             self._places.server.set_clock(0)
 

@@ -1,6 +1,7 @@
 """One run of the delivery lab: people who chat while faults are injected, and the judgement at the end."""
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -33,7 +34,8 @@ Told = Callable[[str], None]
 class Plan:
     """What a run does. Without `url` the lab starts a server of its own, on `store_uri` or an embedded store.
 
-    `pause` is the time between two rounds, in each of which every member sends to each of their conversations.
+    The chat ends after `sends` messages or `seconds`, or when every kind of fault has come `fault_rounds` times (0:
+    they do not end it). `pause` is the time after which every member sends to each of their conversations again.
     """
 
     seed: int = 1
@@ -42,6 +44,7 @@ class Plan:
     people: int = 12
     conversations: int = 12
     fault_pause: float = 2.0
+    fault_rounds: int = 0
     pause: float = 0.005
     faults: list[str] | None = None
     url: str | None = None
@@ -99,7 +102,7 @@ class Run:
                 self.server.start()
             self._people()
             injecting = gevent.spawn(schedule.run)
-            self._chat()
+            self._chat(schedule)
             schedule.stop()
             injecting.join()
             injecting.get()
@@ -142,16 +145,19 @@ class Run:
         answer = Http(*self.direct, dict(self.users)[members[0]]).call("POST", "/api/user/conversations", body, 30)
         self.members.setdefault(answer["data"]["id"], members)
 
-    def _chat(self) -> None:
-        """Let the devices send until there are enough messages or no time is left, as fast as acks allow."""
+    def _chat(self, schedule: Schedule) -> None:
+        """Let the devices send until there are enough messages or faults or no time is left, as fast as acks allow."""
         deadline, told_at = time.monotonic() + self.plan.seconds, time.monotonic()
+        fault_rounds = self.plan.fault_rounds or math.inf
         by_user: dict[str, list[Device]] = {}
         for device in self.devices:
             by_user.setdefault(device.user_id, []).append(device)
         writers = [(conversation, user) for conversation, members in self.members.items() for user in members]
         chosen = {pair: self.chance.choice(by_user[pair[1]]) for pair in writers}
         churning = gevent.spawn(self._churn)
-        while len(self.records.sends) < self.plan.sends and time.monotonic() < deadline:
+        while (
+            len(self.records.sends) < self.plan.sends and schedule.rounds < fault_rounds and time.monotonic() < deadline
+        ):
             for pair, device in chosen.items():
                 if device.waiting_in(pair[0]) < 2 and len(self.records.sends) < self.plan.sends:
                     device.send(pair[0])
