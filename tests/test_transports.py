@@ -1,6 +1,7 @@
 """A real gunicorn, real clients: polling only, WebSocket only, and polling with the upgrade."""
 
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from socketio.exceptions import ConnectionError as RefusedError
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, Server, running
 
 pytestmark = REAL_CLIENTS
+ENGINE = os.environ.get("TEST_ENGINE", "chatapp")
 TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}
 
 
@@ -142,6 +144,21 @@ def test_a_text_that_is_too_long_leaves_the_socket_open(people, transports):
     message = {"conversationId": people.conversation, "content": "x" * 60_000}
     assert client.call("newMessage", message, timeout=10)["error"]["code"] == "CONTENT_TOO_LARGE"
     assert client.call("testSocket", timeout=10)["success"]
+
+
+def test_bytes_are_refused_with_a_reason(people, transports):
+    client = people.connect(people.ann, transports)
+    told, gone = listen(client, "error"), threading.Event()
+    client.on("disconnect", gone.set)
+    message = {"conversationId": people.conversation, "content": b"bytes"}
+    if ENGINE == "stock":
+        client.emit("newMessage", message)
+        assert gone.wait(PATIENCE_SECONDS)
+        return
+    assert client.call("newMessage", message, timeout=10)["error"]["code"] == "VALIDATION_ERROR"
+    assert "attachment" in told.get(timeout=10)["error"]["details"]["payload"][0]
+    message["content"] = "text"
+    assert client.call("newMessage", message, timeout=10)["success"]
 
 
 def test_both_sides_open_the_direct_conversation_at_once(server):

@@ -4,7 +4,7 @@ from socketio import Server
 
 from chatapp import realtime
 from chatapp.sockets import accounts, connection, conversations, groups, later, log, messages
-from chatapp.sockets.events import EVENTS, answer_unknown, dispatch
+from chatapp.sockets.events import EVENTS, answer_binary, answer_unknown, dispatch
 
 __all__ = ["EVENTS", "accounts", "connection", "conversations", "groups", "later", "log", "messages", "register"]
 
@@ -19,4 +19,5 @@ def register(server: Server) -> None:
     for spec in EVENTS.values():
         server.on(spec.name, dispatch(spec))
     server.on("*", answer_unknown)
+    server.binary_refusal = answer_binary
     realtime.set_resync_handler(connection.resync)

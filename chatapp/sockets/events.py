@@ -116,6 +116,15 @@ def answer_unknown(name: str, sid: str, *payloads: Any) -> Answer:
     return _answer(sid, "(unknown)", payload, None, "error", refuse)
 
 
+def answer_binary(sid: str) -> Answer:
+    """The answer to an event that carries bytes."""
+
+    def refuse(_: Caller) -> Answer:
+        raise errors.invalid("payload", "Bytes are not taken. Upload the file, and send its address as attachment.")
+
+    return _answer(sid, "(binary)", None, None, "error", refuse)
+
+
 def _answer(
     sid: str,
     name: str,
