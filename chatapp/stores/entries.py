@@ -15,11 +15,12 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads
 from chatapp.stores.steps import in_steps
+from chatapp.stores.turns import turn
 from chatapp.stores.writes import DUPLICATE_KEY
 
 WINDOW = 64
 _MOST_ROWS = 100_000
-_STEP = 16
+_STEP = 8
 _UNSEEN = {"salt": 0, "body_hash": 0, "request_id": 0}
 
 
@@ -90,14 +91,18 @@ def find_messages_in_range(
 def _find_messages_in_steps(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
 ) -> list[Document]:
-    """The same from the embedded store, 0.06 ms for an entry. (Leaving fields out would only be more work.)"""
+    """The same from the embedded store, 0.05 ms for an entry. (Leaving fields out would only be more work.)
+
+    One page after the other: the steps of ten at once would be a long turn again, and ten halves would be in memory.
+    """
     found: list[Document] = []
     seqs = range(first, last + 1)
-    for step in in_steps(seqs[::-1] if descending else seqs, _STEP):
-        rows = find_range(conversation_id, min(step), max(step))
-        found += [row for row in (reversed(rows) if descending else rows) if row["type"] == "message"]
-        if len(found) >= limit:
-            break
+    with turn("page"):
+        for step in in_steps(seqs[::-1] if descending else seqs, _STEP):
+            rows = find_range(conversation_id, min(step), max(step))
+            found += [row for row in (reversed(rows) if descending else rows) if row["type"] == "message"]
+            if len(found) >= limit:
+                break
     return found[:limit]
 
 
