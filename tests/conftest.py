@@ -289,7 +289,13 @@ def other_app(app: Flask, config: TestConfig, monkeypatch: pytest.MonkeyPatch) -
     def make(**values: Any) -> Flask:
         return create_app(replace(config, **values))
 
-    for part, name in ((socketio, "server"), (limiter, "_storage"), (limiter, "_limiter"), (limiter, "enabled")):
+    for part, name in (
+        (socketio, "server"),
+        (socketio, "sockio_mw"),
+        (limiter, "_storage"),
+        (limiter, "_limiter"),
+        (limiter, "enabled"),
+    ):
         monkeypatch.setattr(part, name, getattr(part, name))  # as it is now, so that it is so again afterwards
     yield make
     logs.configure(config)
