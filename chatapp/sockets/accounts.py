@@ -9,13 +9,13 @@ from chatapp.services import presence, privacy, profiles
 from chatapp.sockets.events import Answer, Caller, event
 
 
-@event("testSocket", reply="testSocket", bare="ignored", out=TextPushed)
+@event("testSocket", reply="testSocket", bare="ignored", out=TextPushed, reads=True)
 def test_socket(_: Caller, **__: Any) -> Answer:
     """Answer, so that a client sees that its socket works."""
     return {"msg": "Socket is working!"}
 
 
-@event("getContacts", ContactsIn, reply="getContacts", out=ContactsOut)
+@event("getContacts", ContactsIn, reply="getContacts", out=ContactsOut, reads=True)
 def get_contacts(
     caller: Caller, search: str | None = None, after: str | None = None, limit: int = profiles.CONTACTS_PAGE
 ) -> Answer:
@@ -49,19 +49,19 @@ def user_offline(caller: Caller) -> Answer:
     return {}
 
 
-@event("onlineUsers", reply="onlineUsers", out=OnlineUsersPushed)
+@event("onlineUsers", reply="onlineUsers", out=OnlineUsersPushed, reads=True)
 def online_users(caller: Caller) -> Answer:
     """Ids of the users online now who share a conversation with the caller."""
     return {"data": presence.online_partners(caller.user_id)}
 
 
-@event("getPresence", out=PresenceOut)
+@event("getPresence", out=PresenceOut, reads=True)
 def get_presence(caller: Caller) -> Answer:
     """Who of those who share a conversation is online, or was seen when."""
     return presence.of_partners(caller.user_id)
 
 
-@event("getPrivacy", out=PrivacyOut)
+@event("getPrivacy", out=PrivacyOut, reads=True)
 def get_privacy(caller: Caller) -> Answer:
     """What the caller hides."""
     return privacy.get(caller.user_id)

@@ -8,7 +8,7 @@ from chatapp.services import access, conversations
 from chatapp.sockets.events import Answer, Caller, event
 
 
-@event("getConversations", ListIn, reply="getConversations", out=ConversationsOut)
+@event("getConversations", ListIn, reply="getConversations", out=ConversationsOut, reads=True)
 def get_conversations(caller: Caller, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
     """The caller's conversations, last active first."""
     return conversations.list_for(caller.user_id, skip=skip, limit=limit)
@@ -31,7 +31,14 @@ def new_conversation(
     return answer
 
 
-@event("getConversation", ConversationIdIn, reply="getConversation", bare="conversationId", out=ConversationOut)
+@event(
+    "getConversation",
+    ConversationIdIn,
+    reply="getConversation",
+    bare="conversationId",
+    out=ConversationOut,
+    reads=True,
+)
 def get_conversation(caller: Caller, conversationId: str) -> Answer:
     """One conversation."""
     return conversations.get(caller.user_id, conversationId)
@@ -51,7 +58,7 @@ def leave_conversation(caller: Caller, conversationId: str) -> Answer:
     return {"conversationId": conversationId}
 
 
-@event("rejoinConversations", EmptyIn, reply="rejoinedConversations", out=CountPushed)
+@event("rejoinConversations", EmptyIn, reply="rejoinedConversations", out=CountPushed, reads=True)
 def rejoin_conversations(caller: Caller) -> Answer:
     """Confirm all memberships after a reconnect."""
     return {"count": len(conversations.ids_for(caller.user_id))}

@@ -38,7 +38,7 @@ class Event:
     """One event that clients may send.
 
     The answer is the ack, and is emitted as `reply` where one is named. A failure is emitted as `failure`.
-    `bare` names the field that a payload without an object stands for.
+    `bare` names the field that a payload without an object stands for. `reads`: it changes nothing.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Event:
     bare: str | None
     summary: str
     out: type[Schema] | None
+    reads: bool
 
 
 EVENTS: dict[str, Event] = {}
@@ -62,13 +63,14 @@ def event(
     failure: str | None = None,
     bare: str | None = None,
     out: type[Schema] | None = None,
+    reads: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Define a socket event. The handler gets a Caller and the loaded fields, and gives what is added to
     `{success: true}`."""
 
     def define(handler: Handler) -> Handler:
         summary = (handler.__doc__ or "").strip().splitlines()[0]
-        EVENTS[name] = Event(name, schema, handler, reply, failure or reply or name, bare, summary, out)
+        EVENTS[name] = Event(name, schema, handler, reply, failure or reply or name, bare, summary, out, reads)
         return handler
 
     return define

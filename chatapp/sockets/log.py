@@ -15,13 +15,13 @@ def get_sync(caller: Caller, **has: Any) -> Answer:
     return sync.answer(caller.user_id, 0, **has)
 
 
-@event("getEntries", EntriesIn, out=EntriesOut)
+@event("getEntries", EntriesIn, out=EntriesOut, reads=True)
 def get_entries(caller: Caller, conversationId: str, limit: int = entries.PAGE, **page: Any) -> Answer:
     """A page of entries of every type, ascending."""
     return entries.page(caller.user_id, conversationId, limit=limit, **page)
 
 
-@event("getProof", ProofIn, out=ProofOut)
+@event("getProof", ProofIn, out=ProofOut, reads=True)
 def get_proof(caller: Caller, conversationId: str, at: int | None = None) -> Answer:
     """The hash chain's value at a place of the log."""
     return proof.at(caller.user_id, conversationId, at)
@@ -33,13 +33,13 @@ def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
     return receipts.mark_delivered(caller.user_id, cursors)
 
 
-@event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut)
+@event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut, reads=True)
 def get_receipts(caller: Caller, messageId: str) -> Answer:
     """Who has got and read a message, and when."""
     return receipts.of_message(caller.user_id, messageId)
 
 
-@event("getTrace", MessageIdIn, bare="messageId", out=TraceOut)
+@event("getTrace", MessageIdIn, bare="messageId", out=TraceOut, reads=True)
 def get_trace(caller: Caller, messageId: str) -> Answer:
     """How far a message has come."""
     return receipts.trace(caller.user_id, messageId)

@@ -17,7 +17,7 @@ from chatapp.services import messages, presence, receipts
 from chatapp.sockets.events import Answer, Caller, event
 
 
-@event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut)
+@event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut, reads=True)
 def get_messages(caller: Caller, conversationId: str, **page: Any) -> Answer:
     """A page of messages, newest first."""
     return messages.history(caller.user_id, conversationId, **page)

@@ -216,6 +216,54 @@ def test_a_client_that_pings_and_does_not_read_is_closed(serve_bare):
     raw.until(lambda: not bare.eio.sockets)
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_who_asks_for_much_gets_all_of_it_as_fast_as_they_read(serve_bare, transport):
+    bare, answered = serve_bare(async_handlers=False, limits=Limits(buffer_bytes=BUFFER), ping_interval=20), []
+
+    def get(sid, number):
+        answered.append(number)
+        return f"{number} " + "x" * 6_000_000  # more than the kernel takes
+
+    bare.sio.on("get", get)
+    bare.sio.reads = {"get"}
+    packets = [f'42{number}["get",{number}]' for number in range(4)]
+    if transport == "websocket":
+        client = bare.joined()
+        for packet in packets:
+            client.text(packet)
+    else:
+        client = bare.polling("socket.io")
+        client.post("40")
+        client.post("\x1e".join(packets))
+    raw.until(lambda: answered)
+    gevent.sleep(0.3)
+    assert answered == [0]
+    found = []
+    while len(found) < len(packets):
+        texts = [client.message()] if transport == "websocket" else client.packets()
+        found += [text[:9] for text in texts if text.startswith("43")]
+    assert found == [f'43{number}["{number} xx' for number in range(4)]
+
+
+def test_of_a_client_that_is_gone_only_what_changes_something_is_done(serve_bare):
+    bare, done = serve_bare(async_handlers=False), []
+
+    def act(sid, number):
+        done.append(number)
+        gevent.sleep(0.1)
+
+    for event in ("get", "send"):
+        bare.sio.on(event, act)
+    bare.sio.reads = {"get"}
+    websocket = bare.joined()
+    for number, event in enumerate(("get", "get", "send", "get", "send")):
+        websocket.text(f'42["{event}",{number}]')
+    raw.until(lambda: done)
+    websocket.close()
+    raw.until(lambda: done == [0, 2, 4])
+    raw.until(lambda: not bare.sio.eio.over)
+
+
 def test_the_realtime_door_calls_the_handler_in_a_greenlet_of_its_own(ann, monkeypatch):
     from chatapp import realtime
 

@@ -28,6 +28,7 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 32_000_000
 READ_BYTES = 65_536
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
+UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
 KEY = "chatapp.connection"  # where the environ has the handler
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -262,6 +263,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         """Send; a client that takes nothing for a while loses the connection."""
         try:
             view = memoryview(data)
+            if len(view) > UNSENT_BYTES:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
             self.socket.settimeout(self.body_seconds)
             while view:
                 view = view[self.socket.send(view) :]

@@ -104,6 +104,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.max_sessions = max_sessions
         self.counts: Counter[str] = Counter()
         self.by_address: Counter[str] = Counter()
+        self.over: set[str] = set()  # sids of closed sessions, until the application has been told
         self._admit = admit
         self._on_caught_up = on_caught_up
         self._open_sizes = {
@@ -145,6 +146,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def say_disconnected(self, sid: str, reason: str) -> None:
         """Tell the application that a session is over."""
+        self.over.discard(sid)
         self._trigger_event("disconnect", sid, reason, run_async=False)
 
     def forget(self, session: Session) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
 INBOX_BYTES = 262_144
 LATE_SECONDS = 0.1  # a ping this late counts as sent in time
+UNREAD_PAUSE_SECONDS = 0.001  # before looking again whether much is unread; twice that the next time
+UNREAD_PAUSE_MOST_SECONDS = 0.5
 LAGGING_PAUSE_SECONDS = 0.25  # before a message of a client that does not read its answers; twice that before the next
 LAGGING_PAUSE_MOST_SECONDS = 4.0
 FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
@@ -160,9 +162,9 @@ class Session:
             self._queue_for_poll(packet)
 
     def _queue_within_bounds(self, packet: Outgoing) -> None:
-        waiting = self._queued_bytes + self._answering
-        if waiting and waiting + len(packet.frame) > self.server.limits.buffer_bytes:
-            self._overflow()  # (one large message is no backlog)
+        waiting, limits = self.unread_bytes, self.server.limits
+        if waiting > limits.unread_bytes and waiting + len(packet.frame) > limits.buffer_bytes:
+            self._overflow()  # (one large message behind little is no backlog)
         else:
             self._queue_for_poll(packet)
 
@@ -180,6 +182,18 @@ class Session:
         self._lag_deadline = monotonic() + self.server.limits.slow_seconds
         wheel.current().at(self._lag_deadline, self)
         self.server.count("dropped")
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much waits for the client to read it; what the kernel has is not known."""
+        return self._queued_bytes + self._answering if self._websocket is None else self._websocket.waiting_bytes
+
+    def wait_for_reader(self) -> None:
+        """Return when the client has read most of what was sent to it, or is gone."""
+        pause = UNREAD_PAUSE_SECONDS
+        while self.unread_bytes > self.server.limits.unread_bytes and not self.closed:
+            gevent.sleep(pause)
+            pause = min(2 * pause, UNREAD_PAUSE_MOST_SECONDS)
 
     def caught_up(self) -> None:
         """The client has read what there was: it is told to fetch what it missed."""
@@ -501,6 +515,7 @@ class Session:
         if not self.closing:
             wheel.cancel(self)
             self.server.forget(self)
+        self.server.over.add(self.sid)
         self._inbox.append(Ended(reason))
         if self._room is not None:
             self._room.set()

@@ -5,7 +5,7 @@ Seams, checked against python-socketio 5.18.1: `_engineio_server_class` names th
 and acknowledges, `_send_packet` and `_send_eio_packet` send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import socketio
@@ -27,7 +27,8 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     """python-socketio's server on the engine.
 
     `binary` lets events carry bytes. Without it such an event is acknowledged with what `binary_refusal(sid)` gives,
-    and its attachments are passed over. `on_resync(sid)` is told of sockets that missed something.
+    and its attachments are passed over. `on_resync(sid)` is told of sockets that missed something. `reads` are events
+    that only ask: they are handled when the client has read what it asked for before, and not at all when it is gone.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         self.binary_refusal: BinaryRefusal | None = None
+        self.reads: Collection[str] = ()
         self._on_resync = on_resync
         self._passed_over: dict[str, int] = {}  # attachments that still come, of refused events, by Engine.IO sid
         super().__init__(
@@ -94,7 +96,8 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     def _dispatch(self, eio_sid: str, sid: str, namespace: str, packet: Any) -> None:
         kind = packet.packet_type
         if kind == socketio.packet.EVENT:
-            self._handle_event(eio_sid, namespace, packet.id, packet.data)
+            if packet.data[0] not in self.reads or self._has_reader(eio_sid):
+                self._handle_event(eio_sid, namespace, packet.id, packet.data)
         elif kind == socketio.packet.ACK:
             self._handle_ack(eio_sid, namespace, packet.id, packet.data)
         elif kind == socketio.packet.DISCONNECT:
@@ -104,6 +107,13 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
             self._binary_packet[eio_sid] = packet
         else:
             self._refuse_binary(eio_sid, sid, namespace, packet)
+
+    def _has_reader(self, eio_sid: str) -> bool:
+        """Is the client still there, when it has read what it was sent?"""
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None:
+            session.wait_for_reader()
+        return eio_sid not in self.eio.over
 
     def _refuse_binary(self, eio_sid: str, sid: str, namespace: str, packet: Any) -> None:
         self._passed_over[eio_sid] = packet.attachment_count

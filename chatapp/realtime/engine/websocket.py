@@ -42,6 +42,11 @@ class Limits:
     window: float = 10
     fragments: int = FRAGMENTS
 
+    @property
+    def unread_bytes(self) -> int:
+        """So much may wait for the client when it is given more that it asked for, or one large message."""
+        return self.buffer_bytes // 4
+
 
 class Owner(Protocol):
     """Who a WebSocket belongs to. All of this runs in the event loop: it must not wait for anything."""
@@ -163,8 +168,8 @@ class WebSocket:
         if self._size > self._limits.buffer_bytes:
             if self._write is None:  # nobody has tried yet whether the kernel takes it
                 self.flush()
-            if self._size > self._limits.buffer_bytes and len(self._out) > 1:  # one large message is no backlog
-                self._overflow()
+            if self._size > self._limits.buffer_bytes and self._size - len(frame) > self._limits.unread_bytes:
+                self._overflow()  # (one large message behind little is no backlog)
 
     def send_urgently(self, frame: bytes) -> None:
         """Send a control frame or a ping: also to a client that lags."""
