@@ -2,6 +2,7 @@
 
 import json
 
+import gevent
 import pytest
 import socketio
 from socketio.exceptions import ConnectionRefusedError
@@ -179,6 +180,25 @@ def test_leaving_one_namespace_leaves_the_other(either):
     websocket.text("41/custom")
     websocket.text('42["message","to the main namespace"]')
     assert websocket.message() == '42["message-back","to the main namespace"]'
+
+
+def test_the_end_of_a_session_is_told_though_its_last_packet_is_invalid(serve_bare, monkeypatch):
+    bare, gone, busy = serve_bare(async_handlers=False), [], []
+    monkeypatch.setitem(bare.sio.handlers["/"], "disconnect", lambda sid, reason: gone.append(reason))
+
+    def work(sid):
+        busy.append(sid)
+        while bare.sio.eio.sockets:
+            gevent.sleep(0.01)
+
+    bare.sio.on("work", work)
+    websocket = bare.joined()
+    websocket.text('42["work"]')
+    websocket.text("49 is no packet")
+    raw.until(lambda: busy)
+    websocket.close()
+    raw.until(lambda: gone)
+    assert not bare.sio.eio.over
 
 
 def test_the_server_disconnects(either):

@@ -301,7 +301,8 @@ class Session:
         )
 
     def _forget_inbox(self) -> None:
-        self._inbox.clear()
+        """Handle no more of what the client has sent. (That the session has ended, the application has to hear.)"""
+        self._inbox = [row for row in self._inbox if isinstance(row, Ended)]
         self._inbox_bytes = 0
 
     # Polling
