@@ -30,6 +30,7 @@ def start() -> None:
     gevent.spawn(_recover_until_done).join(_FIRST_SECONDS)
     _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
+    _every(1, "sessions in use", sessions.renew)
     _every(1, "typing and presence", presence.sweep)
     _every(60, "last seen", presence.renew)
     _every(3600, "tidy sessions", sessions.tidy)

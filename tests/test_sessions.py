@@ -5,8 +5,10 @@ from datetime import timedelta
 import gevent
 import gevent.event
 import pytest
+from bson import ObjectId
 
 from chatapp import clock
+from chatapp.extensions import db
 from chatapp.services import sessions
 from chatapp.stores import sessions as store
 from tests.conftest import PASSWORD
@@ -56,6 +58,8 @@ def test_last_seen_moves_with_use(ann, phone, code_of):
     before = next(row["lastSeenAt"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
     clock.move(timedelta(minutes=5))
     code_of(phone)
+    clock.move(timedelta(seconds=25))
+    sessions.renew()
     after = next(row["lastSeenAt"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
     assert after > before
 
@@ -154,7 +158,7 @@ def test_a_session_that_ends_while_its_socket_connects_is_not_let_in(ann, knock,
 
 
 def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_of, monkeypatch):
-    inner, reached, go = store.find_live_and_touch, gevent.event.Event(), gevent.event.Event()
+    inner, reached, go = store.find_live, gevent.event.Event(), gevent.event.Event()
 
     def slow(*arguments):
         found = inner(*arguments)
@@ -163,14 +167,85 @@ def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_
         return found
 
     sessions.reset()
-    monkeypatch.setattr(store, "find_live_and_touch", slow)
+    monkeypatch.setattr(store, "find_live", slow)
     overlapping = gevent.spawn(code_of, phone)
     reached.wait(10)
-    monkeypatch.setattr(store, "find_live_and_touch", inner)
+    monkeypatch.setattr(store, "find_live", inner)
     ann.post("/api/auth/logout-all")
     go.set()
     overlapping.join()
     assert code_of(phone) == "TOKEN_REVOKED"
+
+
+@pytest.fixture
+def lookups(monkeypatch):
+    """The sessions that calls looked up one by one."""
+    inner, looked_up = store.find_live, []
+
+    def find_live(session_id, now):
+        looked_up.append(session_id)
+        return inner(session_id, now)
+
+    monkeypatch.setattr(store, "find_live", find_live)
+    return looked_up
+
+
+def test_a_session_in_use_is_looked_up_beside_its_calls(phone, code_of, lookups):
+    code_of(phone)
+    for _ in range(4):
+        clock.move(timedelta(seconds=25))
+        sessions.renew()
+        assert code_of(phone) is None
+    assert not lookups
+
+
+def test_a_session_that_nobody_uses_is_not_looked_up(ann, phone, code_of, lookups, monkeypatch):
+    asked = []
+    monkeypatch.setattr(store, "find_ends", lambda ids, now: asked.append(ids) or {})
+    sessions.renew()
+    for _ in range(2):
+        clock.move(timedelta(seconds=25))
+        sessions.renew()
+    assert not asked
+    assert code_of(phone) is None and len(lookups) == 1
+
+
+def end_elsewhere(ann):
+    """Another process ends all sessions of Ann."""
+    db().sessions.update_many({"user_id": ObjectId(ann.id)}, {"$set": {"revoked_at": clock.now()}})
+
+
+def test_a_session_in_use_that_another_process_has_ended_ends_here_too(ann):
+    socket = ann.socket()
+    ann.get("/api/auth/sessions")
+    clock.move(timedelta(seconds=25))
+    end_elsewhere(ann)
+    sessions.renew()
+    (told,) = socket.received("sessionRevoked")
+    assert told["code"] == "TOKEN_REVOKED" and not socket.connected
+
+
+def test_a_session_that_ends_while_it_is_looked_up_with_others_stays_ended(ann, phone, code_of, monkeypatch):
+    inner = store.find_ends
+
+    def find_ends(session_ids, now):
+        found = inner(session_ids, now)
+        ann.post("/api/auth/logout-all")
+        return found
+
+    assert code_of(phone) is None
+    clock.move(timedelta(seconds=25))
+    monkeypatch.setattr(store, "find_ends", find_ends)
+    sessions.renew()
+    assert code_of(phone) == "TOKEN_REVOKED"
+
+
+def test_a_session_whose_time_is_over_is_not_said_to_be_revoked(ann):
+    socket = ann.socket()
+    ann.get("/api/auth/sessions")
+    clock.move(timedelta(days=400))
+    sessions.renew()
+    assert not socket.received("sessionRevoked")
 
 
 def test_ended_sessions_are_tidied_away_in_time(ann, phone):

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from bson import ObjectId
@@ -16,6 +17,7 @@ from chatapp.stores import users
 
 LEGACY, ROTATING = 1, 2
 _RECHECK_SECONDS = 30.0
+_RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
 _REMEMBERED = 20_000
 
 
@@ -29,11 +31,15 @@ class Device:
     address: str | None = None
 
 
+_Row = tuple[ObjectId, datetime, float]  # user, when the session ends, until when it is known to be live
+
+
 class _Known:
     """Sessions that were found live within the last seconds, so that not every call asks the database."""
 
     def __init__(self) -> None:
-        self.rows: OrderedDict[ObjectId, tuple[ObjectId, datetime, float]] = OrderedDict()
+        self.rows: OrderedDict[ObjectId, _Row] = OrderedDict()  # the last looked up last
+        self.used: set[ObjectId] = set()  # since they were looked up together with others
         self.unconfirmed: dict[ObjectId, int] = {}  # generations of which no token was seen yet
         self.forgotten = 0  # grows with every revocation
 
@@ -41,21 +47,41 @@ class _Known:
         row = self.rows.get(session_id)
         if row is None or row[1] <= clock.now() or row[2] < clock.monotonic():
             return None
+        self.used.add(session_id)
         return row[0]
 
     def add(self, session: Document) -> None:
-        known_until = clock.monotonic() + _RECHECK_SECONDS
-        self.rows[session["_id"]] = (session["user_id"], session["expires_at"], known_until)
-        self.rows.move_to_end(session["_id"])
+        self._put(session["_id"], session["user_id"], session["expires_at"])
         refresh = session["refresh"]
         if refresh is not None and refresh.get("confirmed_at") is None:
             self.unconfirmed[session["_id"]] = refresh["generation"]
         if len(self.rows) > _REMEMBERED:
             self.forget(next(iter(self.rows)), revoked=False)
 
+    def _put(self, session_id: ObjectId, user_id: ObjectId, expires_at: datetime) -> None:
+        self.rows[session_id] = (user_id, expires_at, clock.monotonic() + _RECHECK_SECONDS)
+        self.rows.move_to_end(session_id)
+
+    def due(self) -> dict[ObjectId, _Row]:
+        """Those in use whose time is nearly over; others whose time is over are forgotten."""
+        now, due = clock.monotonic(), {}
+        for session_id, row in list(takewhile(lambda item: item[1][2] < now + _RENEW_SECONDS, self.rows.items())):
+            if session_id in self.used:
+                due[session_id] = row
+            elif row[2] < now:
+                self.forget(session_id, revoked=False)
+        return due
+
+    def renew(self, session_id: ObjectId, row: _Row, expires_at: datetime) -> None:
+        """It was found live once more; unless it has been forgotten meanwhile, for it was revoked then."""
+        self.used.discard(session_id)
+        if self.rows.get(session_id) is row:
+            self._put(session_id, row[0], expires_at)
+
     def forget(self, session_id: ObjectId, *, revoked: bool = True) -> None:
         self.forgotten += revoked
         self.rows.pop(session_id, None)
+        self.used.discard(session_id)
         self.unconfirmed.pop(session_id, None)
 
 
@@ -66,6 +92,7 @@ _known = _Known()
 def reset() -> None:
     """Forget every session."""
     _known.rows.clear()
+    _known.used.clear()
     _known.unconfirmed.clear()
 
 
@@ -184,17 +211,39 @@ def verify(identity: Identity) -> Identity:
     user_id = _known.user_of(identity.session_id)
     if user_id is None:
         forgotten = _known.forgotten
-        session = store.find_live_and_touch(identity.session_id, clock.now())
+        session = store.find_live(identity.session_id, clock.now())
         if session is not None:
             user_id = session["user_id"]
             if forgotten == _known.forgotten:  # else it may have been revoked since it was read
                 _known.add(session)
+                _known.used.add(session["_id"])
     if user_id != identity.user_id:
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     if _known.unconfirmed and _known.unconfirmed.get(identity.session_id, -1) == identity.generation:
         del _known.unconfirmed[identity.session_id]
         store.confirm_refresh(identity.session_id, identity.generation, clock.now())
     return identity
+
+
+def renew() -> None:
+    """Look up the sessions in use, many at once, before each would have to be for its next call; called every second.
+
+    Notes that they were seen. Those that were ended by another process are ended here too.
+    """
+    due = _known.due()
+    for session_ids in store.in_batches(list(due)):
+        now = clock.now()
+        ends = store.find_ends(session_ids, now)
+        for session_id in session_ids:
+            row = due[session_id]
+            if session_id in ends:
+                _known.renew(session_id, row, ends[session_id])
+            elif row[1] <= now:
+                _known.forget(session_id, revoked=False)  # its time is over, which its token says too
+            elif _known.rows.get(session_id) is row:
+                _close([session_id], "The session was ended")
+        if ends:
+            store.touch(list(ends), now)
 
 
 def renewed_token(user: Document, identity: Identity) -> str:

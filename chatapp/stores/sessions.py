@@ -5,12 +5,15 @@ revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at, confir
 when a token of the present generation was seen first: then its holder has got the answer that brought it.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bson import ObjectId
-from pymongo import ReturnDocument
 
-from chatapp.extensions import Document, db
+from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores.steps import in_steps
+
+_MOST_ROWS, _EMBEDDED_ROWS = 500, 8
 
 
 def insert(session: Document) -> None:
@@ -23,19 +26,34 @@ def find_by_id(session_id: ObjectId) -> Document | None:
     return db().sessions.find_one({"_id": session_id})
 
 
-def find_live_and_touch(session_id: ObjectId, now: datetime) -> Document | None:
-    """The session when it is neither revoked nor over; notes that it was seen."""
-    session: Document | None = db().sessions.find_one_and_update(
-        {"_id": session_id, "revoked_at": None, "expires_at": {"$gt": now}},
-        {"$max": {"last_seen_at": now}},
-        return_document=ReturnDocument.AFTER,
-    )
-    return session
+def find_live(session_id: ObjectId, now: datetime) -> Document | None:
+    """The session when it is neither revoked nor over."""
+    return db().sessions.find_one({"_id": session_id, **_live(now)})
+
+
+def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:
+    """When those of the sessions end that are neither revoked nor over."""
+    rows = db().sessions.find({"_id": {"$in": list(session_ids)}, **_live(now)}, {"expires_at": 1})
+    return {row["_id"]: row["expires_at"] for row in rows.batch_size(_MOST_ROWS)}
+
+
+def touch(session_ids: list[ObjectId], now: datetime) -> None:
+    """Note that the sessions were seen."""
+    db().sessions.update_many({"_id": {"$in": session_ids}}, {"$max": {"last_seen_at": now}})
+
+
+def in_batches(session_ids: list[ObjectId]) -> Iterator[Sequence[ObjectId]]:
+    """The ids, as many at a time as are best asked for at once."""
+    return in_steps(session_ids, _EMBEDDED_ROWS if is_embedded() else _MOST_ROWS)
+
+
+def _live(now: datetime) -> Document:
+    return {"revoked_at": None, "expires_at": {"$gt": now}}
 
 
 def find_live_of_user(user_id: ObjectId, now: datetime) -> list[Document]:
     """All sessions of the user that work, last seen first."""
-    cursor = db().sessions.find({"user_id": user_id, "revoked_at": None, "expires_at": {"$gt": now}})
+    cursor = db().sessions.find({"user_id": user_id, **_live(now)})
     return list(cursor.sort("last_seen_at", -1))
 
 
