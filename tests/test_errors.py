@@ -1,11 +1,14 @@
 """One envelope for everything that can go wrong, over REST and as ack and event over a socket."""
 
 import json
+import sqlite3
+from dataclasses import replace
 
 import pymongo.errors
 import pytest
 
-from chatapp import errors
+from chatapp import errors, extensions, logs
+from chatapp.api import early
 from chatapp.services import conversations
 from chatapp.sockets.events import EVENTS
 from config import TestConfig
@@ -84,6 +87,44 @@ def test_a_body_over_the_limit(client):
     assert_envelope(answer, 413, "CONTENT_TOO_LARGE")
 
 
+@pytest.mark.parametrize("production", [True, False])
+def test_a_body_that_says_itself_that_it_is_too_large_gets_the_same_answer_early(
+    client, settings, monkeypatch, log, production
+):
+    settings(APP_ENV="production" if production else "development")
+    about_browsers_and_limits = ("Access-Control-", "X-RateLimit-")
+
+    def answer():
+        response = client.post(
+            LOG_IN,
+            base_url="https://chat.example",
+            headers={"X-Request-ID": "one", "Content-Type": "application/json"},
+            data=b"x" * (TestConfig.MAX_BODY_BYTES + 1),
+        )
+        headers = [row for row in response.headers if not row[0].startswith(about_browsers_and_limits)]
+        return response.status, sorted(headers), response.json
+
+    logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
+    given = answer()
+    monkeypatch.setattr(early, "_is_too_large", lambda environ: False)
+    assert given == answer()
+    mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time", "route")} for row in log.lines())
+    assert mine == flasks and mine["code"] == "CONTENT_TOO_LARGE"
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "", "²", "1" * 5_000])
+def test_a_strange_length_of_the_body_crashes_nothing(client, length):
+    answer = client.post(LOG_IN, environ_overrides={"CONTENT_LENGTH": length})
+    assert answer.status_code in (400, 413, 415) and answer.json["error"]["code"]
+
+
+def test_browsers_from_elsewhere_may_read_that_a_body_is_too_large(client):
+    headers = {"Origin": "http://localhost:5173"}
+    answer = client.post(LOG_IN, data=b"x" * (TestConfig.MAX_BODY_BYTES + 1), headers=headers, **JSON)
+    assert_envelope(answer, 413, "CONTENT_TOO_LARGE")
+    assert answer.headers["Access-Control-Allow-Origin"]
+
+
 def test_validation_maps_every_wrong_field_to_its_messages(client):
     answer = client.post("/api/auth/register", json={"email": "no", "password": 5, "name": ["x"], "protocol": "two"})
     assert_envelope(answer, 400, "VALIDATION_ERROR")
@@ -132,6 +173,7 @@ def test_unforeseen_errors_show_nothing_and_are_logged_with_their_stack(list_con
         pymongo.errors.WTimeoutError("waiting for replication timed out", 64),
         pymongo.errors.OperationFailure("node is shutting down", 91),
         pymongo.errors.OperationFailure("failed to connect to the backend", 1),
+        sqlite3.OperationalError("database or disk is full"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -34,7 +34,7 @@ def test_the_early_answer_is_the_one_that_flask_gives(client, settings, monkeypa
 
     logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
     given = answer()
-    monkeypatch.setattr(early, "_PATH", "/never")
+    monkeypatch.setattr(early, "_HEALTH", "/never")
     assert given == answer()
     mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time")} for row in log.lines())
     assert mine == flasks

@@ -1,6 +1,7 @@
-"""What is answered before Flask is asked: the health check, which load balancers and clients call most of all.
+"""What is answered before Flask is asked, at a tenth of its cost: the health check, which load balancers and clients
+call most of all, and bodies that say themselves that they are too large, which hostile clients send many of.
 
-The answer is the one that Flask would give (a test compares them), for a sixth of the time.
+The answers are those that Flask would give (tests compare them).
 """
 
 import time
@@ -9,19 +10,23 @@ from typing import Any
 
 import orjson
 import structlog
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from chatapp import logs, metrics
+from chatapp import errors, logs, metrics
 from chatapp.api import health
 from chatapp.extensions import config
 
 Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 log = structlog.get_logger("chatapp.requests")
-_PATH = "/api/health"
+_HEALTH = "/api/health"
+_DIGITS = 18  # of a length; Python refuses to read very long numbers
+_TOO_LARGE = errors.from_exception(RequestEntityTooLarge())
 
 
-class EarlyHealth:
+class EarlyAnswers:
     """WSGI middleware. Browsers' calls from elsewhere (they send an Origin) go on to Flask, which knows about CORS."""
 
     def __init__(self, inner: Application, headers: dict[str, str], strict_transport: str) -> None:
@@ -29,18 +34,30 @@ class EarlyHealth:
         self._headers = list(headers.items())
         self._strict_transport = strict_transport
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
-        if environ.get("PATH_INFO") != _PATH or method not in ("GET", "HEAD") or "HTTP_ORIGIN" in environ:
-            return self._inner(environ, start_response)
-        started = time.perf_counter()
-        logs.begin(requestId=logs.request_id(environ.get("HTTP_X_REQUEST_ID")))
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if "HTTP_ORIGIN" not in environ:
+            if environ.get("PATH_INFO") == _HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                return self._health(environ, start_response)
+            if _is_too_large(environ):
+                return self._too_large(environ, start_response)
+        return self._inner(environ, start_response)
+
+    def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        started = _begin(environ)
         body = orjson.dumps({"success": True, **health.status()})
         start_response("200 OK", self._answer_headers(environ, len(body)))
-        seconds = time.perf_counter() - started
-        metrics.request(method, _PATH, 200, seconds)
-        log.debug("request", method=method, route=_PATH, status=200, ms=round(seconds * 1000, 2))
-        return [b"" if method == "HEAD" else body]
+        log.debug("request", **_counted(environ, _HEALTH, 200, started))
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+    def _too_large(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """The length alone decides: nobody looks whose call it is, or whether there is such a route."""
+        started = _begin(environ)
+        body = orjson.dumps(errors.envelope(_TOO_LARGE, logs.current_request_id()))
+        start_response("413 REQUEST ENTITY TOO LARGE", self._answer_headers(environ, len(body)))
+        metrics.error(_TOO_LARGE.code)
+        fields = _counted(environ, "(unknown)", _TOO_LARGE.status, started)
+        log.info("request", **fields, code=str(_TOO_LARGE.code))
+        return [body]
 
     def _answer_headers(self, environ: Environ, length: int) -> list[tuple[str, str]]:
         headers = [
@@ -52,3 +69,20 @@ class EarlyHealth:
         if config().is_production and environ.get("wsgi.url_scheme") == "https":
             headers.append(("Strict-Transport-Security", self._strict_transport))
         return headers
+
+
+def _is_too_large(environ: Environ) -> bool:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return length.isdecimal() and (len(length) > _DIGITS or int(length) > config().MAX_BODY_BYTES)
+
+
+def _begin(environ: Environ) -> float:
+    logs.begin(requestId=logs.request_id(environ.get("HTTP_X_REQUEST_ID")))
+    return time.perf_counter()
+
+
+def _counted(environ: Environ, route: str, status: int, started: float) -> dict[str, Any]:
+    """Count the request, and give what its log line says."""
+    method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - started
+    metrics.request(method, route, status, seconds)
+    return {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2)}

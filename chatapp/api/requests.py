@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chatapp import errors, lifecycle, limits, logs, metrics
 from chatapp.api import sign_in
-from chatapp.api.early import EarlyHealth
+from chatapp.api.early import EarlyAnswers
 from chatapp.extensions import config, limiter
 from chatapp.services.tokens import Identity
 
@@ -61,7 +61,7 @@ def register(app: Flask) -> None:
         ],
         max_age=600,
     )
-    app.wsgi_app = EarlyHealth(app.wsgi_app, _HEADERS, _STRICT_TRANSPORT)  # type: ignore[method-assign]
+    app.wsgi_app = EarlyAnswers(app.wsgi_app, _HEADERS, _STRICT_TRANSPORT)  # type: ignore[method-assign]
     if config().TRUSTED_PROXIES:
         hops = config().TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
