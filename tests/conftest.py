@@ -5,6 +5,7 @@ import importlib
 import io
 import json
 import os
+import traceback
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -40,6 +41,19 @@ def eventually(holds: Callable[[], Any]) -> Any:
         while not (value := holds()):
             gevent.sleep(0.005)
     return value
+
+
+@pytest.fixture(autouse=True)
+def no_greenlet_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What fails where nobody waits for it is only printed: here it fails the test."""
+    failures: list[str] = []
+
+    def note(context: Any, *failure: Any) -> None:
+        failures.append(f"{context!r}: {''.join(traceback.format_exception(*failure))}")
+
+    monkeypatch.setattr(gevent.get_hub(), "print_exception", note)
+    yield
+    assert not failures, failures[0]
 
 
 @pytest.fixture

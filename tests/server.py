@@ -112,10 +112,12 @@ class Server:
 
 @contextlib.contextmanager
 def running(folder: Path, store_uri: str, **settings: str) -> Iterator[Server]:
-    """A started server, stopped at the end."""
+    """A started server, stopped at the end. Prints of a traceback fail the test: nobody else would notice."""
     server = Server(folder, store_uri, settings)
     try:
         server.start()
         yield server
     finally:
         server.stop()
+    log = (folder / "server.log").read_text()
+    assert "\nTraceback" not in log, log[log.index("\nTraceback") :][:5_000]

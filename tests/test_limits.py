@@ -187,9 +187,11 @@ class Redis:
 
     def __getattr__(self, name):
         def ask(*arguments):
+            if name == "check":
+                return self.up
             if not self.up:
                 raise limits.RedisError("down")
-            return True if name == "check" else getattr(self.memory, name)(*arguments)
+            return getattr(self.memory, name)(*arguments)
 
         return ask
 

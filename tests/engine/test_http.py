@@ -1,5 +1,9 @@
 """What one HTTP connection may cost: headers, bodies, time; and that its answers are what clients can rely on."""
 
+import socket
+import struct
+
+import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
@@ -20,10 +24,13 @@ def served(monkeypatch):
         names = ("HTTP_X_ONE", "HTTP_COOKIE", "CONTENT_TYPE", "HTTP_X_EVIL_NAME", "QUERY_STRING")
         return [repr([environ.get(name) for name in names]).encode() + b" " + body]
 
+    failures = []
+    monkeypatch.setattr(gevent.get_hub(), "print_exception", lambda _, kind, *about: failures.append((kind, about)))
     server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=http.Handler)
     server.start()
     yield ("127.0.0.1", server.server_port)
     server.stop(timeout=1)
+    assert not [row for row in failures if not issubclass(row[0], OSError)]  # which a broken request is
 
 
 def ask(served, head, body=b"", path="/"):
@@ -51,6 +58,10 @@ def test_a_name_with_an_underscore_does_not_pass_for_another(served):
         ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
         ["Content-Length: -1"],
         ["Content-Length: x"],
+        ["Content-Length: +5"],
+        ["Content-Length: 0_5"],
+        ["Content-Length: " + "5" * 5_000],
+        ["Content-Length:"],
         ["Host: y"],
         [" folded: x"],
         ["No colon"],
@@ -77,6 +88,16 @@ def test_a_request_line_has_a_size(served):
 @pytest.mark.parametrize("sent", [b"", b"GET", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX-One"])
 def test_half_a_request_is_not_waited_for(served, sent):
     assert raw.http(served, sent).partition(b"\r\n")[0] in (b"", b"HTTP/1.1 400 Bad Request")
+
+
+def test_a_connection_that_is_reset_within_the_headers_prints_nothing(served, capfd):
+    sock = raw.connect(served)
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    gevent.sleep(0.02)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    assert ask(served, ["X-One: 1"])[0] == 200
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 100", "Transfer-Encoding: chunked"])
@@ -117,6 +138,17 @@ def test_a_large_body_that_nobody_reads_ends_the_connection_after_the_answer(ser
     sock = raw.connect(served)
     sock.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 1_000_000)
     assert raw.rest_of(sock).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("answer", ["200 OK", "431 Request Header Fields Too Large"])
+def test_who_sends_everything_before_reading_still_gets_the_answer(served, answer):
+    sock = raw.connect(served)
+    padding = b"Host: x\r\n" if answer.startswith("200") else b"X-Large: " + b"x" * 40_000 + b"\r\n"
+    sock.sendall(b"POST /unread HTTP/1.1\r\n" + padding + b"Content-Length: 20000000\r\n\r\n")
+    for _ in range(20):
+        sock.sendall(b"x" * 1_000_000)
+        gevent.sleep(0.01)
+    assert raw.rest_of(sock).startswith(b"HTTP/1.1 " + answer.encode())
 
 
 def test_a_small_body_that_nobody_reads_leaves_the_connection(served):

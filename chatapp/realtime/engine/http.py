@@ -32,6 +32,7 @@ UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabyt
 KEY = "chatapp.connection"  # where the environ has the handler
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _ANONYMOUS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
@@ -79,9 +80,14 @@ class Headers:
         self.values[key] = text
 
     def _check_length(self) -> None:
-        """The body's length has to be clear: a proxy that reads it differently would let requests be smuggled."""
-        encoding = self.values.get("transfer-encoding")
-        if encoding is not None and (encoding.lower() != "chunked" or "content-length" in self.values):
+        """The body's length has to be clear: a proxy that reads it differently would let requests be smuggled.
+
+        (Python's `int` would take "+5" and "1_0" too.)
+        """
+        encoding, length = self.values.get("transfer-encoding"), self.values.get("content-length")
+        if encoding is not None and (encoding.lower() != "chunked" or length is not None):
+            self.status = "Unclear length of the body"
+        if length is not None and not _LENGTH.fullmatch(length):
             self.status = "Unclear length of the body"
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -209,6 +215,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             self.socket.sendall(_TOO_LARGE)
             self._let_read()
             return None  # answered, and the end
+        if isinstance(ex, OSError):
+            return None  # the connection has ended; pywsgi would print a traceback
         answer: tuple[str, bytes] = super()._handle_client_error(ex)
         return answer
 
@@ -295,7 +303,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         left, line, scratch = LINGER_BYTES, turns.current(), bytearray(READ_BYTES)
         with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (count := self.socket.recv_into(scratch, flags=socket.MSG_TRUNC)):
+            while left > 0 and (count := self.socket.recv_into(scratch, 0, socket.MSG_TRUNC)):
                 left -= count
                 line.wait()
 
