@@ -5,6 +5,7 @@ services, which know no Flask.
 """
 
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import litemongo
+import structlog
 from bson import ObjectId
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
@@ -26,7 +28,9 @@ from chatapp.stores import monitoring
 from config import Config
 
 Document = dict[str, Any]
+STORE_ERRORS = (PyMongoError, sqlite3.OperationalError)  # what a store raises when it can't do what it was asked
 
+log = structlog.get_logger("chatapp.database")
 socketio = SocketIO()
 jwt = JWTManager()
 limiter = Limiter(key_func=lambda: "")  # counts for both transports: chatapp.limits says what, whose and by which rule
@@ -189,3 +193,11 @@ def _database_unavailable(error: PyMongoError) -> errors.ChatError:
         metrics.database_errors.inc()
         return errors.Unavailable(errors.Code.DATABASE_UNAVAILABLE, "The database can't be reached. Try again soon.", 5)
     return errors.ChatError(errors.Code.INTERNAL_ERROR, "Something went wrong on the server")
+
+
+@errors.translate(sqlite3.OperationalError)
+def _embedded_store_unavailable(error: sqlite3.OperationalError) -> errors.ChatError:
+    """The disk is full, or fails: what lies beneath the embedded store says so in its own words."""
+    metrics.database_errors.inc()
+    log.error("the embedded store fails", error=str(error))
+    return errors.Unavailable(errors.Code.DATABASE_UNAVAILABLE, "The database can't be written. Try again soon.", 5)

@@ -1,6 +1,7 @@
 """Heads are written behind their logs: soon, together, seen late by nobody, and lost by nothing."""
 
 import signal
+import sqlite3
 import uuid
 
 import gevent
@@ -97,8 +98,9 @@ def test_who_settles_meanwhile_waits_for_the_command_under_way(ann, bob, delay, 
     first.get()
 
 
-def test_a_failure_is_not_the_senders_and_is_made_good(ann, bob, monkeypatch):
-    chat, real, failures = ann.direct(bob), heads._update, [AutoReconnect("gone"), AutoReconnect("gone")]
+@pytest.mark.parametrize("error", [AutoReconnect("gone"), sqlite3.OperationalError("disk I/O error")])
+def test_a_failure_is_not_the_senders_and_is_made_good(ann, bob, monkeypatch, error):
+    chat, real, failures = ann.direct(bob), heads._update, [error, error]
     ann.send(chat, "before")
     heads.settle()
     monkeypatch.setattr(heads, "_RETRY_SECONDS", 0.01)

@@ -4,6 +4,7 @@
 """
 
 import os
+from types import SimpleNamespace
 
 import gevent
 import gevent.pool
@@ -12,11 +13,12 @@ import gevent.socket
 import pymongo
 import pytest
 
-from chatapp.lab.checker import Histories, judge
+from chatapp.lab.checker import Histories, Verdict, judge
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.records import Records, Send
 from chatapp.lab.run import Plan, run
 from chatapp.lab.sabotage import SABOTAGES
+from chatapp.lab.server import Server
 from tests.server import REAL_CLIENTS
 
 # A program that takes `kill` and `start`: then the database process itself is killed, too.
@@ -165,6 +167,15 @@ def test_live_disorder_and_contradictions_are_breaches():
     records = Records(sends=list(SENDS), live_breaches=["x"], replica_breaches=["y"])
     verdict = judge(records, Histories(logs={("c", "ann"): GOOD}))
     assert (verdict.reordered, verdict.doubled) == (["x"], ["y"])
+
+
+def test_what_the_server_fails_at_with_nobody_told_is_a_breach(tmp_path):
+    printed = ["Traceback (most recent call last):", '  File "x"', "TypeError: y"]
+    lines = ['{"level":"info"}', *printed, '{"message":"Traceback "}']
+    server = Server(tmp_path, "")
+    server._drain(SimpleNamespace(stdout=[f"{line}\n".encode() for line in lines]))
+    assert server.tracebacks == ["\n".join(printed)]
+    assert Verdict(tracebacks=server.tracebacks).breaches == 1
 
 
 def test_the_proxy_cuts_and_restores():

@@ -44,11 +44,13 @@ class Verdict:
     holes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     store: list[str] = field(default_factory=list)  # what `flask verify` says, and calls that failed in peace
+    tracebacks: list[str] = field(default_factory=list)  # that the server printed, because nobody caught an exception
 
     @property
     def breaches(self) -> int:
         """How many promises were broken."""
-        return sum(map(len, (self.lost, self.doubled, self.reordered, self.alien, self.holes, self.unread, self.store)))
+        kinds = (self.lost, self.doubled, self.reordered, self.alien, self.holes, self.unread, self.store)
+        return sum(map(len, (*kinds, self.tracebacks)))
 
 
 def judge(records: Records, histories: Histories) -> Verdict:

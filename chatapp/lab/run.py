@@ -280,6 +280,7 @@ class Run:
             return
         self.told("verifying the store")
         self.server.stop()
+        verdict.tracebacks += self.server.tracebacks
         command = [sys.executable, "-m", "flask", "verify", "--json"]
         done = subprocess.run(
             command, cwd=ROOT, env=self.server.environment, capture_output=True, text=True, check=False

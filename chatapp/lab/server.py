@@ -19,6 +19,7 @@ from gevent.subprocess import PIPE, STDOUT, Popen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_SECONDS = 30
+_TRACEBACK_CHARACTERS = 5_000
 SETTINGS = {
     "APP_ENV": "development",
     "HOST": "127.0.0.1",
@@ -63,6 +64,7 @@ class Server:
     sabotage: str = ""
     port: int = field(default_factory=free_port)
     output: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+    tracebacks: list[str] = field(default_factory=list)  # printed where an exception was caught by nobody
     _process: Popen | None = None
 
     @property
@@ -100,13 +102,18 @@ class Server:
 
     def _drain(self, process: Popen) -> None:
         """Read the log from a pipe: a full disk must not be felt by writing it."""
-        for line in process.stdout:
-            self.output.append(line.decode(errors="replace").rstrip())
+        for data in process.stdout:
+            line = data.decode(errors="replace").rstrip()
+            self.output.append(line)
+            if line.startswith("Traceback "):
+                self.tracebacks.append(line)
+            elif self.tracebacks and not line.startswith("{") and len(self.tracebacks[-1]) < _TRACEBACK_CHARACTERS:
+                self.tracebacks[-1] += "\n" + line
 
     def is_ready(self) -> bool:
         """Does it answer its readiness route?"""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/api/health/ready")
             return connection.getresponse().status == 200
         return False

@@ -13,9 +13,8 @@ import structlog
 from bson import ObjectId
 from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
-from pymongo.errors import PyMongoError
 
-from chatapp.extensions import Document, db, is_embedded, on_reset
+from chatapp.extensions import STORE_ERRORS, Document, db, is_embedded, on_reset
 from chatapp.stores.steps import in_steps
 
 log = structlog.get_logger("chatapp.heads")
@@ -142,7 +141,7 @@ def _find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
 def _try_to_settle() -> None:
     try:
         settle()
-    except PyMongoError as error:
+    except STORE_ERRORS as error:
         log.warning("heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__)
         _behind.store_after(_RETRY_SECONDS)
 
