@@ -1,5 +1,5 @@
-"""What is answered before Flask is asked, at a tenth of its cost: the health check, which load balancers and clients
-call most of all, and bodies that say themselves that they are too large, which hostile clients send many of.
+"""What is answered before Flask is asked, at a sixth of its cost or less: the health check, which load balancers and
+clients call most of all, and bodies that say themselves that they are too large, which hostile clients send many of.
 
 The answers are those that Flask would give (tests compare them).
 """

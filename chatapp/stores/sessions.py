@@ -34,7 +34,7 @@ def find_live(session_id: ObjectId, now: datetime) -> Document | None:
 def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:
     """When those of the sessions end that are neither revoked nor over."""
     rows = db().sessions.find({"_id": {"$in": list(session_ids)}, **_live(now)}, {"expires_at": 1})
-    return {row["_id"]: row["expires_at"] for row in rows.batch_size(_MOST_ROWS)}
+    return {row["_id"]: row["expires_at"] for row in rows.batch_size(_MOST_ROWS + 1)}
 
 
 def touch(session_ids: list[ObjectId], now: datetime) -> None:
