@@ -17,8 +17,9 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from chatapp.extensions import Document, db
+from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads
+from chatapp.stores.steps import batches
 from chatapp.stores.writes import again
 
 
@@ -48,21 +49,12 @@ def find_direct(direct_key: str) -> Document | None:
 def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
     """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
     heads.settle(conversation_ids)
-    rows = db().conversations.aggregate(
-        [
-            {"$match": {"_id": {"$in": conversation_ids}}},
-            {
-                "$lookup": {
-                    "from": "memberships",
-                    "localField": "_id",
-                    "foreignField": "conversation_id",
-                    "as": "members",
-                }
-            },
-        ],
-        batchSize=len(conversation_ids) + 1,
-    )
-    return list(rows)
+    members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
+    found: list[Document] = []
+    for step in batches(conversation_ids):
+        stages: list[Document] = [{"$match": {"_id": {"$in": step}}}, {"$lookup": members}]
+        found += db().conversations.aggregate(stages, batchSize=len(step) + 1)
+    return found
 
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
@@ -105,12 +97,16 @@ def find_many(conversation_ids: list[ObjectId]) -> list[Document]:
 
 def touch(conversation_ids: list[ObjectId], moment: datetime) -> None:
     """Note that receipts or profiles in these conversations have changed."""
-    db().conversations.update_many({"_id": {"$in": conversation_ids}}, {"$max": {"touched_at": moment}})
+    for step in batches(conversation_ids):
+        db().conversations.update_many({"_id": {"$in": step}}, {"$max": {"touched_at": moment}})
 
 
 def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
     """Note that a member's profile has changed."""
-    db().conversations.update_many({"participants": user_id}, {"$max": {"touched_at": moment}})
+    if is_embedded():
+        touch(find_ids_of_user(user_id), moment)
+    else:
+        db().conversations.update_many({"participants": user_id}, {"$max": {"touched_at": moment}})
 
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:

@@ -15,12 +15,11 @@ from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 
 from chatapp.extensions import STORE_ERRORS, Document, db, is_embedded, on_reset
-from chatapp.stores.steps import in_steps
+from chatapp.stores.steps import batches
 
 log = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
 _ATTEMPTS = 20
-_STEP = 4  # on the embedded store, 0.2 ms each
 _RETRY_SECONDS = 1.0
 
 
@@ -159,8 +158,7 @@ def _update(heads: list[Head]) -> int:
     """Give the number of those that were where they were thought to be."""
     updates = [({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": head.changes}) for head in heads]
     if is_embedded() or len(updates) == 1:
-        steps = in_steps(updates, _STEP)
-        return sum(db().conversations.update_one(*update).matched_count for step in steps for update in step)
+        return sum(db().conversations.update_one(*update).matched_count for step in batches(updates) for update in step)
     result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)
     return result.matched_count
 

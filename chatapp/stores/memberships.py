@@ -15,7 +15,8 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from chatapp.extensions import Document, db
+from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores.steps import batches
 from chatapp.stores.turns import turn
 from chatapp.stores.writes import upsert
 
@@ -53,20 +54,22 @@ def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
 
 def _upsert(conversation_id: ObjectId, changes: list[UpdateOne]) -> None:
     with turn(f"memberships of {conversation_id}"):
-        upsert(db().memberships, changes)
+        for step in batches(changes):
+            upsert(db().memberships, list(step))
 
 
 def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:
     """Set what the log decides of memberships that are there, whatever it was."""
-    db().memberships.bulk_write(
-        [
-            UpdateOne(
-                {"conversation_id": conversation_id, "user_id": row["user_id"]},
-                {"$set": {name: row[name] for name in _BY_THE_LOG}},
-            )
-            for row in rows
-        ]
-    )
+    for step in batches(rows):
+        db().memberships.bulk_write(
+            [
+                UpdateOne(
+                    {"conversation_id": conversation_id, "user_id": row["user_id"]},
+                    {"$set": {name: row[name] for name in _BY_THE_LOG}},
+                )
+                for row in step
+            ]
+        )
 
 
 def find_conversation_ids() -> set[ObjectId]:
@@ -113,10 +116,15 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
         )
         for conversation_id, seq in seqs
     ]
-    if changes:
-        db().memberships.bulk_write(changes, ordered=False)
+    for step in batches(changes):
+        db().memberships.bulk_write(step, ordered=False)
 
 
 def set_profile(user_id: ObjectId, profile: Document, moment: datetime) -> None:
     """Renew the copy of the user's profile on all their memberships."""
-    db().memberships.update_many({"user_id": user_id}, {"$set": {"profile": profile, "profile_at": moment}})
+    change = {"$set": {"profile": profile, "profile_at": moment}}
+    if not is_embedded():
+        db().memberships.update_many({"user_id": user_id}, change)
+        return
+    for step in batches([row["_id"] for row in db().memberships.find({"user_id": user_id}, {"_id": 1})]):
+        db().memberships.update_many({"_id": {"$in": step}}, change)

@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
+from chatapp.stores.steps import batches
 
 KEPT = 100
 _MOST_ROWS = 100_000
@@ -29,7 +30,8 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> No
             newer = key | {f"{name}_seq": {"$lt": seq}}
             mark = {"$each": [{"seq": seq, "at": moment}], "$slice": -KEPT}
             changes.append(UpdateOne(newer, {"$push": {name: mark}, "$set": {f"{name}_seq": seq}}))
-    db().receipts.bulk_write(changes)
+    for step in batches(changes):
+        db().receipts.bulk_write(step)
 
 
 def find_of_conversation(conversation_id: ObjectId) -> list[Document]:

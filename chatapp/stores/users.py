@@ -13,6 +13,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.extensions import Document, db
+from chatapp.stores.steps import batches
 from chatapp.stores.writes import again
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
@@ -98,7 +99,8 @@ def has_password(user_id: ObjectId, password_hash: str) -> bool:
 
 def set_last_seen(user_ids: list[ObjectId], moment: datetime) -> None:
     """Note when these users were last connected."""
-    db().users.update_many({"_id": {"$in": user_ids}}, {"$max": {"last_seen_at": moment}})
+    for step in batches(user_ids):
+        db().users.update_many({"_id": {"$in": step}}, {"$max": {"last_seen_at": moment}})
 
 
 def find_last_seen(user_ids: list[ObjectId]) -> list[tuple[ObjectId, datetime | None]]:
