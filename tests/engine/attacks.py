@@ -341,7 +341,7 @@ ATTACKS = [
     Attack(drip, 10, {"1008"}),
     Attack(slow_drip, 10, {"1008"}),
     Attack(deaf, 14, {"hung up", "busy"}),
-    Attack(half_open, 500, {"400", "closed"}),
+    Attack(half_open, 500, {"408", "closed"}),
     Attack(silent, 1_000, {"closed", "429"}),
     Attack(eternal_upgrade, 100, {"1008"}),
     Attack(flood, 10, {"1008"}),

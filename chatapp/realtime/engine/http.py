@@ -34,6 +34,7 @@ KEY = "chatapp.connection"  # where the environ has the handler
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _ANONYMOUS = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
@@ -158,6 +159,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self.write_failed = False
         self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
+        self._late = False
         self._deadline = 0.0
         self._wheel = wheel.current()
         self._expect(self.header_seconds)
@@ -186,8 +188,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             return 0
         if now < self._deadline:
             return self._deadline
+        self._late = True
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RD)  # wakes whoever reads
+            self.socket.shutdown(socket.SHUT_RD)  # whoever reads gets an OSError
         return 0
 
     def read_requestline(self) -> str:
@@ -215,8 +218,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             self.socket.sendall(_TOO_LARGE)
             self._let_read()
             return None  # answered, and the end
-        if isinstance(ex, OSError):
-            return None  # the connection has ended; pywsgi would print a traceback
+        if isinstance(ex, OSError):  # the connection has ended, or it was time; pywsgi would print a traceback
+            return ("408", _TOO_LATE) if self._late else None
         answer: tuple[str, bytes] = super()._handle_client_error(ex)
         return answer
 
