@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 
 class Code(StrEnum):
@@ -251,6 +251,12 @@ def _texts(messages: Any) -> list[str]:
     if isinstance(messages, list):
         return list(dict.fromkeys(text for message in messages for text in _texts(message)))
     return [str(messages)]
+
+
+@translate(ClientDisconnected)
+def _from_disconnected(_: ClientDisconnected) -> ChatError:
+    """Who is still there to read this has sent the body too slowly."""
+    return ChatError(Code.REQUEST_TIMEOUT, "The request's body did not come in time", status=408)
 
 
 @translate(HTTPException)

@@ -1,5 +1,6 @@
 """One envelope for everything that can go wrong, over REST and as ack and event over a socket."""
 
+import io
 import json
 import sqlite3
 from dataclasses import replace
@@ -110,6 +111,21 @@ def test_a_body_that_says_itself_that_it_is_too_large_gets_the_same_answer_early
     assert given == answer()
     mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time", "route")} for row in log.lines())
     assert mine == flasks and mine["code"] == "CONTENT_TOO_LARGE"
+
+
+class NeverWhole(io.BytesIO):
+    """A body of which the rest does not come in time."""
+
+    def read(self, *_):
+        raise OSError("closed for reading")
+
+    readinto = readinto1 = read
+
+
+def test_a_body_that_does_not_come_in_time(client):
+    stream = {"wsgi.input": NeverWhole(), "CONTENT_LENGTH": "100"}
+    answer = client.post(LOG_IN, environ_overrides=stream, **JSON)
+    assert_envelope(answer, 408, "REQUEST_TIMEOUT")
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "", "²", "1" * 5_000])

@@ -16,7 +16,7 @@ from chatapp.schemas.answers import ErrorOut
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _ALWAYS = (Code.VALIDATION_ERROR, Code.RATE_LIMITED, Code.INTERNAL_ERROR, Code.SHUTTING_DOWN)
 _DATABASE = (Code.DATABASE_UNAVAILABLE,)
-_WITH_BODY = (Code.MALFORMED_JSON, Code.CONTENT_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+_WITH_BODY = (Code.MALFORMED_JSON, Code.CONTENT_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.REQUEST_TIMEOUT)
 _SIGNED_IN = (Code.TOKEN_MISSING, Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED)
 # Routes that answer something else than JSON: path → (summary, media types).
 _PLAIN = {

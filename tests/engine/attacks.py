@@ -352,7 +352,7 @@ ATTACKS = [
     Attack(prototype, 10, {"CONVERSATION_NOT_FOUND", "RATE_LIMITED"}),
     Attack(ack_ids, 10, {"1008"}),
     Attack(log_ins, 10, {"429", "503"}),
-    Attack(slow_post, 100, {"400", "408"}),
+    Attack(slow_post, 100, {"408"}),
     Attack(slow_poll, 10, {"closed"}),
     Attack(large_headers, 10, {"431"}),
     Attack(large_body, 10, {"413"}),
