@@ -94,11 +94,14 @@ class Server:
             command, cwd=ROOT, env=self.environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
         )
         gevent.spawn(self._drain, self._process)
-        with gevent.Timeout(PATIENCE_SECONDS, RuntimeError("\n".join(["the server does not start", *self.output]))):
-            while not self.is_ready():
-                if self._process.poll() is not None:
-                    raise RuntimeError("\n".join(["the server has ended", *self.output]))
+        self.output.clear()
+        with gevent.Timeout(PATIENCE_SECONDS, False):
+            while self._process.poll() is None:
+                if self.is_ready():
+                    return
                 gevent.sleep(0.05)
+            raise RuntimeError("\n".join(["the server has ended", *self.output]))
+        raise RuntimeError("\n".join(["the server does not start", *self.output]))
 
     def _drain(self, process: Popen) -> None:
         """Read the log from a pipe: a full disk must not be felt by writing it."""
