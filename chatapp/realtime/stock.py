@@ -223,7 +223,8 @@ class StockServer(socketio.Server):  # type: ignore[misc]
 
     def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
-            if eio_sid not in self._binary_packet and isinstance(data, str) and data[:1] in "56":
+            is_binary = isinstance(data, bytes | bytearray) or (isinstance(data, str) and data[:1] in "56")
+            if is_binary and eio_sid not in self._binary_packet:
                 raise ProtocolError(1003, "binary events are not supported")
             super()._handle_eio_message(eio_sid, data if isinstance(data, str | bytes) else str(data))
         except ProtocolError:
