@@ -14,6 +14,7 @@ from chatapp.services import tokens
 from chatapp.services.tokens import Identity
 from chatapp.stores import sessions as store
 from chatapp.stores import users
+from chatapp.stores.steps import batches
 
 LEGACY, ROTATING = 1, 2
 _RECHECK_SECONDS = 30.0
@@ -231,7 +232,7 @@ def renew() -> None:
     Notes that they were seen. Those that were ended by another process are ended here too.
     """
     due = _known.due()
-    for session_ids in store.in_batches(list(due)):
+    for session_ids in batches(list(due)):
         now = clock.now()
         ends = store.find_ends(session_ids, now)
         for session_id in session_ids:

@@ -5,15 +5,12 @@ revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at, confir
 when a token of the present generation was seen first: then its holder has got the answer that brought it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from bson import ObjectId
 
-from chatapp.extensions import Document, db, is_embedded
-from chatapp.stores.steps import in_steps
-
-_MOST_ROWS, _EMBEDDED_ROWS = 500, 8
+from chatapp.extensions import Document, db
 
 
 def insert(session: Document) -> None:
@@ -34,17 +31,12 @@ def find_live(session_id: ObjectId, now: datetime) -> Document | None:
 def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:
     """When those of the sessions end that are neither revoked nor over."""
     rows = db().sessions.find({"_id": {"$in": list(session_ids)}, **_live(now)}, {"expires_at": 1})
-    return {row["_id"]: row["expires_at"] for row in rows.batch_size(_MOST_ROWS + 1)}
+    return {row["_id"]: row["expires_at"] for row in rows.batch_size(len(session_ids) + 1)}
 
 
 def touch(session_ids: list[ObjectId], now: datetime) -> None:
     """Note that the sessions were seen."""
     db().sessions.update_many({"_id": {"$in": session_ids}}, {"$max": {"last_seen_at": now}})
-
-
-def in_batches(session_ids: list[ObjectId]) -> Iterator[Sequence[ObjectId]]:
-    """The ids, as many at a time as are best asked for at once."""
-    return in_steps(session_ids, _EMBEDDED_ROWS if is_embedded() else _MOST_ROWS)
 
 
 def _live(now: datetime) -> Document:
