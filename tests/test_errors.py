@@ -1,5 +1,6 @@
 """One envelope for everything that can go wrong, over REST and as ack and event over a socket."""
 
+import gc
 import io
 import json
 import sqlite3
@@ -278,3 +279,50 @@ def test_a_request_id_that_is_no_text_harms_nothing(ann, sent):
 
 def test_every_code_is_named_as_it_is_written():
     assert all(code.name == code.value == code.value.upper() for code in errors.Code)
+
+
+REFUSED_CALLS = {
+    "schema": lambda ann: ann.post("/api/user/conversations", {"type": "x"}),
+    "query": lambda ann: ann.get("/api/user/contacts?limit=x"),
+    "JSON": lambda ann: ann.rest("POST", LOG_IN, data="{", **JSON),
+    "service": lambda ann: ann.get("/api/conversations/none/messages"),
+    "token": lambda ann: ann.get("/api/user/profile", headers={"Authorization": "Bearer x.y.z"}),
+    "no token": lambda ann: ann.get("/api/user/profile", headers={"Authorization": ""}),
+}
+REFUSED_EVENTS = {
+    "schema": ("newMessage", {"content": 1}),
+    "payload": ("newMessage", "no object"),
+    "service": ("newMessage", {"content": "x", "conversationId": "none"}),
+    "event": ("no such event", {}),
+}
+
+
+def exceptions_left_by(refused):
+    """Exceptions that only the collector would free. With them stays what was sent, up to a megabyte."""
+    refused()
+    gc.collect()
+    gc.disable()
+    try:
+        known = {id(row) for row in gc.get_objects()}
+        refused()
+        return [row for row in gc.get_objects() if isinstance(row, BaseException) and id(row) not in known]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize("name", REFUSED_CALLS)
+def test_what_was_refused_is_freed_at_once_over_rest(ann, name):
+    assert exceptions_left_by(lambda: REFUSED_CALLS[name](ann)) == []
+
+
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize("name", REFUSED_EVENTS)
+def test_what_was_refused_is_freed_at_once_over_a_socket(ann, name):
+    socket = ann.socket()
+    assert exceptions_left_by(lambda: socket.call(*REFUSED_EVENTS[name])) == []
+
+
+@pytest.mark.usefixtures("collected")
+def test_what_was_refused_is_freed_at_once_at_a_connect(app):
+    assert exceptions_left_by(lambda: extensions.socketio.test_client(app, auth={"token": "x"})) == []

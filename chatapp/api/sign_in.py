@@ -24,7 +24,7 @@ def identify() -> None:
         known = errors.from_exception(error)
         if known.status >= 500:
             raise
-        g.identity = known
+        g.identity = known.with_traceback(None)  # which would keep this frame, and so itself
 
 
 def _identity_in_header() -> Identity:
@@ -45,9 +45,9 @@ def identity_or_error() -> Identity | ChatError:
 
 def current_identity() -> Identity:
     """Who calls. Raises Unauthorized TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED."""
-    found = identity_or_error()
-    if isinstance(found, ChatError):
-        raise found
+    if isinstance(g.identity, ChatError):
+        raise g.identity
+    found: Identity = g.identity
     return found
 
 

@@ -15,7 +15,7 @@ from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
 from chatapp.services import epoch, presence, sessions, sync
 from chatapp.services.tokens import Identity
-from chatapp.sockets.events import Answer, Caller, event, failed, finished
+from chatapp.sockets.events import Answer, Caller, event, finished, refusal
 
 log = structlog.get_logger("chatapp.sockets")
 
@@ -36,10 +36,9 @@ def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
     try:
         _let_in(sid, _header(environ, "REMOTE_ADDR") or "unknown", auth)
     except Exception as error:
-        known = failed(error)
-        finished("connect", str(known.code), started)
-        message = _REFUSALS.get(known.code, known.message)
-        raise ConnectionRefusedError(message, errors.envelope(known, request_id)["error"]) from None
+        told = refusal(error, request_id)["error"]
+        finished("connect", told["code"], started)
+        raise ConnectionRefusedError(_REFUSALS.get(told["code"], told["message"]), told) from None
     finished("connect", "OK", started)
 
 

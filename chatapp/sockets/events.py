@@ -148,20 +148,24 @@ def _answer(
         if reply:
             realtime.reply(sid, reply, answer)
     except Exception as error:
-        known = failed(error)
-        answer, code = errors.envelope(known, request_id), str(known.code)
+        answer = refusal(error, request_id)
+        code = answer["error"]["code"]
         realtime.reply(sid, failure, answer)
     finished(name, code, started)
     return answer
 
 
-def failed(error: Exception) -> errors.ChatError:
-    """What the client is told of an exception; what nobody foresaw is logged with its stack."""
+def refusal(error: Exception, request_id: str) -> Answer:
+    """What the client is told of an exception; what nobody foresaw is logged with its stack.
+
+    Not in the frame that has caught it: the exception has that frame, and with it the payload. A frame that had the
+    exception, too, would keep both until the collector comes by.
+    """
     known = errors.from_exception(error)
     if known.code == errors.Code.INTERNAL_ERROR:
         log.exception("event failed")
     metrics.error(known.code)
-    return known
+    return errors.envelope(known, request_id)
 
 
 def finished(name: str, code: str, started: float) -> None:
