@@ -91,8 +91,9 @@ def gigabyte(scene: Scene, number: int) -> str:
 def megabytes(scene: Scene, number: int) -> str:
     """Messages of the largest size, as fast as they go."""
     websocket = scene.joined(number)
-    event = b'42["newMessage",{"content":"' + b"x" * (1_000_000 - 30) + b'"}]'
-    return ending(websocket, repeat(websocket, masked(frames.TEXT, event[:1_000_000])))
+    event = b'42["newMessage",{"content":"%b"}]'
+    event %= b"x" * (1_000_000 - len(event) + len("%b"))
+    return ending(websocket, repeat(websocket, masked(frames.TEXT, event)))
 
 
 def fragments(scene: Scene, number: int) -> str:

@@ -3,10 +3,11 @@
 import json
 import threading
 
+import gevent
 import pytest
 import requests
 
-from chatapp.realtime.engine import frames
+from chatapp.realtime.engine import frames, turns
 from tests.engine import raw
 
 POLLING = "/engine.io/?EIO=4&transport=polling"
@@ -315,6 +316,24 @@ def test_the_largest_message_passes_and_one_more_byte_is_refused(bare):
     assert len(websocket.message()) == 1_000_000
     websocket.send(raw.masked(frames.TEXT, b"4" + b"x" * 1_000_000)[:20])
     assert websocket.end() == frames.TOO_BIG
+
+
+def test_large_posts_wait_for_their_time(bare, monkeypatch):
+    sizes = []
+
+    class Line:
+        def add(self, size, begin):
+            sizes.append(size)
+            gevent.get_hub().loop.run_callback(begin)
+
+    monkeypatch.setattr(turns, "large", Line)
+    session = bare.polling()
+    for size in (turns.LARGE_BYTES, turns.LARGE_BYTES + 1):
+        assert session.post("4" + "x" * (size - 1)).status_code == 200
+    head = f"POST {POLLING}&sid={session.sid} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close"
+    body = f"{200_000:x}\r\n4{'x' * 199_999}\r\n0\r\n\r\n"
+    assert raw.http(bare.address, f"{head}\r\n\r\n{body}".encode()).endswith(b"ok")
+    assert sizes == [turns.LARGE_BYTES + 1, 200_000]
 
 
 def test_a_chunked_post_is_taken(bare):

@@ -7,7 +7,7 @@ import pytest
 from gevent import socket as gevent_socket
 
 from chatapp.realtime.engine import frames, turns, wheel
-from chatapp.realtime.engine.websocket import SMALL_READ_BYTES, Limits, WebSocket
+from chatapp.realtime.engine.websocket import READ_BYTES, SMALL_READ_BYTES, Limits, WebSocket
 from tests.engine import raw
 
 
@@ -187,7 +187,7 @@ def test_who_waits_in_line_and_is_paused_or_closed_is_not_read_from(connect):
     raw.until(lambda: len(owner.heard) == 300)
     client.sendall(raw.masked(frames.TEXT, b"3") * 300)
     websocket._on_readable()
-    assert websocket._in_line
+    assert websocket._line
     websocket.pause()
     gevent.sleep(0.02)
     assert len(owner.heard) == 300
@@ -206,3 +206,102 @@ def test_a_large_message_is_read_in_large_pieces(connect):
     raw.until(lambda: owner.heard)
     sender.join()
     assert len(owner.heard) == 1
+
+
+LARGE = 200_000
+
+
+@pytest.fixture
+def pace(monkeypatch):
+    """A line of large messages in which a large one takes a tenth of a second."""
+    monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", 10 * LARGE)
+    return turns.Pace(gevent.get_hub().loop)
+
+
+def test_large_messages_are_begun_one_after_the_other(pace):
+    begun = []
+    start = perf_counter()
+    for _ in range(3):
+        pace.add(LARGE, lambda: begun.append(perf_counter() - start))
+    raw.until(lambda: len(begun) == 3)
+    assert all(number * 0.1 <= when for number, when in enumerate(begun))
+
+
+def test_nobody_waits_for_a_large_message_that_is_not_begun(pace, monkeypatch):
+    told, begun = [], []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
+    for _ in range(200):
+        pace.add(LARGE, lambda: False)
+    pace.add(LARGE, lambda: begun.append("whole"))
+    monkeypatch.setattr(turns, "large", lambda: pace)
+    waiter = gevent.spawn(turns.wait_if_large, LARGE)
+    gevent.sleep(0)
+    pace.add(LARGE, lambda: 1 // 0)
+    raw.until(lambda: told)
+    assert begun == ["whole"] and waiter.ready() and told == [ZeroDivisionError]
+
+
+@pytest.fixture
+def large_line(monkeypatch):
+    """The line of large messages as it is asked for, with what has been put into it: nothing begins by itself."""
+    waiting = []
+
+    class Held:
+        def add(self, size, begin):
+            waiting.append((size, begin))
+
+    monkeypatch.setattr(turns, "large", Held)
+    return waiting
+
+
+def test_a_large_message_is_not_read_before_its_time_and_then_without_a_break(connect, large_line):
+    owner, websocket, client = connect(slow_seconds=0.05)
+    sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE) * 2)
+    raw.until(lambda: large_line)
+    gevent.sleep(0.15)  # longer than the rest may take: that it waits is not the client's fault
+    assert [size for size, _ in large_line] == [LARGE] and websocket._reader.held <= SMALL_READ_BYTES
+    assert large_line[0][1]() is True
+    raw.until(lambda: len(large_line) == 2)
+    assert len(owner.heard) == 1 and websocket._reader.held < READ_BYTES
+    large_line[1][1]()
+    raw.until(lambda: len(owner.heard) == 2)
+    sender.join()
+    assert owner.codes == [] and len(large_line) == 2
+
+
+def test_fragments_wait_when_together_they_are_large(connect, large_line):
+    owner, _, client = connect()
+    fragment = b"x" * 100_000
+    client.sendall(raw.masked(frames.TEXT, fragment, final=False))
+    client.sendall(raw.masked(frames.CONTINUATION, fragment, final=False))
+    for number, (size, ending) in enumerate([(200_000, b""), (100_000, raw.masked(frames.CONTINUATION, fragment))]):
+        client.sendall(ending)
+        raw.until(lambda number=number: len(large_line) > number)
+        assert large_line[number][0] == size
+        large_line[number][1]()
+    raw.until(lambda: owner.heard)
+    assert len(large_line) == 2
+
+
+@pytest.mark.parametrize("ends", [lambda websocket: websocket.close(), lambda websocket: websocket._end(1000)])
+def test_who_is_closed_while_waiting_with_a_large_message_leaves_the_line(connect, large_line, ends):
+    _, websocket, client = connect()
+    sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE))
+    raw.until(lambda: large_line)
+    ends(websocket)
+    assert large_line[0][1]() is False
+    sender.join()  # what it still sends is read, so that it reads why it was closed
+    assert websocket._reader.held == 0
+
+
+def test_a_pause_outlasts_the_line_of_large_messages(connect, large_line):
+    owner, websocket, client = connect()
+    sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE))
+    raw.until(lambda: large_line)
+    websocket.pause()
+    large_line[0][1]()
+    gevent.sleep(0.02)
+    assert not owner.heard
+    websocket.resume()
+    raw.until(lambda: owner.heard)
+    sender.join()

@@ -126,6 +126,11 @@ class Reader:
         return len(self._held)
 
     @property
+    def announced(self) -> int:
+        """How many bytes the message under way has, as far as its frames have begun; 0: none is under way."""
+        return self._size
+
+    @property
     def missing(self) -> int:
         """How many bytes of the frame under way have not come."""
         return self._remaining
@@ -140,8 +145,12 @@ class Reader:
                 self._read(data, events)
             except ProtocolError as error:
                 self.broken = error.with_traceback(None)  # which would keep what was read
-                self._held = bytearray()
+                self.forget()
         return events
+
+    def forget(self) -> None:
+        """Keep nothing of the message under way: nobody will read it."""
+        self._held, self._rest = bytearray(), b""
 
     def _read(self, data: bytes, events: list[tuple[int, Message | Close]]) -> None:
         position, end = 0, len(data)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import engineio
 import orjson
 
-from chatapp.realtime.engine import handshake, http, packets
+from chatapp.realtime.engine import handshake, http, packets, turns
 from chatapp.realtime.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
 from chatapp.realtime.engine.packets import Outgoing
 from chatapp.realtime.engine.session import Session
@@ -268,11 +268,13 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):
             raise ProtocolError(POLICY, "payloads are text in this revision")
         if length and int(length) <= limit:
+            turns.wait_if_large(int(length))
             body: bytes = environ["wsgi.input"].read(int(length))
             return body
         if not length and "HTTP_TRANSFER_ENCODING" in environ:
             body = environ["wsgi.input"].read(limit + 1)
             if len(body) <= limit:
+                turns.wait_if_large(len(body))
                 return body
         elif not length:
             return b""

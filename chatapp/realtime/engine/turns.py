@@ -3,12 +3,15 @@
 gevent runs callbacks, and greenlets that are ready, for 5 ms and more before it looks at the sockets again
 (`loop._run_callbacks`), and `gevent.sleep(0)` is one of those callbacks. Ten clients with a backlog would fill that
 time, turn after turn. Here they share a fraction of a millisecond of each turn of the loop.
+
+A large message is the exception: it is handled in one piece, in milliseconds, and is kept until it is whole. So large
+ones are begun one after the other, at a pace that leaves nearly all of the time to the others.
 """
 
 import sys
 from collections import deque
 from collections.abc import Callable
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import gevent
@@ -17,6 +20,8 @@ from gevent.hub import Waiter
 from chatapp.realtime.engine.per_loop import PerLoop
 
 BUDGET_SECONDS = 0.0003  # of each turn of the loop; one act at least
+LARGE_BYTES = 131_072  # from here on a message is a large one
+LARGE_BYTES_PER_SECOND = 20_000_000  # of all of them together; 1 MB of JSON takes 2 ms to handle
 Act = Callable[[], object]
 
 
@@ -30,6 +35,14 @@ class Turns:
     def add(self, act: Act) -> None:
         """Call `act`, in the event loop, when its turn has come."""
         self._waiting.append(act)
+        self._start()
+
+    def add_first(self, act: Act) -> None:
+        """The same, before everybody else: what has been begun is to be finished."""
+        self._waiting.appendleft(act)
+        self._start()
+
+    def _start(self) -> None:
         if not self._timer.active:
             self._timer.start(self._serve)
 
@@ -43,15 +56,59 @@ class Turns:
         """Serve some of those who wait; the others when the loop has looked at the sockets again."""
         end = perf_counter() + BUDGET_SECONDS
         while self._waiting:
-            act = self._waiting.popleft()
-            try:
-                act()
-            except Exception:  # one client's fault must not stop the line
-                gevent.get_hub().handle_error(act, *sys.exc_info())
+            _call(self._waiting.popleft())
             if perf_counter() >= end:
                 break
         if self._waiting:
             self._timer.start(self._serve)
 
 
+class Pace:
+    """The line of those whose message is large. An idle one keeps nobody waiting."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._waiting: deque[tuple[int, Act]] = deque()
+        self._timer: Any = None
+        self._free_at = 0.0
+
+    def add(self, size: int, begin: Act) -> None:
+        """Call `begin`, in the event loop, when those before have had the time that their bytes take. It gives False
+        when nothing is begun: then the next need not wait for it."""
+        self._waiting.append((size, begin))
+        if self._timer is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._timer = self._loop.timer(max(0.0, self._free_at - monotonic()))
+        self._timer.start(self._serve)
+
+    def _serve(self) -> None:
+        self._timer.close()
+        self._timer = None
+        size, begin = self._waiting.popleft()
+        if _call(begin) is not False:
+            self._free_at = monotonic() + size / LARGE_BYTES_PER_SECOND
+        if self._waiting:
+            self._arm()
+
+
+def _call(act: Act) -> object:
+    """What `act` gives. One client's fault must not stop the line: it is told to the hub."""
+    try:
+        return act()
+    except Exception:
+        gevent.get_hub().handle_error(act, *sys.exc_info())
+        return None
+
+
 current = PerLoop(Turns)  # the line of this thread's event loop
+large = PerLoop(Pace)  # and that of large messages
+
+
+def wait_if_large(size: int) -> None:
+    """Let the calling greenlet go on with a body of this size when its time has come."""
+    if size > LARGE_BYTES:
+        waiter = Waiter()
+        large().add(size, lambda: waiter.switch(None))
+        waiter.get()

@@ -9,6 +9,7 @@ import _socket
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ LINGER_BYTES = 32_000_000
 FRAGMENTS = 1_024
 _READABLE, _WRITABLE = 1, 2
 _OPEN, _CLOSING, _CLOSED = range(3)
+_NO_LINE, _TURNS, _LARGE = range(3)  # where a socket waits to be read from
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,14 @@ class WebSocket:
     """One connection after its opening handshake. `start` it when its owner is ready."""
 
     __slots__ = (
+        "_begun_bytes",
         "_deadline",
         "_flusher",
         "_hang_up",
         "_heard_bytes",
-        "_in_line",
         "_is_paused",
         "_limits",
+        "_line",
         "_out",
         "_partial",
         "_queued",
@@ -133,7 +136,8 @@ class WebSocket:
         self._window_end = 0.0
         self._heard_bytes = 0
         self._is_paused = False
-        self._in_line = False  # does it wait for its turn to be read from?
+        self._line = _NO_LINE
+        self._begun_bytes = 0  # of a large message under way: what it has waited for
         self._out: list[bytes | memoryview] = []
         self._partial = False  # is the first of _out the rest of a frame that was written in part?
         self._queued = False  # is the flusher going to write to it?
@@ -279,14 +283,12 @@ class WebSocket:
     def resume(self) -> None:
         """Read again."""
         self._is_paused = False
-        if self._state != _CLOSED and not self._in_line and not self._read.active:
+        if self._state != _CLOSED and self._line == _NO_LINE and not self._read.active:
             self._read.start(self._on_readable)
 
     def _on_readable(self) -> None:
         if self._sends_a_lot():
-            self._in_line = True
-            self._read.stop()
-            turns.current().add(self._read_in_turn)
+            self._wait_for_turn(turns.current().add)
         else:
             self._receive()
 
@@ -296,18 +298,48 @@ class WebSocket:
             return True
         return self._reader.allowance < self._limits.frames - QUICK_FRAMES
 
-    def _read_in_turn(self) -> None:
-        self._in_line = False
-        if self._state != _CLOSED and not self._is_paused:
-            self._receive()
-            if not self._is_paused:
-                self.resume()
+    def _wait_for_turn(self, add: Callable[[turns.Act], None]) -> None:
+        self._line = _TURNS
+        self._read.stop()
+        add(self._read_in_turn)
 
-    def _receive(self) -> None:
+    def _read_in_turn(self) -> None:
+        self._line = _NO_LINE
+        if self._state != _CLOSED and not self._is_paused:
+            is_finishing = self._receive() == READ_BYTES and self._begun_bytes
+            if self._line == _NO_LINE and not self._is_paused:
+                if is_finishing:
+                    self._wait_for_turn(turns.current().add_first)
+                else:
+                    self.resume()
+
+    def _pace(self, ended: bool) -> None:
+        """What a large message announces has to wait before it is read: the kernel makes the client wait."""
+        before = 0 if ended else self._begun_bytes
+        announced = self._reader.announced
+        self._begun_bytes = announced if announced > turns.LARGE_BYTES else 0
+        if self._begun_bytes > before:
+            self._line = _LARGE
+            self._read.stop()
+            self._whole_by = 0.0  # not the client's fault
+            turns.large().add(self._begun_bytes - before, self._begin)
+
+    def _begin(self) -> bool:
+        """A large message may be read now; False when it will not be."""
+        if self._line != _LARGE:
+            return False
+        self._line = _NO_LINE
+        self._expect_the_rest(began=True)
+        if not self._is_paused:
+            self._wait_for_turn(turns.current().add_first)
+        return True
+
+    def _receive(self) -> int:
+        """Read once; gives how many bytes there were."""
         try:
             data = self._sock.recv(SMALL_READ_BYTES if self._reader.missing < SMALL_READ_BYTES else READ_BYTES)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             data = b""
         if not data:
@@ -318,6 +350,7 @@ class WebSocket:
             self._heard_bytes += len(data)
             if self._heard_bytes > LINGER_BYTES:
                 self._end(frames.ABNORMAL)
+        return len(data)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -330,8 +363,11 @@ class WebSocket:
                 self._handle(kind, content)
         except ProtocolError as error:
             self._fail(error)
+            return
         if self._reader.broken is not None:
             self._fail(self._reader.broken)
+        elif self._state == _OPEN and (self._reader.announced or self._begun_bytes):
+            self._pace(ended=bool(events))
 
     def _fail(self, error: ProtocolError) -> None:
         """Close because of what the client did, and tell the owner."""
@@ -379,10 +415,13 @@ class WebSocket:
             return
         self._push(frames.build_close(code, reason))
         self._state = _CLOSING
+        self._reader.forget()
         self._heard_bytes = 0
         self._whole_by = 0.0
         self._deadline = monotonic() + LINGER_SECONDS
         wheel.current().at(self._deadline, self)
+        if self._line == _LARGE:
+            self._line = _NO_LINE
         self.resume()
 
     def _finish_writing(self) -> None:
@@ -414,6 +453,8 @@ class WebSocket:
         self._read.stop()
         self._read.close()
         self._sock.close()
+        self._line = _NO_LINE
+        self._reader.forget()
         self._out.clear()
         self._size = 0
         wheel.cancel(self)
