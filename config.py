@@ -3,6 +3,7 @@
 Nothing else in the project reads the environment. `.env.example` lists every setting.
 """
 
+import fcntl
 import os
 import re
 import secrets
@@ -296,11 +297,15 @@ def _development_secret(folder: Path) -> str:
     path = folder / "jwt_secret"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-        return path.read_text().strip()
+        if path.exists() and (secret := path.read_text().strip()):
+            return secret
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # several processes may be the first
+            secret = file.read().strip()
+            if not secret:
+                secret = secrets.token_urlsafe(48)
+                file.write(secret)
+            return secret
     except OSError as error:
         raise ConfigError(
             [f"INSTANCE_DIR: {folder} can't be written ({error.strerror}); make it writable or set another."]

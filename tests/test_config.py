@@ -1,17 +1,23 @@
 """The settings: defaults, what is refused and with which sentence, and that `.env.example` agrees."""
 
+import fcntl
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 
+import gevent
 import pytest
 from dotenv import dotenv_values
 
 import config
 from config import Config, ConfigError, load
 
-EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / ".env.example"
 SECRET = "s" * 32
 PRODUCTION = {
     "APP_ENV": "production",
@@ -49,6 +55,18 @@ def test_development_keeps_its_secret() -> None:
     assert len(first.JWT_SECRET.encode()) >= 32
     assert load().JWT_SECRET == first.JWT_SECRET
     assert (first.instance_path / "jwt_secret").stat().st_mode & 0o077 == 0
+
+
+def test_two_processes_that_are_the_first_have_the_same_secret(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import config; print(config.load().JWT_SECRET)"]
+    with (tmp_path / "jwt_secret").open("w") as file:  # as the other one is about to write it
+        fcntl.flock(file, fcntl.LOCK_EX)
+        environment = {**os.environ, "INSTANCE_DIR": str(tmp_path)}
+        second = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        gevent.sleep(1)
+        assert second.poll() is None
+        file.write("the secret of whoever was the first")
+    assert second.communicate(timeout=60)[0] == "the secret of whoever was the first\n"
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
