@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from chatapp.realtime.engine import http
+from chatapp.realtime.engine import http, linger
 from tests.engine import raw
 
 
@@ -149,7 +149,7 @@ def test_a_large_body_that_nobody_reads_ends_the_connection_after_the_answer(ser
 
 @pytest.mark.parametrize("answer", ["200 OK", "431 Request Header Fields Too Large"])
 def test_who_sends_everything_before_reading_still_gets_the_answer(served, answer, monkeypatch):
-    monkeypatch.setattr(http, "LINGER_SECONDS", raw.PATIENCE_SECONDS)  # how long that takes here is not the question
+    monkeypatch.setattr(linger, "SECONDS", raw.PATIENCE_SECONDS)  # how long that takes here is not the question
     sock = raw.connect(served)
     padding = b"Host: x\r\n" if answer.startswith("200") else b"X-Large: " + b"x" * 40_000 + b"\r\n"
     sock.sendall(b"POST /unread HTTP/1.1\r\n" + padding + b"Content-Length: 20000000\r\n\r\n")

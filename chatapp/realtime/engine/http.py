@@ -19,14 +19,11 @@ from typing import Any
 import gevent
 from gevent.pywsgi import Input, WSGIHandler
 
-from chatapp.realtime.engine import turns, wheel
+from chatapp.realtime.engine import linger, turns, wheel
 
 HEADER_BYTES = 32_768
 HEADER_LINES = 100
 DISCARD_BYTES = 4_000_000  # of a body that nobody read, before the connection is closed instead
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 32_000_000
-READ_BYTES = 65_536
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
 KEY = "chatapp.connection"  # where the environ has the handler
@@ -301,12 +298,12 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def _let_read(self) -> None:
         """Take what still comes, for a moment: hanging up on it would reset the connection, and lose the answer.
 
-        In turns, and (on Linux) without copying it out of the kernel.
+        In turns.
         """
-        left, line, scratch = LINGER_BYTES, turns.current(), bytearray(READ_BYTES)
-        with contextlib.suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
+        left, line = linger.BYTES, turns.current()
+        with contextlib.suppress(OSError), gevent.Timeout(linger.SECONDS, False):
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (count := self.socket.recv_into(scratch, 0, socket.MSG_TRUNC)):
+            while left > 0 and (count := linger.discard(self.socket)):
                 left -= count
                 line.wait()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
-from chatapp.realtime.engine import frames, turns, wheel
+from chatapp.realtime.engine import frames, linger, turns, wheel
 from chatapp.realtime.engine.frames import ProtocolError, Reader
 from chatapp.realtime.engine.per_loop import PerLoop
 
@@ -23,8 +23,6 @@ SMALL_READ_BYTES = 2_048  # of everything else: some hundred frames at most
 QUICK_FRAMES, QUICK_BYTES = 200, 262_144  # in a window: who sends more is read from when its turn has come
 WRITE_BYTES = 131_072  # joined for one system call
 SLICE = 200  # sockets written to before others get a turn
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 32_000_000
 FRAGMENTS = 1_024
 _READABLE, _WRITABLE = 1, 2
 _OPEN, _CLOSING, _CLOSED = range(3)
@@ -337,20 +335,25 @@ class WebSocket:
     def _receive(self) -> int:
         """Read once; gives how many bytes there were."""
         try:
+            if self._state != _OPEN:  # only so that the kernel delivers the close frame
+                return self._discard()
             data = self._sock.recv(SMALL_READ_BYTES if self._reader.missing < SMALL_READ_BYTES else READ_BYTES)
         except BlockingIOError:
             return 0
         except OSError:
             data = b""
-        if not data:
-            self._end(frames.ABNORMAL)
-        elif self._state == _OPEN:
+        if data:
             self._feed(data)
-        else:  # only so that the kernel delivers the close frame, and does not reset the connection
-            self._heard_bytes += len(data)
-            if self._heard_bytes > LINGER_BYTES:
-                self._end(frames.ABNORMAL)
+        else:
+            self._end(frames.ABNORMAL)
         return len(data)
+
+    def _discard(self) -> int:
+        size = linger.discard(self._sock)
+        self._heard_bytes += size
+        if not size or self._heard_bytes > linger.BYTES:
+            self._end(frames.ABNORMAL)
+        return size
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -418,7 +421,7 @@ class WebSocket:
         self._reader.forget()
         self._heard_bytes = 0
         self._whole_by = 0.0
-        self._deadline = monotonic() + LINGER_SECONDS
+        self._deadline = monotonic() + linger.SECONDS
         wheel.current().at(self._deadline, self)
         if self._line == _LARGE:
             self._line = _NO_LINE
