@@ -8,13 +8,14 @@ from flask import Flask
 
 from chatapp import errors, extensions, metrics, realtime
 from chatapp.extensions import config
-from chatapp.services import changes, entries, presence, sessions
+from chatapp.services import changes, entries, migrations, presence, sessions
 from chatapp.services import log as entry_log
 
 log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
 _FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
+_MIGRATION_SECONDS = 30.0  # and for migrations: without its unique indexes a database proves nothing
 
 
 def prepare(app: Flask) -> None:
@@ -25,9 +26,10 @@ def prepare(app: Flask) -> None:
 def start() -> None:
     """Start everything; called once in the process that serves."""
     extensions.warm_pool()
+    _migrate_first()
     gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)
     entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
-    gevent.spawn(_recover_until_done).join(_FIRST_SECONDS)
+    gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "sessions in use", sessions.renew)
@@ -45,9 +47,22 @@ def finish() -> None:
     _quietly("what is behind the logs", entry_log.settle)
 
 
-def _recover_until_done() -> None:
+def _migrate_first() -> None:
+    """Not every platform runs the Procfile's release command. While the database is away, the server is up without."""
+    first = gevent.spawn(_quietly, "migrations", _migrate)
+    first.join(_MIGRATION_SECONDS)
+    if first.value is False:
+        gevent.spawn(_until_done, "migrations", _migrate)
+
+
+def _migrate() -> None:
+    if migrations.pending():
+        migrations.run(lambda name: log.info("migrated", migration=name))
+
+
+def _until_done(name: str, work: Callable[[], object]) -> None:
     pause = 1
-    while not _quietly("recovery", _recover):
+    while not _quietly(name, work):
         gevent.sleep(pause)
         pause = min(2 * pause, _RECOVER_SECONDS)
 

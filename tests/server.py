@@ -49,6 +49,7 @@ class Server:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    migrates: bool = True  # before it starts, as a release command does
 
     @property
     def url(self) -> str:
@@ -63,8 +64,9 @@ class Server:
 
     def start(self) -> None:
         """Migrate, start, and wait until it is healthy."""
-        migrate = [sys.executable, "-m", "flask", "migrate"]
-        subprocess.run(migrate, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        if self.migrates:
+            migrate = [sys.executable, "-m", "flask", "migrate"]
+            subprocess.run(migrate, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
         command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
@@ -111,9 +113,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(folder: Path, store_uri: str, **settings: str) -> Iterator[Server]:
+def running(folder: Path, store_uri: str, *, migrates: bool = True, **settings: str) -> Iterator[Server]:
     """A started server, stopped at the end. Prints of a traceback fail the test: nobody else would notice."""
-    server = Server(folder, store_uri, settings)
+    server = Server(folder, store_uri, settings, migrates=migrates)
     try:
         server.start()
         yield server

@@ -55,6 +55,11 @@ def test_seed_can_be_logged_in_with_and_repeated(run, client):
     assert run("seed", "--if-empty").output == ""
 
 
+def test_seed_migrates_a_new_database(run):
+    extensions.db().meta.delete_many({"kind": "migration"})
+    assert run("seed").output.startswith("migrated 0001_indexes\nmigrated 0002_delivery\nAdded 4 users")
+
+
 def test_seed_makes_more_and_the_same_again(run):
     assert "Added 14 users" in run("seed", "--users", "10", "--messages", "25").output
     assert run("seed", "--users", "10", "--messages", "25").output == "Added 0 users, 0 conversations, 0 messages.\n"

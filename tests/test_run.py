@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymongo.errors
 import pytest
 import requests
 import socketio
 
+from chatapp import background
+from chatapp.services import migrations
+from tests.conftest import eventually
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running
 
 STOP_SECONDS = 10  # what the README promises
@@ -153,3 +157,26 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "needs Python 3.11 or newer, and found Python 3.8.10" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_platform_without_a_release_command_is_served_from_a_migrated_database(tmp_path: Path) -> None:
+    with running(tmp_path, f"litemongo://{tmp_path / 'store'}", migrates=False) as server:
+        assert server.register("ann")["success"]
+        assert server.register("ann")["error"]["code"] == "EMAIL_IN_USE"
+        server.stop()
+        server.start()
+        assert log_of(server).count('"message":"migrated"') == len(migrations.names())
+
+
+def test_a_database_that_is_away_at_the_start_is_migrated_later(app, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def pending() -> list[str]:
+        tries.append(True)
+        if len(tries) == 1:
+            raise pymongo.errors.AutoReconnect
+        return []
+
+    monkeypatch.setattr(migrations, "pending", pending)
+    background._migrate_first()
+    eventually(lambda: len(tries) == 2)

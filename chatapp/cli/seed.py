@@ -9,7 +9,7 @@ from tqdm import tqdm
 from chatapp import limits
 from chatapp.cli.outcome import plain_failures
 from chatapp.extensions import config
-from chatapp.services import seeding
+from chatapp.services import migrations, seeding
 from chatapp.stores import users
 
 
@@ -20,9 +20,13 @@ from chatapp.stores import users
 @click.option("--yes", is_flag=True, help="Also in production.")
 @plain_failures
 def seed(user_count: int, message_count: int, if_empty: bool, yes: bool) -> None:
-    """Add the demo users (password123) and their conversations; adds what is missing, changes nothing."""
+    """Add the demo users (password123) and their conversations; adds what is missing, changes nothing.
+
+    A new database is migrated first.
+    """
     if config().is_production and not yes:
         raise click.ClickException("This is production: demo users have a known password. Use --yes if you mean it.")
+    migrations.run(lambda name: click.echo(f"migrated {name}"))
     if if_empty and users.count():
         return
     with limits.suspended():
