@@ -215,7 +215,7 @@ class Person:
         """A new connected socket of this person."""
         inner = socketio.test_client(self.app, auth={"token": self.token})
         socket = Socket(inner)
-        gevent.sleep(0)
+        eventually(lambda: socket.received("onlineUsers") or not socket.connected)
         return socket
 
     def direct(self, other: "Person") -> str:

@@ -2,6 +2,7 @@
 
 import gevent
 import pytest
+from bson import ObjectId
 
 from chatapp import clock, realtime
 from chatapp.services import presence
@@ -38,6 +39,26 @@ def test_a_user_is_online_while_any_device_is(ann, bob, chat):
     assert statuses(hears, ann) == ["online"]
     two.inner.disconnect()
     eventually(lambda: statuses(hears, ann) == ["online", "offline"])
+
+
+def test_what_is_told_late_is_told_only_when_it_is_still_so(ann, bob, chat):
+    hears = bob.socket()
+    presence.welcome(ObjectId(ann.id), first=True)
+    socket = ann.socket()
+    eventually(lambda: statuses(hears, ann) == ["online"])
+    presence.left(ObjectId(ann.id))
+    assert statuses(hears, ann) == ["online"]
+    socket.inner.disconnect()
+    eventually(lambda: statuses(hears, ann) == ["online", "offline"])
+
+
+def test_a_crowd_that_comes_and_goes_is_greeted_one_by_one(ann, bob, chat, monkeypatch):
+    turns_taken = []
+    monkeypatch.setattr(realtime, "wait_for_turn", lambda: turns_taken.append(True))
+    socket = ann.socket()
+    assert len(turns_taken) == 1
+    socket.inner.disconnect()
+    eventually(lambda: len(turns_taken) == 2)
 
 
 def test_only_who_shares_a_conversation_sees_it(ann, bob, eve, chat):

@@ -11,6 +11,7 @@ from chatapp import clock, errors, metrics
 from chatapp.extensions import on_reset, socketio
 from chatapp.realtime import serving
 from chatapp.realtime.connections import Connection, Connections, room
+from chatapp.realtime.engine import turns
 from chatapp.realtime.waiting import Waiting
 from config import Config
 
@@ -68,6 +69,11 @@ def enter(connection: Connection) -> bool:
 def leave(sid: str) -> tuple[Connection, bool] | None:
     """Forget a socket; see Connections.remove."""
     return connections.remove(sid)
+
+
+def wait_for_turn() -> None:
+    """Let others be served first: those who come, or go, may be a crowd."""
+    turns.current().wait()
 
 
 def is_online(user_id: ObjectId) -> bool:

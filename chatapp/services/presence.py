@@ -64,14 +64,29 @@ def _partners(user_id: ObjectId) -> set[ObjectId]:
 
 def arrived(user_id: ObjectId) -> None:
     """The user's first device connected: tell those who share a conversation."""
-    realtime.publish_presence(_partners(user_id), user_id, "online", clock.now())
+    _tell_arrival(user_id, _partners(user_id))
+
+
+def welcome(user_id: ObjectId, first: bool) -> list[str]:
+    """A device of the user connected: the answer of `online_partners`. Where it is their first, it is told as well."""
+    partners = _partners(user_id)
+    if first:
+        _tell_arrival(user_id, partners)
+    return _online_among(user_id, partners)
+
+
+def _tell_arrival(user_id: ObjectId, partners: set[ObjectId]) -> None:
+    if realtime.is_online(user_id):  # still: what is told last has to be so
+        realtime.publish_presence(partners, user_id, "online", clock.now())
 
 
 def left(user_id: ObjectId) -> None:
     """The user's last device is gone."""
     now = clock.now()
     users.set_last_seen([user_id], now)
-    realtime.publish_presence(_partners(user_id), user_id, "offline", now)
+    partners = _partners(user_id)
+    if not realtime.is_online(user_id):
+        realtime.publish_presence(partners, user_id, "offline", now)
 
 
 def announce(user_id: ObjectId, status: str) -> None:
@@ -86,7 +101,11 @@ def hidden(user_id: ObjectId) -> None:
 
 def online_partners(user_id: ObjectId) -> list[str]:
     """Ids of the users online now who share a conversation with the user, and the user's own."""
-    return [str(partner) for partner in _partners(user_id) | {user_id} if realtime.is_online(partner)]
+    return _online_among(user_id, _partners(user_id))
+
+
+def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
+    return [str(partner) for partner in partners | {user_id} if realtime.is_online(partner)]
 
 
 def of_partners(user_id: ObjectId) -> dict[str, Any]:

@@ -92,9 +92,8 @@ def _limits() -> dict[str, int]:
 def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) -> None:
     try:
         realtime.reply(sid, "ready", ready)
-        realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.online_partners(user_id)})
-        if first:
-            presence.arrived(user_id)
+        realtime.wait_for_turn()
+        realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.welcome(user_id, first)})
     except Exception as error:
         log.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
@@ -128,6 +127,7 @@ def disconnect(sid: str, reason: str = "") -> None:
 
 def _say_goodbye(user_id: ObjectId) -> None:
     try:
+        realtime.wait_for_turn()
         if not realtime.is_online(user_id):
             presence.left(user_id)
     except Exception as error:
