@@ -322,9 +322,11 @@ def test_large_posts_wait_for_their_time(bare, monkeypatch):
     sizes = []
 
     class Line:
-        def add(self, size, begin):
-            sizes.append(size)
+        def add(self, begin):
             gevent.get_hub().loop.run_callback(begin)
+
+        def finished(self, size):
+            sizes.append(size)
 
     monkeypatch.setattr(turns, "large", Line)
     session = bare.polling()

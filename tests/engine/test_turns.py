@@ -1,6 +1,7 @@
 """Turns and the wheel: what one client makes us do beyond the usual is cut up, and others are served in between."""
 
 from time import perf_counter
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -213,93 +214,95 @@ LARGE = 200_000
 
 @pytest.fixture
 def pace(monkeypatch):
-    """A line of large messages in which a large one takes a tenth of a second."""
+    """The line of large messages, in which a large one takes a tenth of a second."""
+    line = turns.Pace(gevent.get_hub().loop)
     monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", 10 * LARGE)
-    return turns.Pace(gevent.get_hub().loop)
+    monkeypatch.setattr(turns, "large", lambda: line)
+    return line
 
 
-def test_large_messages_are_begun_one_after_the_other(pace):
+def test_large_messages_come_one_after_the_other(pace):
     begun = []
     start = perf_counter()
-    for _ in range(3):
-        pace.add(LARGE, lambda: begun.append(perf_counter() - start))
-    raw.until(lambda: len(begun) == 3)
-    assert all(number * 0.1 <= when for number, when in enumerate(begun))
+
+    def read():
+        begun.append(perf_counter() - start)
+        return b"x" * LARGE
+
+    gevent.joinall([gevent.spawn(turns.read_large, LARGE, read) for _ in range(3)], raise_error=True)
+    assert all(number * 0.1 <= when for number, when in enumerate(begun)) and len(begun) == 3
+    assert turns.read_large(turns.LARGE_BYTES, lambda: b"small") == b"small"
 
 
-def test_nobody_waits_for_a_large_message_that_is_not_begun(pace, monkeypatch):
+def test_what_is_only_announced_takes_hardly_any_time(pace, monkeypatch):
+    monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", LARGE / 1_000)
     told, begun = [], []
     monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
-    for _ in range(200):
-        pace.add(LARGE, lambda: False)
-    pace.add(LARGE, lambda: begun.append("whole"))
-    monkeypatch.setattr(turns, "large", lambda: pace)
-    waiter = gevent.spawn(turns.wait_if_large, LARGE)
-    gevent.sleep(0)
-    pace.add(LARGE, lambda: 1 // 0)
-    raw.until(lambda: told)
-    assert begun == ["whole"] and waiter.ready() and told == [ZeroDivisionError]
+    for number in range(5):
+        pace.add(lambda number=number: begun.append(number))
+    pace.add(lambda: 1 // 0)
+    for _ in range(1_000):
+        pace.add(lambda: False)
+    pace.add(lambda: begun.append("last"))
+    raw.until(lambda: "last" in begun)
+    assert begun == [0, 1, 2, 3, 4, "last"] and told == [ZeroDivisionError]
 
 
 @pytest.fixture
 def large_line(monkeypatch):
-    """The line of large messages as it is asked for, with what has been put into it: nothing begins by itself."""
-    waiting = []
-
-    class Held:
-        def add(self, size, begin):
-            waiting.append((size, begin))
-
-    monkeypatch.setattr(turns, "large", Held)
-    return waiting
+    """The line of large messages as it is used, with what waits in it: nothing begins by itself."""
+    held = SimpleNamespace(waiting=[], sizes=[])
+    held.add, held.finished = held.waiting.append, held.sizes.append
+    monkeypatch.setattr(turns, "large", lambda: held)
+    return held
 
 
 def test_a_large_message_is_not_read_before_its_time_and_then_without_a_break(connect, large_line):
     owner, websocket, client = connect(slow_seconds=0.05)
     sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE) * 2)
-    raw.until(lambda: large_line)
+    raw.until(lambda: large_line.waiting)
     gevent.sleep(0.15)  # longer than the rest may take: that it waits is not the client's fault
-    assert [size for size, _ in large_line] == [LARGE] and websocket._reader.held <= SMALL_READ_BYTES
-    assert large_line[0][1]() is True
-    raw.until(lambda: len(large_line) == 2)
-    assert len(owner.heard) == 1 and websocket._reader.held < READ_BYTES
-    large_line[1][1]()
+    assert len(large_line.waiting) == 1 and websocket._reader.held <= SMALL_READ_BYTES
+    assert large_line.waiting[0]() is True
+    raw.until(lambda: len(large_line.waiting) == 2)
+    assert len(owner.heard) == 1 and large_line.sizes == [LARGE] and websocket._reader.held < READ_BYTES
+    large_line.waiting[1]()
     raw.until(lambda: len(owner.heard) == 2)
     sender.join()
-    assert owner.codes == [] and len(large_line) == 2
+    assert owner.codes == [] and len(large_line.waiting) == 2 and large_line.sizes == [LARGE, LARGE]
 
 
 def test_fragments_wait_when_together_they_are_large(connect, large_line):
     owner, _, client = connect()
     fragment = b"x" * 100_000
     client.sendall(raw.masked(frames.TEXT, fragment, final=False))
-    client.sendall(raw.masked(frames.CONTINUATION, fragment, final=False))
-    for number, (size, ending) in enumerate([(200_000, b""), (100_000, raw.masked(frames.CONTINUATION, fragment))]):
-        client.sendall(ending)
-        raw.until(lambda number=number: len(large_line) > number)
-        assert large_line[number][0] == size
-        large_line[number][1]()
+    for number, final in enumerate((False, True)):
+        client.sendall(raw.masked(frames.PING))  # between fragments it ends nothing
+        client.sendall(raw.masked(frames.CONTINUATION, fragment, final=final))
+        raw.until(lambda number=number: len(large_line.waiting) > number)
+        assert large_line.sizes == []
+        large_line.waiting[number]()
     raw.until(lambda: owner.heard)
-    assert len(large_line) == 2
+    assert len(large_line.waiting) == 2 and large_line.sizes == [300_000]
 
 
 @pytest.mark.parametrize("ends", [lambda websocket: websocket.close(), lambda websocket: websocket._end(1000)])
 def test_who_is_closed_while_waiting_with_a_large_message_leaves_the_line(connect, large_line, ends):
     _, websocket, client = connect()
     sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE))
-    raw.until(lambda: large_line)
+    raw.until(lambda: large_line.waiting)
     ends(websocket)
-    assert large_line[0][1]() is False
+    assert large_line.waiting[0]() is False
     sender.join()  # what it still sends is read, so that it reads why it was closed
-    assert websocket._reader.held == 0
+    assert websocket._reader.held == 0 and large_line.sizes == []
 
 
 def test_a_pause_outlasts_the_line_of_large_messages(connect, large_line):
     owner, websocket, client = connect()
     sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE))
-    raw.until(lambda: large_line)
+    raw.until(lambda: large_line.waiting)
     websocket.pause()
-    large_line[0][1]()
+    large_line.waiting[0]()
     gevent.sleep(0.02)
     assert not owner.heard
     websocket.resume()

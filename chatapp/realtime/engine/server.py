@@ -268,14 +268,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):
             raise ProtocolError(POLICY, "payloads are text in this revision")
         if length and int(length) <= limit:
-            turns.wait_if_large(int(length))
-            body: bytes = environ["wsgi.input"].read(int(length))
-            return body
+            return turns.read_large(int(length), lambda: environ["wsgi.input"].read(int(length)))
         if not length and "HTTP_TRANSFER_ENCODING" in environ:
-            body = environ["wsgi.input"].read(limit + 1)
+            body: bytes = environ["wsgi.input"].read(limit + 1)
             if len(body) <= limit:
-                turns.wait_if_large(len(body))
-                return body
+                return turns.read_large(len(body), lambda: body)
         elif not length:
             return b""
         session.fail(ProtocolError(POLICY, "too large"))

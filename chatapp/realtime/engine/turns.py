@@ -22,6 +22,7 @@ from chatapp.realtime.engine.per_loop import PerLoop
 BUDGET_SECONDS = 0.0003  # of each turn of the loop; one act at least
 LARGE_BYTES = 131_072  # from here on a message is a large one
 LARGE_BYTES_PER_SECOND = 20_000_000  # of all of them together; 1 MB of JSON takes 2 ms to handle
+BEGIN_SECONDS = 0.01  # for a large message that has begun to come, before the next one begins
 Act = Callable[[], object]
 
 
@@ -68,16 +69,20 @@ class Pace:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        self._waiting: deque[tuple[int, Act]] = deque()
+        self._waiting: deque[Act] = deque()
         self._timer: Any = None
         self._free_at = 0.0
 
-    def add(self, size: int, begin: Act) -> None:
-        """Call `begin`, in the event loop, when those before have had the time that their bytes take. It gives False
-        when nothing is begun: then the next need not wait for it."""
-        self._waiting.append((size, begin))
+    def add(self, begin: Act) -> None:
+        """Call `begin`, in the event loop, when those before have had their time. It gives False when nothing is begun:
+        then the next need not wait for it."""
+        self._waiting.append(begin)
         if self._timer is None:
             self._arm()
+
+    def finished(self, size: int) -> None:
+        """A large message is whole. Only now it takes the time of its bytes: to announce them costs nothing."""
+        self._free_at = monotonic() + size / LARGE_BYTES_PER_SECOND
 
     def _arm(self) -> None:
         self._timer = self._loop.timer(max(0.0, self._free_at - monotonic()))
@@ -86,9 +91,8 @@ class Pace:
     def _serve(self) -> None:
         self._timer.close()
         self._timer = None
-        size, begin = self._waiting.popleft()
-        if _call(begin) is not False:
-            self._free_at = monotonic() + size / LARGE_BYTES_PER_SECOND
+        if monotonic() >= self._free_at and _call(self._waiting.popleft()) is not False:
+            self._free_at = max(self._free_at, monotonic() + BEGIN_SECONDS)
         if self._waiting:
             self._arm()
 
@@ -106,9 +110,13 @@ current = PerLoop(Turns)  # the line of this thread's event loop
 large = PerLoop(Pace)  # and that of large messages
 
 
-def wait_if_large(size: int) -> None:
-    """Let the calling greenlet go on with a body of this size when its time has come."""
-    if size > LARGE_BYTES:
-        waiter = Waiter()
-        large().add(size, lambda: waiter.switch(None))
-        waiter.get()
+def read_large(size: int, read: Callable[[], bytes]) -> bytes:
+    """What `read()` gives, a body of this size; where it is a large one, not before its time."""
+    if size <= LARGE_BYTES:
+        return read()
+    waiter = Waiter()
+    large().add(lambda: waiter.switch(None))
+    waiter.get()
+    body = read()
+    large().finished(len(body))
+    return body

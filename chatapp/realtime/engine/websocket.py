@@ -135,7 +135,7 @@ class WebSocket:
         self._heard_bytes = 0
         self._is_paused = False
         self._line = _NO_LINE
-        self._begun_bytes = 0  # of a large message under way: what it has waited for
+        self._begun_bytes = 0  # of a large message under way: what it has announced
         self._out: list[bytes | memoryview] = []
         self._partial = False  # is the first of _out the rest of a frame that was written in part?
         self._queued = False  # is the flusher going to write to it?
@@ -313,14 +313,16 @@ class WebSocket:
 
     def _pace(self, ended: bool) -> None:
         """What a large message announces has to wait before it is read: the kernel makes the client wait."""
-        before = 0 if ended else self._begun_bytes
-        announced = self._reader.announced
+        before, announced = self._begun_bytes, self._reader.announced
+        if ended and before:
+            turns.large().finished(before)
+            before = 0
         self._begun_bytes = announced if announced > turns.LARGE_BYTES else 0
         if self._begun_bytes > before:
             self._line = _LARGE
             self._read.stop()
             self._whole_by = 0.0  # not the client's fault
-            turns.large().add(self._begun_bytes - before, self._begin)
+            turns.large().add(self._begin)
 
     def _begin(self) -> bool:
         """A large message may be read now; False when it will not be."""
@@ -370,7 +372,7 @@ class WebSocket:
         if self._reader.broken is not None:
             self._fail(self._reader.broken)
         elif self._state == _OPEN and (self._reader.announced or self._begun_bytes):
-            self._pace(ended=bool(events))
+            self._pace(ended=any(kind in (frames.TEXT, frames.BINARY) for kind, _ in events))
 
     def _fail(self, error: ProtocolError) -> None:
         """Close because of what the client did, and tell the owner."""
