@@ -8,7 +8,7 @@ from typing import Any
 
 SECONDS = 2.0
 BYTES = 32_000_000
-_SCRATCH = bytearray(262_144)  # on Linux nothing is ever written to it
+_SCRATCH = bytearray(65_536)  # on Linux nothing is ever written to it
 
 
 def discard(sock: Any) -> int:
