@@ -234,6 +234,16 @@ def test_large_messages_come_one_after_the_other(pace):
     assert turns.read_large(turns.LARGE_BYTES, lambda: b"small") == b"small"
 
 
+def test_large_messages_that_are_whole_at_once_take_their_time_one_after_the_other(pace):
+    begun = []
+    start = perf_counter()
+    for size in (LARGE, LARGE, 1):
+        pace.finished(size)
+    pace.add(lambda: begun.append(perf_counter() - start))
+    raw.until(lambda: begun)
+    assert begun[0] >= 0.2
+
+
 def test_what_is_only_announced_takes_hardly_any_time(pace, monkeypatch):
     monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", LARGE / 1_000)
     told, begun = [], []

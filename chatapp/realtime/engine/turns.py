@@ -82,7 +82,7 @@ class Pace:
 
     def finished(self, size: int) -> None:
         """A large message is whole. Only now it takes the time of its bytes: to announce them costs nothing."""
-        self._free_at = monotonic() + size / LARGE_BYTES_PER_SECOND
+        self._free_at = max(self._free_at, monotonic()) + size / LARGE_BYTES_PER_SECOND
 
     def _arm(self) -> None:
         self._timer = self._loop.timer(max(0.0, self._free_at - monotonic()))
