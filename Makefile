@@ -64,6 +64,7 @@ requirements:  ## Compile the pinned requirements anew (needs uv)
 
 # Everything that the benchmark runs with; ONLY, SUBJECT, ROUNDS, SECONDS, PROFILE, HOLD: see benchmarks/README.md.
 BENCH_READY := $(VENV)/runtime.stamp benchmarks/node_modules/.stamp benchmarks/reference/node_modules/.stamp
+export BENCH_BEFORE
 BENCH := $(NODE) node benchmarks/driver/bench.js $(if $(ONLY),--only "$(ONLY)") $(if $(SUBJECT),--subject "$(SUBJECT)") \
   $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(PROFILE),--profile "$(PROFILE)") \
   $(if $(HOLD),--hold "$(HOLD)")

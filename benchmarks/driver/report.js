@@ -1,23 +1,24 @@
 // What a run gave: medians, ratios to the reference round by round, as a table and as JSON.
-import { REFERENCE } from "./servers.js";
+import { REFERENCE, comparedWith } from "./servers.js";
 import { median } from "./tools.js";
 
 const FOREIGN_LOAD_WORTH_SAYING = 0.05;
 
 export function summarise({ plan, subjects, windows, commands }) {
+  const compared = comparedWith(subjects.map(({ name }) => name));
   return plan.figures.map(({ key, title, unit, goal = null, primary }) => {
-    const reference = windows[key]?.[REFERENCE] ?? [];
+    const reference = windows[key]?.[compared] ?? [];
     const rows = subjects.map(({ name }) => {
       const own = windows[key]?.[name] ?? [];
       return {
         subject: name,
         ...summary(own, primary),
-        ratio: name === REFERENCE ? null : ratio(own, reference, primary),
+        ratio: name === compared ? null : ratio(own, reference, primary),
         commands: commands[key]?.[name] ?? null,
         windows: own,
       };
     });
-    return { key, title, unit, goal, primary, rows };
+    return { key, title, unit, goal: compared === REFERENCE ? goal : null, primary, rows };
   });
 }
 

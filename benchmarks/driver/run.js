@@ -1,5 +1,5 @@
 // A run: every figure on every subject, in turn, and the windows that it gave.
-import { REFERENCE } from "./servers.js";
+import { comparedWith } from "./servers.js";
 import { within } from "./tools.js";
 
 const REGISTERING = { ARGON2_MEMORY_KIB: "1024", ARGON2_TIME_COST: "1" }; // cheap: nobody logs in with these passwords
@@ -37,8 +37,8 @@ export class Run {
 
   // Operations per second of a figure's windows so far: the reference's, or the first subject's where it is not run.
   maximum(key) {
-    const found = this.windows[key]?.[REFERENCE] ?? this.windows[key]?.[this.subjects[0].name] ?? [];
-    return found.map(({ perSecond }) => perSecond);
+    const compared = comparedWith(this.subjects.map(({ name }) => name));
+    return (this.windows[key]?.[compared] ?? []).map(({ perSecond }) => perSecond);
   }
 
   // Everybody that the scenarios need, as accounts.

@@ -1,6 +1,7 @@
 // What is measured, and how each is started.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -32,12 +33,12 @@ function reference(mongoUri) {
   };
 }
 
-function chatapp(mongoUri, engine, title, scratch) {
-  const python = pythonPath();
+function chatapp(mongoUri, { name, title, engine = name, folder = ROOT }, scratch) {
+  const python = pythonPath(folder);
   return {
-    name: engine,
+    name,
     title,
-    folder: ROOT,
+    folder,
     prepare: [python, "-m", "flask", "--app", "wsgi", "migrate"],
     command: [python, "-m", "gunicorn", "wsgi:app"],
     environment: (port, database) => ({
@@ -57,8 +58,8 @@ function chatapp(mongoUri, engine, title, scratch) {
   };
 }
 
-function pythonPath() {
-  const own = `${ROOT}.venv/bin/python`;
+function pythonPath(folder) {
+  const own = `${folder}.venv/bin/python`;
   return process.env.BENCH_PYTHON ?? (existsSync(own) ? own : "python3");
 }
 
@@ -66,7 +67,20 @@ function pythonPath() {
 export function allServers(mongoUri, scratch) {
   return [
     reference(mongoUri),
-    chatapp(mongoUri, "chatapp", "chatapp", scratch),
-    chatapp(mongoUri, "stock", "chatapp on the libraries' own socket server (ENGINE=stock)", scratch),
+    ...earlier().map((row) => chatapp(mongoUri, row, scratch)),
+    chatapp(mongoUri, { name: "chatapp", title: "chatapp" }, scratch),
+    chatapp(mongoUri, { name: "stock", title: "chatapp on the libraries' own socket server (ENGINE=stock)" }, scratch),
   ];
+}
+
+// Another checkout of chatapp, with its own .venv, where BENCH_BEFORE names one.
+function earlier() {
+  const folder = process.env.BENCH_BEFORE;
+  if (!folder) return [];
+  return [{ name: "before", title: `chatapp in ${folder}`, engine: "chatapp", folder: `${resolve(folder)}/` }];
+}
+
+// What the others are compared with: the reference where it is measured, else the first.
+export function comparedWith(names) {
+  return names.includes(REFERENCE) ? REFERENCE : names[0];
 }

@@ -140,6 +140,20 @@ test("ratios are of the windows of one round", () => {
   assert.match(table([summary]), /chatapp +25\.0 +µs +60 % +0\.75 +0\.50–1\.00 +≤ 0\.7 no .* 2\.00$/m);
 });
 
+test("without the reference the first one is compared with, and no goal is judged", () => {
+  const figure = { key: "list", title: "list", unit: "µs", primary: "cpuMicroseconds", goal: 0.7 };
+  const windows = (cpuMicroseconds) => [{ round: 0, cpuMicroseconds }];
+  const run = {
+    plan: { figures: [figure] },
+    subjects: [{ name: "before" }, { name: "chatapp" }],
+    windows: { list: { before: windows(10), chatapp: windows(5) } },
+    commands: {},
+  };
+  const [{ goal, rows }] = summarise(run);
+  assert.equal(goal, null);
+  assert.deepEqual([rows[0].ratio, rows[1].ratio.middle], [null, 0.5]);
+});
+
 test("what is chosen is measured, with what it depends on", () => {
   const keys = (chosen) => makePlan({ chosen }).figures.map(({ key }) => key);
   assert.deepEqual(keys(["health", "paced"]), ["health", "send-10-20", "paced-10"]);
