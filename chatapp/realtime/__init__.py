@@ -47,10 +47,10 @@ def _resync(sid: str) -> None:
         gevent.spawn(_resync_handler, sid)
 
 
-def _emit(event: str, data: Any, to: str | list[str] | None, skip_sid: str | None = None) -> None:
+def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
     """Emit, unless this process serves no sockets (a script that uses the services)."""
     if socketio.server is not None and to != []:
-        socketio.server.emit(event, data, to=to, skip_sid=skip_sid)
+        socketio.server.emit(event, data, to=to)
 
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
@@ -87,8 +87,9 @@ def online_users() -> list[ObjectId]:
 
 
 def reply(sid: str, event: str, data: Any) -> None:
-    """Emit to one socket only: the event form of an answer."""
-    _emit(event, data, sid)
+    """Emit to one socket only: the event form of an answer. Anything that is no connected socket gets nothing."""
+    if sid in connections.by_sid:
+        _emit(event, data, sid)
 
 
 def publish_message(user_ids: list[ObjectId], message: Data) -> int:

@@ -24,6 +24,7 @@ import gevent
 import socketio
 import socketio.packet
 
+from chatapp.realtime.engine import dispatch
 from chatapp.realtime.engine.frames import ProtocolError
 from chatapp.realtime.engine.packets import Packet
 from chatapp.realtime.engine.server import Admission, Refusal
@@ -191,6 +192,7 @@ class StockServer(socketio.Server):  # type: ignore[misc]
         self._connect_timeout = connect_timeout
         self._on_resync = on_resync
         self._held: dict[str, list[tuple[Callable[..., None], Any]]] = {}
+        self.unknown_event: dispatch.Unknown | None = None
         super().__init__(serializer=Packet, on_caught_up=self._caught_up, **options)
 
     def _engineio_server_class(self) -> type[StockEngine]:
@@ -229,6 +231,15 @@ class StockServer(socketio.Server):  # type: ignore[misc]
             super()._handle_eio_message(eio_sid, data if isinstance(data, str | bytes) else str(data))
         except ProtocolError:
             self.eio.disconnect(eio_sid)
+
+    def _handle_event_internal(
+        self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
+    ) -> None:
+        answer = dispatch.call(self, namespace, sid, data[0], data[1:])
+        if id is not None and answer is not self.not_handled:
+            arguments = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
+            ack = self.packet_class(socketio.packet.ACK, namespace=namespace, id=id, data=arguments)
+            self._send_packet(eio_sid, ack)
 
     def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
         self._held[eio_sid] = []

@@ -18,7 +18,7 @@ def register(server: Server) -> None:
     server.on("disconnect", connection.disconnect)
     for spec in EVENTS.values():
         server.on(spec.name, dispatch(spec))
-    server.on("*", answer_unknown)
+    server.unknown_event = answer_unknown
     server.binary_refusal = answer_binary
     server.reads = {spec.name for spec in EVENTS.values() if spec.reads}
     realtime.set_resync_handler(connection.resync)

@@ -182,16 +182,16 @@ def finished(name: str, code: str, started: float) -> None:
 def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:
     lifecycle.begin()
     try:
-        caller = _caller(realtime.connections.by_sid.get(sid))
-        logs.bind(userId=str(caller.user_id))
-        limits.spend("calls", str(caller.user_id), config().RATE_USER)
-        return {"success": True, **call(caller)}
+        connection = realtime.connections.by_sid.get(sid)
+        if connection is None:
+            raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+        logs.bind(userId=str(connection.user_id))
+        limits.spend("calls", str(connection.user_id), config().RATE_USER)
+        return {"success": True, **call(_caller(connection))}
     finally:
         lifecycle.end()
 
 
-def _caller(connection: Connection | None) -> Caller:
-    if connection is None:
-        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+def _caller(connection: Connection) -> Caller:
     identity = Identity(connection.user_id, connection.session_id, connection.expires_at)
     return Caller(connection.sid, sessions.verify(identity))

@@ -12,7 +12,7 @@ import socketio
 import socketio.packet
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp.realtime.engine import packets, turns
+from chatapp.realtime.engine import dispatch, packets, turns
 from chatapp.realtime.engine.frames import POLICY, UNSUPPORTED, Message, ProtocolError
 from chatapp.realtime.engine.manager import Manager
 from chatapp.realtime.engine.packets import BinaryPacket, Outgoing, Packet
@@ -29,6 +29,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     `binary` lets events carry bytes. Without it such an event is acknowledged with what `binary_refusal(sid)` gives,
     and its attachments are passed over. `on_resync(sid)` is told of sockets that missed something. `reads` are events
     that only ask: they are handled when the client has read what it asked for before, and not at all when it is gone.
+    `unknown_event(name, sid, *arguments)` answers what no handler is registered for.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         self.binary_refusal: BinaryRefusal | None = None
+        self.unknown_event: dispatch.Unknown | None = None
         self.reads: Collection[str] = ()
         self._on_resync = on_resync
         self._passed_over: dict[str, int] = {}  # attachments that still come, of refused events, by Engine.IO sid
@@ -195,7 +197,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     def _handle_event_internal(
         self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
     ) -> None:
-        answer = self._trigger_event(data[0], namespace, sid, *data[1:])
+        answer = dispatch.call(self, namespace, sid, data[0], data[1:])
         if id is None or answer is self.not_handled:
             return
         arguments = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
