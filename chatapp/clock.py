@@ -32,6 +32,11 @@ def timestamp() -> int:
     return int(time.time() + (_offset + _wall_offset).total_seconds())
 
 
+def fine_timestamp() -> float:
+    """Seconds since 1970, with their fraction."""
+    return time.time() + (_offset + _wall_offset).total_seconds()
+
+
 def monotonic() -> float:
     """Seconds that only grow; for durations and deadlines inside this process."""
     return time.monotonic() + _offset.total_seconds()

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from bson import ObjectId
-
 from chatapp import clock, errors, limits, realtime
 from chatapp.extensions import Document, config
+from chatapp.ids import new_id
 from chatapp.services import passwords, profiles, sessions, tokens
 from chatapp.services.sessions import Device
 from chatapp.services.tokens import Identity
@@ -31,7 +30,7 @@ def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> D
     """A user as the store keeps it. `email` in lower case."""
     now = clock.now()
     return {
-        "_id": ObjectId(),
+        "_id": new_id(),
         "email": email,
         "name": name,
         "avatar": avatar,

@@ -6,6 +6,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.extensions import Document, config, object_id
+from chatapp.ids import new_id
 from chatapp.services import access, chain, changes, conversation_cache
 from chatapp.services.conversation import (
     MEMBER,
@@ -137,7 +138,7 @@ def _document(
     history: str = "all",
 ) -> Document:
     """A conversation without entries. `role` is the creator's."""
-    now, conversation_id = clock.now(), ObjectId()
+    now, conversation_id = clock.now(), new_id()
     return {
         "_id": conversation_id,
         "type": kind,

@@ -25,6 +25,7 @@ from gevent.event import AsyncResult
 
 from chatapp import clock, errors, logs
 from chatapp.extensions import Document, on_reset
+from chatapp.ids import new_id
 from chatapp.services import chain, conversation_cache
 from chatapp.services.conversation import (
     Conversation,
@@ -300,7 +301,7 @@ def _load(conversation_id: ObjectId) -> Conversation:
 def _entry(state: Conversation, call: _Append, body: Document) -> Document:
     draft = call.draft
     entry = {
-        "_id": ObjectId(),
+        "_id": new_id(),
         "conversation_id": state.id,
         "seq": state.seq + 1,
         "mseq": state.mseq + (draft.type == "message"),

@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.extensions import Document, config, on_reset
+from chatapp.ids import new_id
 from chatapp.services import tokens
 from chatapp.services.tokens import Identity
 from chatapp.stores import sessions as store
@@ -100,7 +101,7 @@ def reset() -> None:
 def begin(user: Document, device: Device) -> dict[str, Any]:
     """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
     now = clock.now()
-    session_id = ObjectId()
+    session_id = new_id()
     rotating = device.protocol >= ROTATING
     seconds = config().REFRESH_TOKEN_SECONDS if rotating else config().LEGACY_TOKEN_SECONDS
     session = {
@@ -250,7 +251,7 @@ def renew() -> None:
 def renewed_token(user: Document, identity: Identity) -> str:
     """A token for the same session and time with the user's new name and avatar in it."""
     now = clock.now()
-    return tokens.access_token(user, identity.session_id, now, identity.expires_at - clock.timestamp(), str(ObjectId()))
+    return tokens.access_token(user, identity.session_id, now, identity.expires_at - clock.timestamp(), str(new_id()))
 
 
 def of_user(identity: Identity) -> list[dict[str, Any]]:

@@ -1,0 +1,22 @@
+"""Ids that people see: sorted by age, and none tells of its neighbours."""
+
+from bson import ObjectId
+
+from chatapp.ids import new_id
+
+
+def test_neighbours_share_nothing_but_their_time():
+    ids = [new_id() for _ in range(1_000)]
+    assert len({row.binary[6:] for row in ids}) == 1_000
+    assert [row.binary[:6] for row in ids] == sorted(row.binary[:6] for row in ids)
+    assert abs((ids[0].generation_time - ObjectId().generation_time).total_seconds()) < 60
+
+
+def test_whatever_people_see_has_such_an_id(ann, bob, eve):
+    direct, group = ann.direct(bob), ann.group(bob, eve)
+    sent = [ann.send(group, str(number))["data"]["id"] for number in range(2)]
+    sessions = [person.get("/api/auth/sessions")["data"][0]["id"] for person in (ann, bob)]
+    seen = [ann.id, bob.id, eve.id, direct, group, *sent, *sessions]
+    by_the_driver = ObjectId().binary[4:9]  # the same for all that one process makes
+    assert not [row for row in seen if ObjectId(row).binary[4:9] == by_the_driver]
+    assert len({ObjectId(row).binary[6:11] for row in seen}) == len(seen)
