@@ -40,8 +40,7 @@ def login(email: str, password: str, **device: Any) -> dict[str, Any]:
 
 
 def _device(protocol: int | None = None, deviceName: str | None = None, client: str | None = None) -> Device:
-    header = request.headers.get("X-Client-Protocol", "")
-    asked = protocol or (int(header) if header.isascii() and header.isdecimal() else sessions.LEGACY)
+    asked = protocol or _protocol(request.headers.get("X-Client-Protocol", ""))
     user_agent = request.headers.get("User-Agent", "")[:200]
     return Device(
         protocol=sessions.ROTATING if asked >= sessions.ROTATING else sessions.LEGACY,
@@ -49,6 +48,11 @@ def _device(protocol: int | None = None, deviceName: str | None = None, client: 
         client=client or user_agent or None,
         address=request.remote_addr,
     )
+
+
+def _protocol(header: str) -> int:
+    """The protocol that a client asks for; a header that says no number of two digits at most asks for the old one."""
+    return int(header) if header.isascii() and header.isdecimal() and len(header) <= 2 else sessions.LEGACY
 
 
 @bp.post("/refresh")
