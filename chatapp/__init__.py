@@ -15,11 +15,6 @@ def create_app(config: Config | None = None) -> Flask:
     extensions.start(config)
     app = Flask(__name__, static_folder=None)
     app.config.update(
-        JWT_SECRET_KEY=config.JWT_SECRET,
-        JWT_ALGORITHM="HS256",
-        JWT_DECODE_ALGORITHMS=["HS256"],
-        JWT_TOKEN_LOCATION=["headers"],
-        JWT_DECODE_LEEWAY=10 * 365 * 86_400,  # a clock set back refuses no token; services.tokens checks the times
         MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,
         TESTING=config.APP_ENV == "testing",
         PROPAGATE_EXCEPTIONS=False,

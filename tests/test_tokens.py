@@ -2,13 +2,17 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 
 import gevent
+import hypothesis
 import jwt
 import pytest
+from hypothesis import strategies as st
 
 from chatapp import clock, extensions, realtime
+from chatapp.services import sessions, tokens
 from tests.conftest import PASSWORD
 
 DAY = 24 * 3600
@@ -148,6 +152,115 @@ def test_headers_without_a_usable_token(client, header, code):
     assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
 
 
+@pytest.fixture(params=["rest", "socket"])
+def is_let_in(request, app, knock):
+    """Is a caller let in with this text as the Authorization header, or as the handshake's token?"""
+
+    def at_rest(text):
+        answer = app.test_client().get("/api/user/profile", headers={"Authorization": text})
+        assert answer.status_code in (200, 401)
+        return answer.status_code == 200
+
+    def at_connect(text):
+        refused = knock({"token": text})
+        assert refused is None or refused["data"]["statusCode"] == 401
+        return refused is None
+
+    return {"rest": at_rest, "socket": at_connect}[request.param]
+
+
+SCHEMES = st.sampled_from(["Bearer", "bearer", "BEARER", "bEaReR", "Basic", "Token", "Bearer:", "JWT"])
+GAPS = st.text(" \t\x0b\x1f\x7f,:=\xa0\xad", max_size=3)
+ENDS = st.text(' \t,;="\x0b.aA0_-\x7f\xa0\xe9\xff', max_size=3)
+
+
+@hypothesis.settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@hypothesis.given(scheme=SCHEMES, gap=GAPS, end=ENDS, more=st.sampled_from(["", ",Bearer TOKEN", " TOKEN"]))
+def test_nobody_gets_in_by_the_traces_of_anothers_token(is_let_in, ann, scheme, gap, end, more):
+    """Whatever spelling let Ann's token in or not, nothing without the whole token is let in afterwards."""
+    text = scheme + gap + ann.token + end + more.replace("TOKEN", ann.token)
+    is_proper = re.fullmatch(f"(?i:bearer) +{re.escape(ann.token)}", text) is not None
+    for _ in range(2):
+        assert is_let_in(text) == is_proper
+    assert is_let_in(f"Bearer {ann.token}")
+    for trace in (
+        scheme,
+        scheme + gap,
+        scheme + gap + end,
+        scheme + " ",
+        f"{scheme} {end}",
+        "Bearer",
+        "Bearer ",
+        "Bearer\t",
+        "",
+    ):
+        assert not is_let_in(trace), trace
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
+def test_the_scheme_is_taken_in_any_case_and_with_several_spaces(is_let_in, ann, scheme):
+    assert is_let_in(scheme + ann.token)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "Bearer\tTOKEN",
+        "Bearer TOKEN ",
+        "Bearer TOKEN,",
+        "Bearer TOKEN TOKEN",
+        "Bearer TOKEN,Bearer TOKEN",
+        "Bearer TOKEN\xe9",
+        "Bearer TOKEN=",
+        "Bearer, TOKEN",
+        "BearerTOKEN",
+        "Basic TOKEN",
+        "Bearer \tTOKEN",
+        " Bearer TOKEN",
+    ],
+)
+def test_nothing_beside_the_one_token_is_taken(is_let_in, ann, wrong):
+    assert not is_let_in(wrong.replace("TOKEN", ann.token))
+
+
+HOSTILE_PARTS = [
+    "[" * 5000,
+    '{"a":' * 900,
+    "9" * 5000,
+    '{"alg":["HS256"]}',
+    '{"alg":{}}',
+    '{"alg":null,"kid":5}',
+    "null",
+    "[]",
+    '{"alg":"HS256","crit":["b64"],"b64":false}',
+    '{"exp":1e999,"iat":1e999,"nbf":[]}',
+    '"\\ud800"',
+]
+
+
+@pytest.mark.parametrize("header", [*HOSTILE_PARTS, '{"alg":"HS256","typ":"JWT"}'])
+@pytest.mark.parametrize("payload", HOSTILE_PARTS)
+def test_a_hostile_token_is_an_invalid_one(client, header, payload):
+    parts = [base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in (header, payload, "signature")]
+    for token in (".".join(parts), ".".join([*parts, *parts]), parts[0] + "."):
+        answer = client.get("/api/user/profile", headers={"Authorization": f"Bearer {token}"})
+        assert answer.json["error"]["code"] == "TOKEN_INVALID"
+
+
+def test_what_is_remembered_of_tokens_has_a_bound_in_bytes(app, ann, monkeypatch):
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    for number in range(10):
+        claims = jwt.decode(ann.token, options={"verify_signature": False}) | {"jti": str(number), "more": "x" * 4000}
+        tokens.verify(signed(claims))
+    assert len(tokens._verified) == 3
+    assert {len(key) for key in tokens._verified} == {32}
+
+
 def test_a_token_in_the_query_string_is_none(client, ann):
     answer = client.get(f"/api/user/profile?token={ann.token}&jwt={ann.token}&access_token={ann.token}")
     assert answer.json["error"]["code"] == "TOKEN_MISSING"
@@ -171,7 +284,7 @@ def test_clients_of_protocol_two_get_a_short_token_and_a_refresh_token(client, a
     assert answer["accessToken"] == answer["token"] and answer["refreshToken"]
 
 
-@pytest.mark.parametrize("header", ["1", "", "two", "²", "-2", "2.0"])
+@pytest.mark.parametrize("header", ["1", "", "two", "²", "-2", "2.0", "9" * 5000])
 def test_other_protocols_are_the_old_one(client, ann, header):
     assert "refreshToken" not in log_in(client, headers={"X-Client-Protocol": header.encode("utf-8").decode("latin-1")})
 
@@ -332,6 +445,20 @@ def test_an_expired_socket_is_closed_with_a_reason_and_hears_nothing_more(client
     assert other.connected
     bob.send(conversation, "secret")
     assert "secret" not in str(socket.received())
+
+
+def test_a_session_that_ends_while_a_socket_takes_up_its_token_closes_the_socket(client, ann, monkeypatch):
+    inner, second = sessions.authenticate, log_in(client)["token"]
+    socket = ann.socket()
+
+    def authenticate(token):
+        identity = inner(token)
+        client.post("/api/auth/logout", headers={"Authorization": f"Bearer {second}"})
+        return identity
+
+    monkeypatch.setattr("chatapp.sockets.connection.sessions.authenticate", authenticate)
+    socket.call("auth:refresh", {"token": second})
+    assert socket.received("sessionRevoked") and not socket.connected
 
 
 def test_another_users_token_does_not_refresh_a_socket(ann, bob):

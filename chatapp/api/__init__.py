@@ -2,13 +2,12 @@
 
 from flask import Flask
 
-from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, sign_in, users, web
+from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, users, web
 
 
 def register(app: Flask) -> None:
     """Put every route, hook and error handler on the app."""
     requests.register(app)
-    sign_in.register()
     app.register_blueprint(health.bp, url_prefix="/api")
     app.register_blueprint(auth.bp, url_prefix="/api/auth")
     app.register_blueprint(auth.bp, url_prefix="/auth", name="auth_at_root")

@@ -62,7 +62,7 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
             password_hash = grown
     answer = sessions.begin(user, device)
     if not users.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
-        begun = tokens.read_access_token(answer["token"])
+        begun = tokens.verify(answer["token"])
         sessions.revoke(begun, begun.session_id)
         raise _invalid_credentials()
     return answer | {"data": profiles.view(user), "msg": "Login successful"}

@@ -203,9 +203,9 @@ def _refuse_ended(session: Document, now: datetime) -> None:
         raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "This session is over. Log in again.")
 
 
-def authenticate(token: object) -> Identity:
+def authenticate(token: str) -> Identity:
     """The caller behind an access token whose session still works. Raises Unauthorized."""
-    return verify(tokens.read_access_token(token))
+    return verify(tokens.verify(token))
 
 
 def verify(identity: Identity) -> Identity:

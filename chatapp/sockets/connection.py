@@ -13,7 +13,7 @@ from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
-from chatapp.services import epoch, presence, sessions, sync
+from chatapp.services import epoch, presence, sessions, sync, tokens
 from chatapp.services.tokens import Identity
 from chatapp.sockets.events import Answer, Caller, event, finished, refusal
 
@@ -51,7 +51,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     if lifecycle.is_draining():
         raise errors.Unavailable(errors.Code.SHUTTING_DOWN, "The server is restarting.", 2)
     limits.spend("connections", address, config().RATE_CONNECTS_ADDRESS)
-    identity = sessions.authenticate(auth.get("token") if isinstance(auth, dict) else None)
+    identity = sessions.authenticate(tokens.in_payload(auth.get("token") if isinstance(auth, dict) else None))
     logs.bind(userId=str(identity.user_id))
     _limit_user(identity.user_id)
     ready = {
@@ -137,9 +137,14 @@ def _say_goodbye(user_id: ObjectId) -> None:
 @event("auth:refresh", AuthRefreshIn, out=ExpiryOut)
 def refresh(caller: Caller, token: str) -> Answer:
     """Go on with a fresh access token of the same user, without a reconnect."""
-    identity: Identity = sessions.authenticate(token)
+    identity: Identity = sessions.authenticate(tokens.in_payload(token))
     if identity.user_id != caller.user_id:
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "This token is another user's")
     if not realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at):
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+    try:
+        sessions.verify(identity)  # again: what was revoked before `renew` did not find this socket
+    except errors.Unauthorized:
+        realtime.close(caller.sid, "sessionRevoked", errors.Code.TOKEN_REVOKED, "The session was ended")
+        raise
     return {"data": {"expiresAt": identity.expires_at}}
