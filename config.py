@@ -75,15 +75,17 @@ class Config:
     TRUSTED_PROXIES: int = 0
     REDIS_URL: str = field(default="", repr=False)
     RATE_LIMITS_ENABLED: bool = True
-    RATE_ANONYMOUS: str = "100 per 15 minutes"
+    RATE_ANONYMOUS: str = "5000 per 15 minutes"
+    RATE_SESSION: str = "100 per 15 minutes"
+    RATE_REGISTRATIONS_ADDRESS: str = "200 per hour"
     RATE_USER: str = "600 per minute"
     RATE_SENDS: str = "100 per 10 seconds; 1200 per 10 minutes"
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
-    RATE_LOGIN_ADDRESS: str = "100 per 15 minutes"
-    RATE_CONNECTS_ADDRESS: str = "600 per minute"
+    RATE_LOGIN_ADDRESS: str = "400 per 15 minutes"
+    RATE_CONNECTS_ADDRESS: str = "3000 per minute"
     RATE_CONNECTS_USER: str = "60 per minute"
-    RATE_HANDSHAKES_ADDRESS: str = "1200 per minute"
-    MAX_SOCKETS_PER_ADDRESS: int = 2_000
+    RATE_HANDSHAKES_ADDRESS: str = "6000 per minute"
+    MAX_SOCKETS_PER_ADDRESS: int = 5_000
     MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
 
@@ -150,6 +152,8 @@ class TestConfig(Config):
     ARGON2_MEMORY_KIB: int = 64
     ARGON2_TIME_COST: int = 1
     RATE_ANONYMOUS: str = "100000 per minute"
+    RATE_SESSION: str = "100000 per minute"
+    RATE_REGISTRATIONS_ADDRESS: str = "100000 per minute"
     RATE_USER: str = "100000 per minute"
     RATE_SENDS: str = "100000 per minute"
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"

@@ -58,6 +58,8 @@ class ChatError(Exception):
 
     status = 500
 
+    session_id: object = None
+
     def __init__(
         self,
         code: Code,
@@ -86,9 +88,13 @@ class BadRequest(ChatError):
 
 
 class Unauthorized(ChatError):
-    """401: no session, or one that is over."""
+    """401: no session, or one that is over: `session_id` is its id when the token was genuine."""
 
     status = 401
+
+    def __init__(self, code: Code, message: str, *, session_id: object = None) -> None:
+        super().__init__(code, message)
+        self.session_id = session_id
 
 
 class Forbidden(ChatError):

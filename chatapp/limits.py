@@ -1,4 +1,8 @@
-"""Rate limits: one rule for REST and sockets, in memory or in Redis when REDIS_URL is set."""
+"""Rate limits: one rule for REST and sockets, in memory or in Redis when REDIS_URL is set.
+
+A user has one budget of calls, RATE_USER, over both transports and all devices. A call costs 1, and 1 more for each
+64 KiB that it sends (`cost_of_bytes`) and for each 200 rows that it makes the server read or show (`charge`).
+"""
 
 import time
 from collections import Counter
@@ -8,6 +12,7 @@ from dataclasses import dataclass, field
 
 import gevent
 import structlog
+from bson import ObjectId
 from limits import RateLimitItem, parse_many
 from limits.storage import Storage, storage_from_string
 from redis.backoff import NoBackoff
@@ -21,6 +26,8 @@ log = structlog.get_logger("chatapp.limits")
 _REDIS_SECONDS = 0.5
 _REDIS_AGAIN_SECONDS = 5.0
 _SWEEP_SECONDS = 10.0
+_BYTES_PER_CALL = 65_536
+_ROWS_PER_CALL = 200
 
 
 class Memory:
@@ -151,6 +158,23 @@ def reset() -> None:
     _state.under_way.clear()
     if limiter.initialized:
         limiter.storage.reset()
+
+
+def spend_call(user_id: ObjectId, cost: int = 1) -> None:
+    """Count one call of a user, over whichever transport; raises RateLimited when their budget is spent."""
+    spend("calls", str(user_id), config().RATE_USER, cost)
+
+
+def charge(user_id: ObjectId, *, rows: int = 0, size: int = 0) -> None:
+    """Add to a user's budget what an act has cost beyond one call. It is done all the same: the next one waits."""
+    if (cost := rows // _ROWS_PER_CALL + size // _BYTES_PER_CALL) and _is_counting():
+        for item in _items(config().RATE_USER):
+            limiter.limiter.hit(item, "calls", str(user_id), cost=cost)
+
+
+def cost_of_bytes(size: int) -> int:
+    """What a call costs that sends so many bytes."""
+    return 1 + size // _BYTES_PER_CALL
 
 
 def spend(name: str, key: str, rule: str, cost: int = 1) -> None:

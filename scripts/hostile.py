@@ -38,6 +38,7 @@ SETTINGS = {
     "CONNECT_TIMEOUT": "3",  # 10 by default: the waits of this script are shorter
     "SLOW_CLIENT_SECONDS": "3",  # 30
     "RATE_ANONYMOUS": "10000 per minute",  # 200 registrations come from one address
+    "RATE_REGISTRATIONS_ADDRESS": "10000 per minute",
     "RATE_SENDS": "10000 per minute",  # for the busy conversation of the deaf
     "LOG_LEVEL": "WARNING",
 }

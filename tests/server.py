@@ -34,6 +34,7 @@ SETTINGS = {
     "ARGON2_MEMORY_KIB": "8",
     "ARGON2_TIME_COST": "1",
     "RATE_ANONYMOUS": "10000 per minute",
+    "RATE_REGISTRATIONS_ADDRESS": "10000 per minute",
     "RATE_SENDS": "10000 per minute",
     "LOG_FORMAT": "json",
     "ENGINE": os.environ.get("TEST_ENGINE", "chatapp"),

@@ -35,15 +35,15 @@ def send(request, app):
 
 def test_the_defaults_are_those_of_the_contract():
     settings = Config()
-    assert settings.RATE_ANONYMOUS == "100 per 15 minutes"
+    assert settings.RATE_ANONYMOUS == "5000 per 15 minutes"
     assert settings.RATE_USER == "600 per minute"
     assert settings.RATE_SENDS == "100 per 10 seconds; 1200 per 10 minutes"
     assert settings.RATE_LOGIN_ACCOUNT == "20 per 15 minutes"
-    assert settings.RATE_LOGIN_ADDRESS == "100 per 15 minutes"
+    assert settings.RATE_LOGIN_ADDRESS == "400 per 15 minutes"
 
 
 def test_anonymous_calls_are_limited_per_address(client, settings):
-    settings(RATE_ANONYMOUS=Config.RATE_ANONYMOUS)
+    settings(RATE_ANONYMOUS="100 per 15 minutes")
     assert {client.get("/api/discover", **HERE).status_code for _ in range(100)} == {200}
     assert_limited(client.get("/api/discover", **HERE))
     assert_limited(client.post("/api/auth/login", json={}, **HERE))
@@ -217,3 +217,92 @@ def test_redis_that_goes_and_comes_back_is_logged_once_per_change(client, log, s
         call()
     messages = [row["message"] for row in log.lines(level="warning")]
     assert messages == ["Redis lost, rate limits count in memory", "rate limits count in Redis again"]
+
+
+def test_whoever_calls_log_in_and_registration_count_by_address(ann, client, settings):
+    settings(RATE_ANONYMOUS="2 per hour")
+    token = {"Authorization": f"Bearer {ann.token}"}
+    wrong = {"email": "nobody@test.com", "password": "wrong word"}
+    calls = [client.post("/api/auth/login", json=wrong, headers=token, **HERE) for _ in range(3)]
+    assert [call.status_code for call in calls] == [401, 401, 429]
+    assert_limited(client.post("/api/auth/register", json={}, headers=token, **HERE))
+    assert_limited(client.post("/auth/register", json={}, headers=token, **HERE))
+    assert ann.rest("GET", "/api/user/profile", **HERE).status_code == 200
+
+
+def test_registrations_have_a_limit_of_their_own(ann, client, settings):
+    settings(RATE_REGISTRATIONS_ADDRESS="2 per hour")
+
+    def register(number, **where):
+        body = {"email": f"new{number}@test.com", "password": "password123"}
+        return client.post("/api/auth/register", json=body, headers={"Authorization": f"Bearer {ann.token}"}, **where)
+
+    assert [register(number, **HERE).status_code for number in range(3)] == [201, 201, 429]
+    assert_limited(register(3, **HERE))
+    assert register(4, **THERE).status_code == 201
+
+
+def test_rest_and_sockets_share_one_budget(ann, settings):
+    socket = ann.socket()
+    settings(RATE_USER="4 per hour")
+    assert [ann.rest("GET", "/api/user/profile").status_code for _ in range(2)] == [200, 200]
+    assert [socket.call("testSocket")["success"] for _ in range(3)] == [True, True, False]
+    assert_limited(ann.rest("GET", "/api/user/profile"))
+
+
+def test_a_large_call_costs_several(ann, settings):
+    settings(RATE_USER="5 per hour")
+    large = {"cursors": {f"{number:024x}": 1 for number in range(10_000)}}
+    assert ann.rest("POST", "/api/sync", json=large).status_code == 200
+    assert_limited(ann.rest("GET", "/api/user/profile"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("203.0.113.5", "::ffff:203.0.113.5", True),
+        ("203.0.113.5", "2002:cb00:7105::1", True),
+        ("203.0.113.5", "64:ff9b::203.0.113.5", True),
+        ("203.0.113.5", "203.0.113.5:4711", True),
+        ("2001:db8::1", "[2001:db8::1]:4711", True),
+        ("fe80::1", "fe80::2%eth0", True),
+        ("203.0.113.5", "203.0.113.6", False),
+        ("unix:", "", True),
+    ],
+)
+def test_an_address_counts_as_whose_it_is(client, settings, first, second, same):
+    settings(RATE_ANONYMOUS="1 per hour")
+    calls = [client.get("/api/discover", environ_base={"REMOTE_ADDR": row}) for row in (first, second)]
+    assert [call.status_code for call in calls] == [200, 429 if same else 200]
+
+
+@pytest.fixture
+def dead(ann):
+    """The headers of a session that was ended."""
+    answer = ann.rest("POST", "/api/auth/logout")
+    assert answer.status_code == 200
+    return {"Authorization": f"Bearer {ann.token}"}
+
+
+def test_a_dead_token_shuts_out_nobody_but_its_session(client, dead, settings):
+    settings(RATE_SESSION="3 per hour", RATE_ANONYMOUS="2 per hour")
+    calls = [client.get("/api/user/profile", headers=dead, **HERE) for _ in range(6)]
+    assert [call.status_code for call in calls] == [401, 401, 401, 429, 429, 429]
+    assert client.get("/api/discover", **HERE).status_code == 200
+
+
+def test_refreshes_count_by_session(register, client, settings):
+    ann, bob = (register(name, protocol=2) for name in ("ann", "bob"))
+    settings(RATE_SESSION="2 per hour", RATE_ANONYMOUS="1 per hour")
+    assert [client.get("/api/discover", **HERE).status_code for _ in range(2)] == [200, 429]
+
+    def refresh(person):
+        body = {"refreshToken": person.tokens["refreshToken"]}
+        return client.post("/api/auth/refresh", json=body, **HERE).status_code
+
+    assert [refresh(ann) for _ in range(3)] == [200, 200, 429]
+    assert refresh(bob) == 200
+    forged = client.post("/api/auth/refresh", json={"refreshToken": bob.tokens["refreshToken"] + "x"}, **HERE)
+    assert_limited(forged)

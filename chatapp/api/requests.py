@@ -5,16 +5,20 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, g, jsonify, request
+from bson import ObjectId
+from flask import Flask, Response, current_app, g, jsonify, request
 from flask.json.provider import JSONProvider
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chatapp import errors, lifecycle, limits, logs, metrics
+from chatapp.addresses import address_key
 from chatapp.api import sign_in
+from chatapp.api.contract import Contract
 from chatapp.api.early import EarlyAnswers
 from chatapp.extensions import config, limiter
+from chatapp.services import tokens
 from chatapp.services.tokens import Identity
 
 log = structlog.get_logger("chatapp.requests")
@@ -30,6 +34,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _STRICT_TRANSPORT = "max-age=31536000"
+_REFRESH_BYTES = 4_096  # of a body in which a refresh token is looked for
 
 
 class Json(JSONProvider):
@@ -143,12 +148,41 @@ def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
 
 
 def _count_call(identity: Identity | errors.ChatError) -> None:
-    """Count the call: by its user, or by the address of anybody else. Raises RateLimited."""
-    if isinstance(identity, Identity):
-        key, rule = f"user:{identity.user_id}", config().RATE_USER
-    else:
-        key, rule = f"address:{request.remote_addr}", config().RATE_ANONYMOUS
+    """Count the call, by who pays for it. Raises RateLimited."""
+    name, key, rule = _payer(identity)
     try:
-        limits.spend("calls", key, rule)
+        limits.spend(name, key, rule, limits.cost_of_bytes(request.content_length or 0))
     finally:
-        g.window = limits.window("calls", key, rule)
+        g.window = limits.window(name, key, rule)
+
+
+def _payer(identity: Identity | errors.ChatError) -> tuple[str, str, str]:
+    """Whose call it is: a user's, or that of a session whose token is over, or of whoever has the address.
+
+    What takes no token counts by address even when one is sent: else the limits of register and log-in would be
+    walked around with it. A genuine refresh token is its session's, so that an office can refresh whatever
+    a stranger in it does; and an app that goes on with a token that is over shuts out nobody but itself.
+    """
+    if request.endpoint == "auth.refresh" and (session_id := _refreshing()):
+        return "calls", f"session:{session_id}", config().RATE_SESSION
+    if not _takes_no_token():
+        if isinstance(identity, Identity):
+            return "calls", str(identity.user_id), config().RATE_USER
+        if identity.session_id is not None:
+            return "calls", f"session:{identity.session_id}", config().RATE_SESSION
+    return "calls", f"address:{address_key(request.remote_addr)}", config().RATE_ANONYMOUS
+
+
+def _takes_no_token() -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    contract: Contract | None = getattr(view, "contract", None)
+    return contract is not None and not contract.signed_in
+
+
+def _refreshing() -> ObjectId | None:
+    """The session of the genuine refresh token in the body, if there is one."""
+    if (request.content_length or 0) > _REFRESH_BYTES:
+        return None
+    body = request.get_json(silent=True)
+    token = body.get("refreshToken") if isinstance(body, dict) else None
+    return tokens.session_of_refresh_token(token) if isinstance(token, str) else None

@@ -32,6 +32,8 @@ SETTINGS = {
     **dict.fromkeys(
         (
             "RATE_ANONYMOUS",
+            "RATE_SESSION",
+            "RATE_REGISTRATIONS_ADDRESS",
             "RATE_USER",
             "RATE_SENDS",
             "RATE_CONNECTS_ADDRESS",

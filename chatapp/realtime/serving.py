@@ -8,6 +8,7 @@ from gevent.pywsgi import WSGIHandler
 from geventwebsocket.handler import WebSocketHandler
 
 from chatapp import errors, extensions, limits
+from chatapp.addresses import address_key
 from chatapp.realtime import stock
 from chatapp.realtime.engine.http import Handler
 from chatapp.realtime.engine.server import FORBIDDEN, Refusal
@@ -51,7 +52,8 @@ def _admit(environ: dict[str, Any], open_sockets: int) -> None:
     if open_sockets >= extensions.config().MAX_SOCKETS_PER_ADDRESS:
         raise Refusal((FORBIDDEN[0], "Too many connections from this address"), TOO_MANY, 60)
     try:
-        limits.spend("handshakes", str(environ.get("REMOTE_ADDR")), extensions.config().RATE_HANDSHAKES_ADDRESS)
+        address = address_key(environ.get("REMOTE_ADDR"))
+        limits.spend("handshakes", address, extensions.config().RATE_HANDSHAKES_ADDRESS)
     except errors.RateLimited as error:
         raise Refusal((FORBIDDEN[0], error.message), TOO_MANY, error.retry_after or 60) from None
 

@@ -24,6 +24,7 @@ import gevent
 import socketio
 import socketio.packet
 
+from chatapp.addresses import address_key
 from chatapp.realtime.engine import dispatch
 from chatapp.realtime.engine.frames import ProtocolError
 from chatapp.realtime.engine.packets import Packet
@@ -145,7 +146,7 @@ def _has_hung_up(environ: dict[str, Any]) -> bool:
 
 
 def _address(environ: dict[str, Any]) -> str:
-    return str(environ.get("REMOTE_ADDR", ""))
+    return address_key(environ.get("REMOTE_ADDR"))
 
 
 def _size(pkt: Any) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatapp import clock, errors, limits, realtime
+from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
 from chatapp.services import passwords, profiles, sessions, tokens
@@ -13,7 +14,8 @@ from chatapp.stores.turns import turn
 
 
 def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> dict[str, Any]:
-    """Make an account and log it in. Raises Conflict EMAIL_IN_USE."""
+    """Make an account and log it in. Raises Conflict EMAIL_IN_USE, RateLimited."""
+    limits.spend("registrations from here", address_key(device.address), config().RATE_REGISTRATIONS_ADDRESS)
     email = email.lower()
     user = new_user(email, name or email.partition("@")[0], avatar, passwords.hash_password(password))
     with turn(email):
@@ -48,7 +50,7 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
     Unknown user and wrong password look the same and take the same time; failures are counted per
     account and per address.
     """
-    email, address = email.strip().lower(), device.address or "unknown"
+    email, address = email.strip().lower(), address_key(device.address)
     with (
         limits.failures("log-ins", email, config().RATE_LOGIN_ACCOUNT),
         limits.failures("log-ins from here", address, config().RATE_LOGIN_ADDRESS),

@@ -220,7 +220,9 @@ def verify(identity: Identity) -> Identity:
                 _known.add(session)
                 _known.used.add(session["_id"])
     if user_id != identity.user_id:
-        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
+        raise errors.Unauthorized(
+            errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.", session_id=identity.session_id
+        )
     if _known.unconfirmed and _known.unconfirmed.get(identity.session_id, -1) == identity.generation:
         del _known.unconfirmed[identity.session_id]
         store.confirm_refresh(identity.session_id, identity.generation, clock.now())

@@ -123,7 +123,7 @@ def _identity(claims: dict[str, Any]) -> Identity:
     if claims.get("nbf", 0) > clock.timestamp() + _CLOCK_SKEW_SECONDS:
         raise invalid_token()
     if expires_at <= clock.timestamp():
-        raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "The access token has expired")
+        raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "The access token has expired", session_id=session_id)
     serial = str(claims.get("jti", "")).rpartition(":")[2]
     generation = int(serial) if serial.isascii() and serial.isdecimal() and len(serial) < 10 else None
     return Identity(user_id, session_id, expires_at, generation)

@@ -4,7 +4,7 @@ from socketio import Server
 
 from chatapp import realtime
 from chatapp.sockets import accounts, connection, conversations, groups, later, log, messages
-from chatapp.sockets.events import EVENTS, answer_binary, answer_unknown, dispatch
+from chatapp.sockets.events import EVENTS, answer_binary, answer_unknown, charge_bytes, dispatch
 
 __all__ = ["EVENTS", "accounts", "connection", "conversations", "groups", "later", "log", "messages", "register"]
 
@@ -20,5 +20,6 @@ def register(server: Server) -> None:
         server.on(spec.name, dispatch(spec))
     server.unknown_event = answer_unknown
     server.binary_refusal = answer_binary
+    server.charge = charge_bytes
     server.reads = {spec.name for spec in EVENTS.values() if spec.reads}
     realtime.set_resync_handler(connection.resync)

@@ -9,6 +9,7 @@ from bson import ObjectId
 from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, errors, lifecycle, limits, logs, realtime
+from chatapp.addresses import address_key
 from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
@@ -50,7 +51,7 @@ def _header(environ: dict[str, Any], name: str) -> str | None:
 def _let_in(sid: str, address: str, auth: Any) -> None:
     if lifecycle.is_draining():
         raise errors.Unavailable(errors.Code.SHUTTING_DOWN, "The server is restarting.", 2)
-    limits.spend("connections", address, config().RATE_CONNECTS_ADDRESS)
+    limits.spend("connections", address_key(address), config().RATE_CONNECTS_ADDRESS)
     identity = sessions.authenticate(tokens.in_payload(auth.get("token") if isinstance(auth, dict) else None))
     logs.bind(userId=str(identity.user_id))
     _limit_user(identity.user_id)

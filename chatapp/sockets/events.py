@@ -127,6 +127,13 @@ def answer_binary(sid: str) -> Answer:
     return _answer(sid, "(binary)", None, None, "error", refuse)
 
 
+def charge_bytes(sid: str, size: int) -> None:
+    """A large packet costs its sender more than one call."""
+    connection = realtime.connections.by_sid.get(sid)
+    if connection is not None:
+        limits.charge(connection.user_id, size=size)
+
+
 def _answer(
     sid: str,
     name: str,
@@ -186,7 +193,7 @@ def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:
         if connection is None:
             raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
         logs.bind(userId=str(connection.user_id))
-        limits.spend("calls", str(connection.user_id), config().RATE_USER)
+        limits.spend_call(connection.user_id)
         return {"success": True, **call(_caller(connection))}
     finally:
         lifecycle.end()

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+import orjson
 import pytest
 import requests
 
@@ -68,3 +69,20 @@ def test_a_socket_may_send_so_many_frames(other_app, serve, limits, ends):
         assert websocket.end() == frames.POLICY
     else:
         assert [websocket.receive() for _ in range(30)] == [(frames.PONG, str(n).encode()) for n in range(30)]
+
+
+@pytest.mark.skipif(ENGINE == "stock", reason="the libraries' own server does not tell sizes")
+def test_a_large_event_costs_several_calls(other_app, serve, ann):
+    url = serve(other_app(RATE_USER="5 per hour"))
+    websocket = raw.WebSocket(("127.0.0.1", urlsplit(url).port), POLLING.replace("polling", "websocket"))
+    assert websocket.message().startswith("0")
+    websocket.text("40" + orjson.dumps({"token": ann.token}).decode())
+    for number, text in enumerate(("", "x" * 200_000, "")):
+        websocket.text(f'42{number}["testSocket",{{"x":"{text}"}}]')
+    acks = {}
+    while len(acks) < 3:
+        message = websocket.message()
+        if message.startswith("43"):
+            acks[message[2]] = orjson.loads(message[3:])[0]
+    assert [acks[number]["success"] for number in "012"] == [True, True, False]
+    assert acks["2"]["error"]["code"] == "RATE_LIMITED"

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import engineio
 import orjson
 
+from chatapp.addresses import address_key
 from chatapp.realtime.engine import handshake, http, packets, turns
 from chatapp.realtime.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
 from chatapp.realtime.engine.packets import Outgoing
@@ -325,7 +326,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         """A new session, if the client may have one."""
         if self.max_sessions and len(self.sockets) >= self.max_sessions:
             raise Refusal((FORBIDDEN[0], "The server is full"), "503 Service Unavailable", 30)
-        address = str(environ.get("REMOTE_ADDR", ""))
+        address = address_key(environ.get("REMOTE_ADDR"))
         if self._admit is not None:
             self._admit(environ, self.by_address[address])
         sid = self.generate_id()

@@ -21,6 +21,7 @@ from chatapp.realtime.engine.server import EngineServer
 _INVALID_NAMESPACE = {"message": "Invalid namespace"}
 _INTERNAL = {"message": "Internal error"}
 BinaryRefusal = Callable[[str], Any]
+LARGE_PACKET = 65_536
 
 
 class SocketServer(socketio.Server):  # type: ignore[misc]
@@ -42,6 +43,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         self.binary_refusal: BinaryRefusal | None = None
         self.unknown_event: dispatch.Unknown | None = None
         self.reads: Collection[str] = ()
+        self.charge: Callable[[str, int], None] | None = None  # told the socket and size of each large packet
         self._on_resync = on_resync
         self._passed_over: dict[str, int] = {}  # attachments that still come, of refused events, by Engine.IO sid
         super().__init__(
@@ -93,6 +95,8 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if sid is None:
             raise ProtocolError(POLICY, "not connected to this namespace")
+        if len(data) > LARGE_PACKET and self.charge is not None:
+            self.charge(sid, len(data))
         self._dispatch(eio_sid, sid, namespace, packet)
 
     def _dispatch(self, eio_sid: str, sid: str, namespace: str, packet: Any) -> None:

@@ -17,6 +17,7 @@ const SETTINGS = {
   ARGON2_MEMORY_KIB: "8",
   ARGON2_TIME_COST: "1",
   RATE_ANONYMOUS: "100000 per minute",
+  RATE_REGISTRATIONS_ADDRESS: "100000 per minute",
   RATE_USER: "100000 per minute",
   RATE_SENDS: "100000 per minute",
   RATE_LOGIN_ACCOUNT: "100000 per minute",
