@@ -2,12 +2,13 @@
 
 import contextlib
 import socket as sockets
+from datetime import timedelta
 
 import gevent
 import gevent.server
 import pytest
 
-from chatapp import extensions, limits
+from chatapp import clock, extensions, limits
 from config import Config
 
 HERE = {"environ_base": {"REMOTE_ADDR": "192.0.2.1"}}
@@ -278,11 +279,13 @@ def test_an_address_counts_as_whose_it_is(client, settings, first, second, same)
     assert [call.status_code for call in calls] == [200, 429 if same else 200]
 
 
-@pytest.fixture
-def dead(ann):
-    """The headers of a session that was ended."""
-    answer = ann.rest("POST", "/api/auth/logout")
-    assert answer.status_code == 200
+@pytest.fixture(params=["ended", "expired"])
+def dead(request, ann):
+    """The headers of a session that is over."""
+    if request.param == "ended":
+        assert ann.rest("POST", "/api/auth/logout").status_code == 200
+    else:
+        clock.move(timedelta(days=8))
     return {"Authorization": f"Bearer {ann.token}"}
 
 
