@@ -88,6 +88,7 @@ class Config:
     MAX_SOCKETS_PER_ADDRESS: int = 5_000
     MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
+    RATE_ADDRESS_LOOKUPS: str = "120 per hour"
 
     ENGINE: str = "chatapp"
     CONNECT_TIMEOUT: float = 10
@@ -102,6 +103,7 @@ class Config:
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
     DIRECTORY_OPEN: bool = True
+    SHOW_EMAILS: str = "members"
     SYNC_MAX_ENTRIES: int = 1_000
     SYNC_MAX_BYTES: int = 500_000
     SYNC_MAX_CONVERSATIONS: int = 200
@@ -163,6 +165,7 @@ class TestConfig(Config):
     RATE_HANDSHAKES_ADDRESS: str = "100000 per minute"
     MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
+    RATE_ADDRESS_LOOKUPS: str = "100000 per minute"
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
 
@@ -212,6 +215,7 @@ def _read(env: Env) -> dict[str, Any]:
     values["APP_ENV"] = app_env
     values["PORT"] = env.int("PORT", 3000, validate=validate.Range(min=0, max=65_535))
     values["ENGINE"] = env.str("ENGINE", "chatapp", validate=validate.OneOf(("chatapp", "stock")))
+    values["SHOW_EMAILS"] = env.str("SHOW_EMAILS", "members", validate=validate.OneOf(("members", "everybody")))
     values["LOG_LEVEL"] = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
     values["LOG_FORMAT"] = env.str(
         "LOG_FORMAT",

@@ -282,7 +282,7 @@ def test_contacts_search_and_empty_lists_explain_themselves(ann):
 
 
 def test_contacts_search_by_name_and_email(ann, bob, eve):
-    for search in ("bo", "BOB@te", "bob"):
+    for search in ("bo", "BOB@test.com", "bob"):
         assert [row["id"] for row in ann.get(f"/api/user/contacts?search={search}")["data"]] == [bob.id]
     assert ann.get("/api/user/contacts?search=.*")["data"] == []
     assert ann.get("/api/user/contacts?after=rubbish")["error"]["code"] == "VALIDATION_ERROR"

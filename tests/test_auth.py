@@ -295,7 +295,7 @@ def test_new_users_are_told_to_everybody_while_the_directory_is_open(client, ann
     socket = ann.socket()
     client.post("/api/auth/register", json={"email": "new@test.com", "password": PASSWORD, "name": "New"})
     (told,) = socket.received("newUserRegistered")
-    assert told["name"] == "New" and told["_id"] == told["id"]
+    assert told["name"] == "New" and told["_id"] == told["id"] and told["email"] == ""
     settings(DIRECTORY_OPEN=False)
     socket.forget()
     client.post("/api/auth/register", json={"email": "newer@test.com", "password": PASSWORD, "name": "Newer"})

@@ -2,12 +2,17 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import Email, In, Query, Text, identifier
+from chatapp.schemas.fields import MAX_EMAIL, Email, In, Query, Text, identifier
 
 _NAME = validate.Length(min=1, max=100)
 _PASSWORD = validate.Length(min=6, max=256)
 _AVATAR = validate.Length(max=2048)
 _NOT_BLANK = validate.Regexp(r"(?s).*\S", error="Must not be blank.")
+
+
+def _searchable(search: str) -> None:
+    """The start of a name, or a whole e-mail address."""
+    validate.Length(max=MAX_EMAIL if "@" in search else 100)(search)
 
 
 class DeviceIn(In):
@@ -64,7 +69,7 @@ class ProfileIn(In):
 class ContactsIn(In):
     """Paging and search over a socket."""
 
-    search = Text(validate=validate.Length(max=100), allow_none=True)
+    search = Text(validate=_searchable, allow_none=True)
     after = Text(validate=validate.Length(max=1024), allow_none=True)
     limit = fields.Integer(strict=True, validate=validate.Range(min=1, max=1000))
 
@@ -72,7 +77,7 @@ class ContactsIn(In):
 class ContactsQuery(Query):
     """Paging and search over REST."""
 
-    search = Text(validate=validate.Length(max=100))
+    search = Text(validate=_searchable)
     after = Text(validate=validate.Length(max=1024))
     limit = fields.Integer(validate=validate.Range(min=1, max=1000))
 

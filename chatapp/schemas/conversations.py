@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import In, Query, Text, identifier, sequence
+from chatapp.schemas.fields import In, Query, Text, identifier, person, sequence
 
 _NAME = validate.Length(min=1, max=100)
 _AVATAR = validate.Length(max=2048)
@@ -21,7 +21,7 @@ class ConversationIn(In):
     """A conversation to open or found."""
 
     type = Text(required=True, validate=validate.OneOf(["direct", "group"]))
-    participants = fields.List(identifier(), required=True, validate=_PARTICIPANTS)
+    participants = fields.List(person(), required=True, validate=_PARTICIPANTS)
     name = Text(validate=_NAME, allow_none=True)
     avatar = Text(validate=_AVATAR, allow_none=True)
     history = Text(validate=_HISTORY)

@@ -5,7 +5,9 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-MAX_ID = 64
+from chatapp import emails
+
+MAX_ID, MAX_EMAIL = 64, 254
 MAX_SEQ = 2**53 - 1
 _HASH = re.compile(r"[0-9a-f]{16}")
 
@@ -25,18 +27,24 @@ class Text(fields.String):
 
 
 class Email(Text):
-    """An e-mail address, cleared of surrounding white space."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=[validate.Email(), validate.Length(max=254)], **kwargs)
+    """An e-mail address, in the spelling that is stored."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, attr, data, **kwargs).strip()
+        try:
+            return emails.read(super()._deserialize(value, attr, data, **kwargs))
+        except ValueError:
+            raise ValidationError("Not a valid email address.") from None
 
 
 def identifier(**kwargs: Any) -> Text:
     """An id as clients send it: any short text; the service decides whether it names something."""
     return Text(validate=validate.Length(min=1, max=MAX_ID), **kwargs)
+
+
+def person(**kwargs: Any) -> Text:
+    """Somebody: an id, or a whole e-mail address."""
+    described = {"description": "The id of a user, or their whole e-mail address"}
+    return Text(validate=validate.Length(min=1, max=MAX_EMAIL), metadata=described, **kwargs)
 
 
 def sequence(**kwargs: Any) -> fields.Integer:

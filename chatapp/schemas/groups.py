@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import In, Query, Text, identifier
+from chatapp.schemas.fields import In, Query, Text, identifier, person
 
 _USERS = validate.Length(min=1, max=1000)
 
@@ -30,7 +30,7 @@ class ChangeIn(RepeatableIn):
 class AddMembersIn(RepeatableIn):
     """People to add."""
 
-    userIds = fields.List(identifier(), required=True, validate=_USERS)
+    userIds = fields.List(person(), required=True, validate=_USERS)
 
 
 class RoleIn(RepeatableIn):

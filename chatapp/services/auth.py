@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chatapp import clock, errors, limits, realtime
+from chatapp import clock, emails, errors, limits, realtime
 from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
@@ -16,29 +16,27 @@ from chatapp.stores.turns import turn
 def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> dict[str, Any]:
     """Make an account and log it in. Raises Conflict EMAIL_IN_USE, RateLimited."""
     limits.spend("registrations from here", address_key(device.address), config().RATE_REGISTRATIONS_ADDRESS)
-    email = email.lower()
     user = new_user(email, name or email.partition("@")[0], avatar, passwords.hash_password(password))
-    with turn(email):
-        if not users.insert(user):
+    with turn(user["email_key"]):
+        if profiles.with_address(email) is not None or not users.insert(user):
             raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
     answer = sessions.begin(user, device)
-    profile = profiles.view(user)
     if config().DIRECTORY_OPEN:
-        realtime.publish_new_user(profile)
-    return answer | {"data": profile, "msg": "User registered successfully"}
+        realtime.publish_new_user(profiles.view(user, shares=False))
+    return answer | {"data": profiles.view(user), "msg": "User registered successfully"}
 
 
 def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> Document:
-    """A user as the store keeps it. `email` in lower case."""
+    """A user as the store keeps it. `email` as emails.read gives it."""
     now = clock.now()
     return {
         "_id": new_id(),
         "email": email,
+        "email_key": emails.key(email),
         "name": name,
         "avatar": avatar,
         "password_hash": password_hash,
-        "name_key": users.name_key(name),
-        "search_keys": users.search_keys(name, email),
+        **profiles.name_keys(name),
         "created_at": now,
         "updated_at": now,
     }
@@ -50,18 +48,19 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
     Unknown user and wrong password look the same and take the same time; failures are counted per
     account and per address.
     """
-    email, address = email.strip().lower(), address_key(device.address)
+    email_key, address = emails.key(email), address_key(device.address)
     with (
-        limits.failures("log-ins", email, config().RATE_LOGIN_ACCOUNT),
+        limits.failures("log-ins", email_key, config().RATE_LOGIN_ACCOUNT),
         limits.failures("log-ins from here", address, config().RATE_LOGIN_ADDRESS),
     ):
-        user = users.find_by_email(email)
+        user = profiles.with_address(email)
         password_hash = _verified(user, password)
     assert user is not None
     if passwords.needs_rehash(password_hash):
         grown = passwords.hash_password(password)
         if users.exchange_password(user["_id"], password_hash, grown, clock.now()):
             password_hash = grown
+    profiles.renew_keys(user)
     answer = sessions.begin(user, device)
     if not users.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
         begun = tokens.verify(answer["token"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock
+from chatapp import clock, emails
 from chatapp.extensions import Document
 from chatapp.realtime.engine.audience import Audience
 
@@ -54,9 +54,10 @@ class Member:
         """Does this user show nobody what they have read (and see nobody's)?"""
         return bool(self.profile.get("hide_reads"))
 
-    def view(self) -> dict[str, Any]:
+    def view(self, viewer: "Member") -> dict[str, Any]:
         """The member among a conversation's `participants`."""
-        return {**profile_view(self.user_id, self.profile), "role": self.role}
+        shares = self.is_current and viewer.is_current
+        return {**profile_view(self.user_id, self.profile, shares=shares), "role": self.role}
 
     def person(self) -> dict[str, Any]:
         """The member as the sender of a message."""
@@ -291,10 +292,10 @@ def was_deleted(cleared_seq: int, cleared_mseq: int, mseq: int) -> bool:
     return cleared_seq >= 0 and mseq <= cleared_mseq
 
 
-def profile_view(user_id: ObjectId, profile: Document) -> dict[str, Any]:
-    """A member's profile on its own: `{id, _id, name, email, avatar}`."""
-    text = str(user_id)
-    return {"id": text, "_id": text, **{key: profile[key] for key in ("name", "email", "avatar")}}
+def profile_view(user_id: ObjectId, profile: Document, *, shares: bool) -> dict[str, Any]:
+    """A member's profile on its own: `{id, _id, name, email, avatar}`. `shares`: are both members now?"""
+    text, email = str(user_id), emails.shown(profile["email"], shares)
+    return {"id": text, "_id": text, "name": profile["name"], "email": email, "avatar": profile["avatar"]}
 
 
 def head_view(head: Document) -> dict[str, Any]:
@@ -312,7 +313,7 @@ def view(conversation: Conversation, member: Member, *, is_new: bool | None = No
         "name": conversation.name,
         "avatar": conversation.avatar,
         "history": conversation.history,
-        "participants": [row.view() for row in conversation.current_members],
+        "participants": [row.view(member) for row in conversation.current_members],
         "lastMessage": _last_message_view(conversation, member),
         "unreadCount": conversation.unread(member),
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},

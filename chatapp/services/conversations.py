@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors, realtime
-from chatapp.extensions import Document, config, object_id
+from chatapp.extensions import Document, config
 from chatapp.ids import new_id
 from chatapp.services import access, chain, changes, conversation_cache
 from chatapp.services.conversation import (
@@ -15,6 +15,7 @@ from chatapp.services.conversation import (
     membership_document,
     view,
 )
+from chatapp.services.profiles import reachable
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
 from chatapp.stores.turns import turn
@@ -60,8 +61,8 @@ def create(
 ) -> tuple[dict[str, Any], bool]:
     """Open the direct conversation with somebody, or found a group: `({data}, is it new?)`.
 
-    Unknown participants are dropped, the caller is always one. A group with a client_msg_id is founded once, however
-    often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE.
+    Participants are ids or whole e-mail addresses; unknown ones are dropped, the caller is always one. A group with a
+    client_msg_id is founded once, however often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE.
     """
     if kind == DIRECT:
         return _open_direct(user_id, participants)
@@ -71,25 +72,15 @@ def create(
     return _insert_or_find(document, user_id)
 
 
-def _profiles(user_id: ObjectId, participants: list[str]) -> list[Document]:
-    """The caller's profile first, then those of the others that exist, in the order given."""
-    wanted = list(dict.fromkeys(filter(None, map(object_id, participants))))
-    found = {row["_id"]: row for row in users.find_profiles([user_id, *wanted])}
-    if user_id not in found:
-        raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
-    others = [found[other] for other in wanted if other in found and other != user_id]
-    return [found[user_id], *others]
-
-
 def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, Any], bool]:
-    profiles = _profiles(user_id, participants)
-    if len(profiles) != 2:
+    people = reachable(user_id, participants)
+    if len(people) != 2:
         raise errors.invalid("participants", "A direct conversation needs exactly one other user who exists.")
-    direct_key = ":".join(sorted(str(row["_id"]) for row in profiles))
+    direct_key = ":".join(sorted(str(row["_id"]) for row in people))
     existing = store.find_direct(direct_key)
     if existing is not None:
         return _existing(existing["_id"], user_id), False
-    document = _document(DIRECT, user_id, profiles, role=MEMBER)
+    document = _document(DIRECT, user_id, people, role=MEMBER)
     return _insert_or_find(document | {"direct_key": direct_key}, user_id)
 
 
@@ -115,12 +106,12 @@ def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar:
         raise errors.invalid("name", "A group needs a name.")
     if len(participants) > 2 * config().MAX_GROUP_SIZE:
         raise _too_large()
-    profiles = _profiles(user_id, participants)
-    if len(profiles) < 3:
+    people = reachable(user_id, participants)
+    if len(people) < 3:
         raise errors.invalid("participants", "A group needs at least two other users who exist.")
-    if len(profiles) > config().MAX_GROUP_SIZE:
+    if len(people) > config().MAX_GROUP_SIZE:
         raise _too_large()
-    return _document(GROUP, user_id, profiles, role=OWNER, name=name, avatar=avatar, history=history)
+    return _document(GROUP, user_id, people, role=OWNER, name=name, avatar=avatar, history=history)
 
 
 def _too_large() -> errors.TooLarge:
@@ -130,7 +121,7 @@ def _too_large() -> errors.TooLarge:
 def _document(
     kind: str,
     creator: ObjectId,
-    profiles: list[Document],
+    people: list[Document],
     *,
     role: str,
     name: str | None = None,
@@ -154,9 +145,9 @@ def _document(
                 "role": role if row["_id"] == creator else MEMBER,
                 "profile": users.profile_fields(row),
             }
-            for row in profiles
+            for row in people
         ],
-        "participants": [row["_id"] for row in profiles],
+        "participants": [row["_id"] for row in people],
         "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(conversation_id)},
         "last_message": None,
         "last_activity": now,

@@ -9,7 +9,7 @@ from bson import ObjectId
 from chatapp import clock, realtime
 from chatapp.extensions import Document
 from chatapp.services import access, tracing
-from chatapp.services.conversation import SHOWN_HASH, Conversation, Member, shows_reads
+from chatapp.services.conversation import SHOWN_HASH, Conversation, Member, profile_view, shows_reads
 from chatapp.services.conversation import view as conversation_view
 from chatapp.stores import entries as store
 
@@ -29,7 +29,7 @@ def message_view(
 
 
 class Views:
-    """Entries of one conversation as one user sees them (nobody in particular: None). What they share is made once."""
+    """Entries of one conversation as one user sees them (None: all its members). What they share is made once."""
 
     def __init__(self, conversation: Conversation, for_user: ObjectId | None) -> None:
         self._conversation = conversation
@@ -41,7 +41,8 @@ class Views:
         """Any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
-        change = _CHANGES[entry["type"]](entry, self._conversation)
+        viewer = None if self._for_user is None else self._conversation.members[self._for_user]
+        change = _CHANGES[entry["type"]](entry, self._conversation, viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
     def of_message(self, entry: Document, *, is_new: bool = False) -> dict[str, Any]:
@@ -123,26 +124,27 @@ def _read_mark(conversation: Conversation, member: Member, sender: Member) -> in
     return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
 
 
-def _added(entry: Document, conversation: Conversation) -> dict[str, Any]:
-    users = [(str(user_id), entry["profiles"][str(user_id)]) for user_id in entry["body"]["user_ids"]]
-    keys = ("name", "email", "avatar")
-    members = [
-        {"id": user_id, "_id": user_id, "role": "member", **{key: profile[key] for key in keys}}
-        for user_id, profile in users
-    ]
+def _added(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+    is_member = viewer is None or viewer.is_current
+    members = []
+    for user_id in entry["body"]["user_ids"]:
+        added = conversation.members[user_id]
+        profile = entry["profiles"][str(user_id)] | {"email": added.profile["email"]}
+        shares = is_member and added.is_current
+        members.append({**profile_view(user_id, profile, shares=shares), "role": "member"})
     return {"members": members}
 
 
-def _gone(entry: Document, conversation: Conversation) -> dict[str, Any]:
+def _gone(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     user_id = entry["body"]["user_id"]
     return {"userId": str(user_id), "user": conversation.members[user_id].person()}
 
 
-def _roles(entry: Document, conversation: Conversation) -> dict[str, Any]:
+def _roles(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     return {"roles": [{"userId": str(row["user_id"]), "role": row["role"]} for row in entry["body"]["roles"]]}
 
 
-def _changed(entry: Document, conversation: Conversation) -> dict[str, Any]:
+def _changed(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     return dict(entry["body"])
 
 

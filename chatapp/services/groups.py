@@ -13,6 +13,7 @@ from chatapp import errors, limits
 from chatapp.extensions import Document, config, object_id
 from chatapp.services import access, entries, log
 from chatapp.services.conversation import ADMIN, MEMBER, OWNER, Conversation, Member, view
+from chatapp.services.profiles import reachable
 from chatapp.stores import users
 
 Prepare = Callable[[Conversation, Member], Document]
@@ -41,24 +42,26 @@ def change(
 def add_members(
     user_id: ObjectId, conversation_text: str, user_texts: list[str], client_msg_id: str | None = None
 ) -> dict[str, Any]:
-    """Add people who exist; others are left out. Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited."""
+    """Add people (ids, or whole e-mail addresses) who exist; others are left out.
+
+    Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited.
+    """
     access.current(user_id, conversation_text)  # before anything is told about users
-    wanted = list(dict.fromkeys(filter(None, map(object_id, user_texts))))
-    found = {row["_id"]: users.profile_fields(row) for row in users.find_profiles(wanted)}
-    if not found:
+    _, *others = reachable(user_id, user_texts)
+    if not others and str(user_id) not in user_texts:
         raise errors.NotFound(errors.Code.USER_NOT_FOUND, "None of these users exists")
-    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(found))
+    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(others))
 
     def prepare(state: Conversation, member: Member) -> Document:
         _require(member, ADMIN)
-        new = [row for row in wanted if row in found and not _is_member(state, row)]
+        new = [row["_id"] for row in others if not _is_member(state, row["_id"])]
         if not new:
             raise log.Unchanged(state)
         if len(state.member_ids) + len(new) > config().MAX_GROUP_SIZE:
             raise errors.TooLarge(errors.Code.GROUP_TOO_LARGE, f"A group has at most {config().MAX_GROUP_SIZE} members")
         return {"user_ids": new}
 
-    profiles = {str(key): profile for key, profile in found.items()}
+    profiles = {str(row["_id"]): users.profile_fields(row) for row in others}
     return _append(user_id, conversation_text, "member_added", prepare, client_msg_id, profiles)
 
 

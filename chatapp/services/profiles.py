@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from bson import ObjectId
 
-from chatapp import clock, errors, realtime
+from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.extensions import Document, config, object_id
 from chatapp.services import changes, conversation_cache, sessions
 from chatapp.services.tokens import Identity
@@ -16,14 +16,15 @@ from chatapp.stores import conversations, memberships, users
 CONTACTS_PAGE = 200
 
 
-def view(user: Document) -> dict[str, Any]:
-    """The user as the API shows it: `{id, _id, name, email, avatar, created}`."""
+def view(user: Document, *, shares: bool = True) -> dict[str, Any]:
+    """The user as the API shows it: `{id, _id, name, email, avatar, created}`. `shares`: to themself, or to somebody
+    who shares a conversation with them?"""
     user_id = str(user["_id"])
     return {
         "id": user_id,
         "_id": user_id,
         "name": user["name"],
-        "email": user["email"],
+        "email": emails.shown(user["email"], shares),
         "avatar": user.get("avatar"),
         "created": clock.iso(user["created_at"]),
     }
@@ -54,19 +55,17 @@ def update(
 
     Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`. Raises Conflict EMAIL_IN_USE.
     """
-    user = existing(identity.user_id)
     changes: Document = {"updated_at": clock.now()}
     if name is not None:
-        changes["name"] = name
+        changes |= {"name": name} | name_keys(name)
     if email is not None:
-        changes["email"] = email.lower()
+        changes |= {"email": email, "email_key": emails.key(email)}
     if avatar is not None or clear_avatar:
         changes["avatar"] = avatar
-    updated = users.update(identity.user_id, changes | _keys(user | changes))
+    existing(identity.user_id)
+    updated = users.update(identity.user_id, changes)
     if updated is None:
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
-    if (keys := _keys(updated)) != {name: updated[name] for name in keys}:  # another change came in between
-        users.update(identity.user_id, keys)
     copy_to_memberships(updated)
     realtime.publish_profile(_audience(identity.user_id), view(updated))
     token = sessions.renewed_token(updated, identity)
@@ -82,9 +81,48 @@ def copy_to_memberships(user: Document) -> None:
     conversation_cache.set_profile(user["_id"], copy)
 
 
-def _keys(user: Document) -> Document:
+def name_keys(name: str) -> Document:
     """What the directory is sorted and searched by."""
-    return {"name_key": users.name_key(user["name"]), "search_keys": users.search_keys(user["name"], user["email"])}
+    return {"name_key": text.sort_key(name), "name_keys": text.search_keys(name)}
+
+
+def renew_keys(user: Document) -> None:
+    """Store what an older version of the server, beside this one, has not stored when it stored the user."""
+    keys = name_keys(user["name"]) | {"email_key": emails.key(user["email"])}
+    missing = {name: value for name, value in keys.items() if user.get(name) != value}
+    if missing:
+        users.update(user["_id"], missing)
+
+
+def with_address(address: str) -> Document | None:
+    """The whole user who has this e-mail address, in whatever spelling."""
+    return users.find_by_email(address.strip().lower(), emails.key(address))
+
+
+def reachable(user_id: ObjectId, people: list[str]) -> list[Document]:
+    """The caller's profile, then those of the other `people` whom they may write to, in the order given.
+
+    `people` are ids or whole e-mail addresses. While the directory is closed, an id is known only of somebody who
+    shares a conversation with the caller: of others it looks like one of nobody. Raises Unauthorized, RateLimited.
+    """
+    ids = _ids_of_addresses(user_id, people)
+    wanted = list(dict.fromkeys(filter(None, (ids.get(row) or object_id(row) for row in people))))
+    if not config().DIRECTORY_OPEN:
+        known = conversations.find_partner_ids(user_id) | set(ids.values())
+        wanted = [row for row in wanted if row in known]
+    found = {row["_id"]: row for row in users.find_profiles([user_id, *wanted])}
+    if user_id not in found:
+        raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
+    return [found[user_id], *(found[row] for row in wanted if row in found and row != user_id)]
+
+
+def _ids_of_addresses(user_id: ObjectId, people: list[str]) -> dict[str, ObjectId]:
+    """Whose the addresses among `people` are."""
+    addresses = [row for row in dict.fromkeys(people) if "@" in row]
+    if addresses:
+        limits.spend("addresses", str(user_id), config().RATE_ADDRESS_LOOKUPS, cost=len(addresses))
+    owners = {row: with_address(row) for row in addresses}
+    return {row: owner["_id"] for row, owner in owners.items() if owner is not None}
 
 
 def _audience(user_id: ObjectId) -> list[ObjectId]:
@@ -96,13 +134,18 @@ def contacts(
 ) -> dict[str, Any]:
     """Other people by name: `{data: [user], meta?}`; `meta.next` is the next page's `after`.
 
+    A search is the start of a word in the name, and of what follows it; a whole e-mail address finds its owner.
     While the directory is closed these are the people who share a conversation with the caller.
     """
-    among = None if config().DIRECTORY_OPEN else list(conversations.find_partner_ids(user_id))
-    prefix = users.name_key(search)
+    if emails.is_address(search):
+        return _owner_of(user_id, search)
+    partners, prefix = conversations.find_partner_ids(user_id), text.search_prefix(search)
+    if search.strip() and not prefix:
+        return {"data": [], "meta": _why_empty(search, after)}
+    among = None if config().DIRECTORY_OPEN else list(partners)
     rows = users.find_page(excluding=user_id, among=among, prefix=prefix, after=_read_cursor(after), limit=limit + 1)
     page = rows[:limit]
-    answer: dict[str, Any] = {"data": [view(row) for row in page]}
+    answer: dict[str, Any] = {"data": [view(row, shares=row["_id"] in partners) for row in page]}
     if len(rows) > limit:
         answer["meta"] = {"next": _write_cursor(page[-1])}
     elif not page:
@@ -110,11 +153,23 @@ def contacts(
     return answer
 
 
+def _owner_of(user_id: ObjectId, address: str) -> dict[str, Any]:
+    """Whose address this is: who asks knows it, so it is shown."""
+    limits.spend("addresses", str(user_id), config().RATE_ADDRESS_LOOKUPS)
+    owner = with_address(address)
+    if owner is None or owner["_id"] == user_id:
+        return {"data": [], "meta": _why_empty(address, None)}
+    return {"data": [view(owner)]}
+
+
 def _why_empty(prefix: str, after: str | None) -> dict[str, str]:
     if after:
         return {"code": "NO_MORE_USERS", "message": "There are no more users."}
     if prefix:
-        return {"code": "NO_MATCH", "message": "Nobody's name or e-mail starts like that."}
+        return {
+            "code": "NO_MATCH",
+            "message": "No name has a word that starts like that. Search by e-mail needs the whole address.",
+        }
     return {"code": "NO_USERS", "message": "No other users found. Ask friends to sign up!"}
 
 
@@ -122,11 +177,11 @@ def _write_cursor(user: Document) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([user["name_key"], str(user["_id"])])).decode()
 
 
-def _read_cursor(text: str | None) -> tuple[str, ObjectId] | None:
-    if not text:
+def _read_cursor(cursor: str | None) -> tuple[str, ObjectId] | None:
+    if not cursor:
         return None
     try:
-        name_key, last = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        name_key, last = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
         user_id = object_id(last)
         if isinstance(name_key, str) and user_id is not None:
             return name_key, user_id

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from bson import ObjectId
 
 from chatapp.extensions import config
-from chatapp.services import auth, conversations, messages, passwords
+from chatapp.services import auth, conversations, messages, passwords, profiles
 from chatapp.stores import users
 from migrations_seed import demo
 
@@ -37,13 +37,13 @@ def demo_users() -> list[dict[str, str]]:
     return [
         {"name": name, "email": email, "password": demo.PASSWORD}
         for name, email in demo.USERS
-        if users.find_by_email(email)
+        if profiles.with_address(email)
     ]
 
 
 def _user(email: str, name: str, password: str, password_hash: str | None = None) -> tuple[ObjectId, bool]:
     """The user with this e-mail, and whether they were added now."""
-    known = users.find_by_email(email)
+    known = profiles.with_address(email)
     if known is not None:
         return known["_id"], False
     user = auth.new_user(email, name, None, password_hash or passwords.hash_password(password))

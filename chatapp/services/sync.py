@@ -182,7 +182,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
             if room <= 0:
                 break
             reported.append(place)
-            users |= _users(changed[place.id], since)
+            users |= {} if place.is_left else _users(changed[place.id], since)
             if place.id in states:
                 room -= place.shorten(room) + _CONVERSATION_BYTES
                 report = _report(place, states[place.id], user_id, None if since is None else changed[place.id])
@@ -287,11 +287,15 @@ def _report(
 
 
 def _users(rows: list[Document], since: datetime | None) -> dict[str, dict[str, Any]]:
-    """Changed profiles among the members."""
+    """Changed profiles among those who are members now."""
     if since is None:
         return {}
     changed = [row for row in rows if row.get("profile_at") is not None and row["profile_at"] > since]
-    return {str(row["user_id"]): profile_view(row["user_id"], row["profile"]) for row in changed}
+    return {
+        str(row["user_id"]): profile_view(row["user_id"], row["profile"], shares=True)
+        for row in changed
+        if row["left_seq"] is None
+    }
 
 
 def _next(plan: _Plan, reported: list[Place]) -> Token | None:

@@ -1,7 +1,8 @@
 """The `users` collection.
 
-A user: `{_id, email (lower case, unique), name, avatar | None, password_hash, search_keys, name_key,
-created_at, updated_at, last_seen_at?, privacy?: {hide_last_seen, hide_read_receipts}}`.
+A user: `{_id, email (as it is shown, unique), email_key? (as it is compared, unique), name, avatar | None,
+password_hash, name_key (as it is sorted), name_keys? (as it is searched), created_at, updated_at, last_seen_at?,
+privacy?: {hide_last_seen, hide_read_receipts}}`. What an older version of the server stores has neither of the two.
 """
 
 import re
@@ -30,9 +31,9 @@ def insert(user: Document) -> bool:
     return True
 
 
-def find_by_email(email: str) -> Document | None:
-    """The whole user with this e-mail (lower case)."""
-    return db().users.find_one({"email": email})
+def find_by_email(email: str, email_key: str) -> Document | None:
+    """The whole user whose e-mail is spelled like this, else the one whose e-mail is another spelling of it."""
+    return db().users.find_one({"email": email}) or db().users.find_one({"email_key": email_key})
 
 
 def find_by_id(user_id: ObjectId) -> Document | None:
@@ -55,14 +56,14 @@ def find_page(
 ) -> list[Document]:
     """Profiles by name, at most `limit`.
 
-    `among`: only these users (None: everybody). `prefix`: a lower-case start of a name, of a word in it
-    or of an e-mail. `after`: name key and id of the last one of the page before.
+    `among`: only these users (None: everybody). `prefix`: the start of one of their name keys.
+    `after`: name key and id of the last one of the page before.
     """
     rules: list[Document] = [{"_id": {"$ne": excluding}}]
     if among is not None:
         rules.append({"_id": {"$in": among}})
     if prefix:
-        rules.append({"search_keys": {"$regex": "^" + re.escape(prefix)}})
+        rules.append({"name_keys": {"$regex": "^" + re.escape(prefix)}})
     if after is not None:
         name_key, user_id = after
         rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
@@ -77,8 +78,8 @@ def update(user_id: ObjectId, changes: Document) -> Document | None:
             {"_id": user_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
         )
     except OperationFailure:  # stores do not agree on how a taken key looks in an update: look for it
-        holder = db().users.find_one({"email": changes.get("email")}, {"_id": 1})
-        if holder is None or holder["_id"] == user_id:
+        taken = [{name: changes[name]} for name in ("email", "email_key") if name in changes]
+        if not taken or db().users.find_one({"_id": {"$ne": user_id}, "$or": taken}, {"_id": 1}) is None:
             raise
         return None
     return user
@@ -128,17 +129,6 @@ def find_oldest(limit: int) -> list[Document]:
 def delete(user_id: ObjectId) -> None:
     """Remove the account."""
     db().users.delete_one({"_id": user_id})
-
-
-def search_keys(name: str, email: str) -> list[str]:
-    """What a search compares its prefix with: the e-mail, the name, each further word of the name."""
-    key = name_key(name)
-    return list(dict.fromkeys([email, key, *key.split()]))
-
-
-def name_key(name: str) -> str:
-    """The name as it is sorted and searched."""
-    return " ".join(name.casefold().split())
 
 
 def profile_fields(user: Document) -> dict[str, Any]:
