@@ -7,7 +7,7 @@ A user has one budget of calls, RATE_USER, over both transports and all devices.
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import gevent
@@ -202,11 +202,20 @@ def window(name: str, key: str, rule: str) -> Window | None:
     return Window(amount, remaining, reset_at)
 
 
-@contextmanager
-def failures(name: str, key: str, rule: str) -> Iterator[None]:
+def failures(name: str, key: str, rule: str) -> AbstractContextManager[None]:
     """Count the block when it raises Unauthorized, and raise RateLimited instead of running it when the rule has no
     room left. Blocks under way take room too, so that guesses made at once are not more than guesses made in turn.
     """
+    return _outcomes(name, key, rule, counts_success=False)
+
+
+def successes(name: str, key: str, rule: str) -> AbstractContextManager[None]:
+    """The same for blocks that raise nothing."""
+    return _outcomes(name, key, rule, counts_success=True)
+
+
+@contextmanager
+def _outcomes(name: str, key: str, rule: str, *, counts_success: bool) -> Iterator[None]:
     if not _is_counting():
         yield
         return
@@ -214,13 +223,17 @@ def failures(name: str, key: str, rule: str) -> Iterator[None]:
     needed = _state.under_way[place] + 1
     _refuse_if([item for item in _items(rule) if not limiter.limiter.test(item, name, key, cost=needed)], name, key)
     _state.under_way[place] += 1
+    succeeded = failed = False
     try:
         yield
+        succeeded = True
     except errors.Unauthorized:
-        for item in _items(rule):
-            limiter.limiter.hit(item, name, key)
+        failed = True
         raise
     finally:
+        if succeeded if counts_success else failed:
+            for item in _items(rule):
+                limiter.limiter.hit(item, name, key)
         _state.under_way[place] -= 1
         if not _state.under_way[place]:
             del _state.under_way[place]

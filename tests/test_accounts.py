@@ -259,7 +259,7 @@ def test_profile_changes_reach_those_who_share_a_conversation(ann, bob, eve):
 def test_profile_over_the_socket(ann, bob):
     answer = ann.socket().call("updateProfile", {"name": "Anna", "avatar": "https://example.com/a.png"})
     assert answer["data"]["avatar"] == "https://example.com/a.png" and answer["msg"]
-    taken = ann.rest("PUT", "/api/user/profile", json={"email": "BOB@test.com"})
+    taken = ann.rest("PUT", "/api/user/profile", json={"email": "BOB@test.com", "currentPassword": PASSWORD})
     assert (taken.status_code, taken.json["error"]["code"]) == (409, "EMAIL_IN_USE")
 
 

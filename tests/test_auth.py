@@ -187,7 +187,18 @@ def test_hashing_has_no_more_threads_than_configured(app, ann, settings, monkeyp
     assert 1 <= len(threads) <= 2 and threading.get_native_id() not in threads
 
 
-def test_failed_log_ins_are_limited_per_account(client, ann, bob, settings):
+def at(number):
+    """Where a call comes from."""
+    return {"environ_base": {"REMOTE_ADDR": f"192.0.2.{number}"}}
+
+
+def log_in_at(client, number, password=PASSWORD, email="ann@test.com", **more):
+    """The status of a log-in from an address."""
+    body = {"email": email, "password": password, **more}
+    return client.post("/api/auth/login", json=body, **at(number)).status_code
+
+
+def test_failed_log_ins_are_limited_per_account_and_address(client, ann, bob, settings):
     settings(RATE_LOGIN_ACCOUNT="3 per hour")
     assert [log_in(client, password="wrong").status_code for _ in range(3)] == [401] * 3
     for email in ("ann@test.com", "ANN@test.com", " ann@test.com"):
@@ -195,6 +206,108 @@ def test_failed_log_ins_are_limited_per_account(client, ann, bob, settings):
         assert outcome(refused) == (429, "RATE_LIMITED")
         assert int(refused.headers["Retry-After"]) == refused.json["error"]["details"]["retryAfter"] > 0
     assert log_in(client, "bob@test.com").status_code == 200
+    assert log_in_at(client, 9) == 200
+
+
+def test_a_strangers_guesses_do_not_lock_the_owner_out(client, ann, settings):
+    settings(RATE_LOGIN_ACCOUNT="20 per hour", RATE_LOGIN_ACCOUNT_ANYWHERE="30 per hour")
+    guesses = [log_in_at(client, 50 + number // 10, "a guess") for number in range(40)]
+    assert guesses == [401] * 30 + [429] * 10
+    assert log_in_at(client, 99) == 429
+    assert log_in(client).status_code == 200
+
+
+def test_a_device_that_was_in_gets_in_from_anywhere_whatever_others_guess(client, ann, settings):
+    assert log_in_at(client, 1, deviceId="anns-own-phone") == 200
+    settings(RATE_LOGIN_ACCOUNT="2 per hour", RATE_LOGIN_ACCOUNT_ANYWHERE="4 per hour", RATE_LOGIN_ADDRESS="3 per hour")
+    for number in (7, 8, 9):
+        assert log_in_at(client, number, "a guess") in (401, 429)
+        assert log_in_at(client, number, "a guess") in (401, 429)
+    assert log_in_at(client, 7) == 429
+    assert log_in_at(client, 7, deviceId="another") == 429
+    assert log_in_at(client, 7, deviceId="anns-own-phone") == 200
+    assert log_in_at(client, 8, "a guess", deviceId="anns-own-phone") == 401
+    assert log_in_at(client, 9, "a guess", deviceId="anns-own-phone") == 401
+    assert log_in_at(client, 10, deviceId="anns-own-phone") == 429
+
+
+def test_what_a_device_calls_itself_is_kept_from_everybody(client, ann):
+    log_in_at(client, 1, deviceId="anns-own-phone")
+    assert "anns-own-phone" not in str(list(extensions.db().sessions.find({})))
+    rows = str(ann.get("/api/auth/sessions"))
+    assert "hash" not in rows and "anns-own-phone" not in rows
+
+
+def test_sessions_of_before_addresses_had_keys_still_let_their_owner_in(client, ann, settings):
+    extensions.db().sessions.update_many({}, {"$unset": {"address_key": "", "device_hash": ""}})
+    settings(RATE_LOGIN_ACCOUNT_ANYWHERE="2 per hour")
+    assert [log_in_at(client, 50, "a guess") for _ in range(3)] == [401, 401, 429]
+    assert log_in(client).status_code == 200
+
+
+def test_right_passwords_have_a_limit_of_their_own(client, ann, settings):
+    settings(RATE_LOGIN_SUCCESSES="3 per hour")
+    assert [log_in(client).status_code for _ in range(4)] == [200] * 3 + [429]
+    assert log_in_at(client, 9) == 200
+
+
+def test_password_changes_are_counted_right_or_wrong(ann, client, settings):
+    settings(RATE_LOGIN_ACCOUNT="2 per hour")
+    body = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
+    codes = [outcome(ann.rest("POST", "/api/auth/password", json=body))[0] for _ in range(3)]
+    assert codes == [200, 200, 429]
+    ann.token = log_in_at(client, 9) and log_in(client).json["token"]
+    assert ann.post("/api/auth/password", body)["success"]
+
+
+def test_a_taken_e_mail_costs_no_hash(client, ann, monkeypatch):
+    monkeypatch.setattr(passwords, "hash_password", lambda *_: pytest.fail("hashed"))
+    answer = client.post("/api/auth/register", json={"email": "ann@test.com", "password": PASSWORD})
+    assert outcome(answer) == (409, "EMAIL_IN_USE")
+
+
+def test_threads_are_given_to_those_who_wait_in_turn(app, ann, bob, blocked_hashing, settings, monkeypatch):
+    """Nine password checks of Bob's are under way when Ann logs in: hers comes after one of his, not after nine."""
+    settings(PASSWORD_HASH_THREADS=1)
+    inner, order = passwords._verify, []
+    monkeypatch.setattr(passwords, "_verify", lambda *row: order.append(names[row[1]]) or inner(*row))
+    rows = extensions.db().users.find({})
+    names = {row["password_hash"]: row["name"] for row in rows}
+    change = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
+    calls = [gevent.spawn(bob.post, "/api/auth/password", change | {"currentPassword": "a guess"}) for _ in range(9)]
+    checks_wait(9)
+    calls.append(gevent.spawn(log_in, app.test_client()))
+    checks_wait(10)
+    blocked_hashing.set()
+    gevent.joinall(calls, raise_error=True)
+    assert order.index("Ann") <= 2 and order.count("Bob") == 9 and calls[-1].value.status_code == 200
+
+
+def test_nobody_has_more_than_ten_passwords_checked_at_once(app, ann, bob, blocked_hashing):
+    body = {"currentPassword": "a guess", "newPassword": PASSWORD}
+    calls = [gevent.spawn(bob.rest, "POST", "/api/auth/password", json=body) for _ in range(64)]
+    checks_wait(10)
+    eventually(lambda: sum(call.ready() for call in calls) == 54)
+    mine = gevent.spawn(log_in, app.test_client())
+    checks_wait(11)
+    blocked_hashing.set()
+    gevent.joinall([*calls, mine], raise_error=True)
+    assert sorted(call.value.status_code for call in calls) == [401] * 10 + [429] * 54
+    assert mine.value.status_code == 200
+
+
+def test_who_goes_away_while_waiting_keeps_no_thread(app, ann, bob, blocked_hashing, settings):
+    settings(PASSWORD_HASH_THREADS=1)
+    first = gevent.spawn(log_in, app.test_client())
+    checks_wait(1)
+    gone = [gevent.spawn(passwords.matches, None, "x", name) for name in "aab"]
+    checks_wait(4)
+    gevent.killall(gone)
+    checks_wait(1)
+    blocked_hashing.set()
+    first.join()
+    assert first.value.status_code == 200 and log_in(app.test_client()).status_code == 200
+    assert (passwords._ready().free_threads, passwords._ready().lines, passwords._ready().calls) == (1, {}, {})
 
 
 def test_unknown_accounts_are_limited_like_known_ones(client, settings):

@@ -6,7 +6,9 @@ import jwt
 import pytest
 
 from chatapp import extensions
+from chatapp.services import credentials
 from chatapp.stores import users
+from tests.conftest import PASSWORD
 
 PICTURE = "https://example.com/a.png"
 
@@ -50,24 +52,74 @@ def test_the_answer_has_a_token_with_the_new_claims_for_the_same_session(update,
 
 @pytest.mark.parametrize("email", ["bob@test.com", "BOB@test.com"])
 def test_a_taken_e_mail_is_refused(update, ann, bob, email):
-    answer = update(ann, {"email": email, "name": "Changed"})
+    answer = update(ann, {"email": email, "name": "Changed", "currentPassword": PASSWORD})
     assert (answer["error"]["code"], answer["msg"]) == ("EMAIL_IN_USE", "Email already in use")
     assert ann.get("/api/user/profile")["data"]["name"] == "Ann"
 
 
 def test_one_of_two_gets_an_e_mail_that_both_want(ann, bob):
-    calls = [gevent.spawn(row.rest, "PUT", "/api/user/profile", json={"email": "best@test.com"}) for row in (ann, bob)]
+    body = {"email": "best@test.com", "currentPassword": PASSWORD}
+    calls = [gevent.spawn(row.rest, "PUT", "/api/user/profile", json=body) for row in (ann, bob)]
     gevent.joinall(calls, raise_error=True)
     assert sorted(call.value.status_code for call in calls) == [200, 409]
 
 
 def test_a_new_e_mail_is_the_one_to_log_in_with(update, client, ann):
-    update(ann, {"email": "Anna@Test.com"})
+    update(ann, {"email": "Anna@Test.com", "currentPassword": PASSWORD})
 
     def log_in(email):
-        return client.post("/api/auth/login", json={"email": email, "password": "password123"}).status_code
+        return client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).status_code
 
     assert (log_in("anna@test.com"), log_in("ann@test.com")) == (200, 401)
+
+
+def test_an_access_token_alone_does_not_change_the_e_mail(update, ann):
+    answer = update(ann, {"email": "thief@test.com", "name": "Thief"})
+    assert (answer["error"]["code"], answer["error"]["statusCode"]) == ("PASSWORD_REQUIRED", 403)
+    assert update(ann, {"email": "thief@test.com", "currentPassword": None})["error"]["code"] == "PASSWORD_REQUIRED"
+    answer = update(ann, {"email": "thief@test.com", "currentPassword": "a guess"})
+    assert (answer["error"]["code"], answer["error"]["statusCode"]) == ("INVALID_CREDENTIALS", 401)
+    profile = ann.get("/api/user/profile")["data"]
+    assert (profile["email"], profile["name"]) == ("ann@test.com", "Ann")
+
+
+@pytest.mark.parametrize("same", ["ann@test.com", " ANN@Test.com "])
+def test_a_form_that_sends_the_same_e_mail_needs_no_password(update, ann, same):
+    assert update(ann, {"email": same, "name": "Anna"})["data"]["name"] == "Anna"
+
+
+def test_passwords_guessed_for_an_e_mail_are_counted_like_those_of_log_ins(update, ann, settings):
+    settings(RATE_LOGIN_ACCOUNT="3 per hour")
+    guesses = [update(ann, {"email": "thief@test.com", "currentPassword": f"guess {number}"}) for number in range(4)]
+    assert [row["error"]["code"] for row in guesses] == ["INVALID_CREDENTIALS"] * 3 + ["RATE_LIMITED"]
+    answer = ann.post("/api/auth/password", {"currentPassword": "guess 5", "newPassword": "another-password"})
+    assert answer["error"]["code"] == "RATE_LIMITED"
+
+
+def test_all_devices_are_told_of_another_e_mail(update, ann, bob):
+    ann.direct(bob)
+    phone, others = ann.socket(), bob.socket()
+    update(ann, {"email": "anna@test.com", "currentPassword": PASSWORD})
+    (told,) = phone.received("emailChanged")
+    assert (told["before"], told["email"]) == ("ann@test.com", "anna@test.com") and told["timestamp"]
+    assert others.received("emailChanged") == []
+    phone.forget()
+    update(ann, {"name": "Anna", "email": "anna@test.com"})
+    assert phone.received("emailChanged") == []
+
+
+def test_a_password_that_changes_meanwhile_is_no_longer_good_for_an_e_mail(update, ann, monkeypatch):
+    inner = credentials.of_caller
+
+    def of_caller(*arguments):
+        password_hash = inner(*arguments)
+        extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": "another"}})
+        return password_hash
+
+    monkeypatch.setattr(credentials, "of_caller", of_caller)
+    answer = update(ann, {"email": "thief@test.com", "currentPassword": PASSWORD})
+    assert answer["error"]["code"] == "INVALID_CREDENTIALS"
+    assert ann.get("/api/user/profile")["data"]["email"] == "ann@test.com"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +157,7 @@ def test_those_who_share_a_conversation_hear_of_it_and_see_it(update, ann, bob, 
 def test_a_search_finds_the_new_name_and_not_the_old(update, ann, bob):
     update(ann, {"name": "Zoe"})
     assert [row["id"] for row in bob.get("/api/user/contacts?search=zo")["data"]] == [ann.id]
-    update(ann, {"email": "other@test.com"})
+    update(ann, {"email": "other@test.com", "currentPassword": PASSWORD})
     assert bob.get("/api/user/contacts?search=ann")["data"] == []
 
 
@@ -121,7 +173,7 @@ def test_a_search_finds_what_simultaneous_changes_made(ann, bob, monkeypatch):
         return user
 
     monkeypatch.setattr(users, "find_by_id", read_before_the_other_writes)
-    changes = [{"name": "Zoe"}, {"email": "quite-other@test.com"}]
+    changes = [{"name": "Zoe"}, {"email": "quite-other@test.com", "currentPassword": PASSWORD}]
     calls = [gevent.spawn(ann.rest, "PUT", "/api/user/profile", json=fields) for fields in changes]
     gevent.joinall(calls, raise_error=True)
     for search in ("zoe", "quite-other@test.com"):

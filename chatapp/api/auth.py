@@ -39,7 +39,12 @@ def login(email: str, password: str, **device: Any) -> dict[str, Any]:
     return auth.log_in(email, password, _device(**device))
 
 
-def _device(protocol: int | None = None, deviceName: str | None = None, client: str | None = None) -> Device:
+def _device(
+    protocol: int | None = None,
+    deviceName: str | None = None,
+    deviceId: str | None = None,
+    client: str | None = None,
+) -> Device:
     asked = protocol or _protocol(request.headers.get("X-Client-Protocol", ""))
     user_agent = request.headers.get("User-Agent", "")[:200]
     return Device(
@@ -47,6 +52,7 @@ def _device(protocol: int | None = None, deviceName: str | None = None, client: 
         name=deviceName,
         client=client or user_agent or None,
         address=request.remote_addr,
+        id=deviceId,
     )
 
 

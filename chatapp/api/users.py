@@ -19,6 +19,13 @@ from chatapp.services import presence, privacy, profiles
 from chatapp.services.tokens import Identity
 
 bp = Blueprint("users", __name__)
+PROFILE_CODES = (
+    Code.EMAIL_IN_USE,
+    Code.PASSWORD_REQUIRED,
+    Code.INVALID_CREDENTIALS,
+    Code.SERVER_BUSY,
+    Code.ACCOUNT_GONE,
+)
 
 
 @bp.get("/user/profile")
@@ -29,15 +36,20 @@ def get_profile(caller: Identity) -> dict[str, Any]:
 
 
 @bp.put("/user/profile")
-@endpoint(body=ProfileIn, out=ProfileChangedOut, codes=(Code.EMAIL_IN_USE, Code.ACCOUNT_GONE))
+@endpoint(body=ProfileIn, out=ProfileChangedOut, codes=PROFILE_CODES)
 def put_profile(
-    caller: Identity, name: str | None = None, email: str | None = None, **avatar: str | None
+    caller: Identity,
+    name: str | None = None,
+    email: str | None = None,
+    currentPassword: str | None = None,
+    **avatar: str | None,
 ) -> dict[str, Any]:
-    """Change name, e-mail or avatar; what is not sent stays."""
+    """Change name, e-mail or avatar; what is not sent stays. Another e-mail takes currentPassword."""
     return profiles.update(
         caller,
         name=name,
         email=email,
+        password=currentPassword,
         avatar=avatar.get("avatar"),
         clear_avatar=avatar.get("avatar", "") is None,
     )

@@ -148,6 +148,12 @@ def publish_profile(user_ids: list[ObjectId], profile: Data) -> None:
     waiting.wake(user_ids)
 
 
+def publish_email(user_id: ObjectId, before: str, now: str, moment: datetime) -> None:
+    """The user's e-mail address was changed, to all of their devices."""
+    data = {"before": before, "email": now, "timestamp": clock.iso(moment)}
+    _emit_to_users("emailChanged", data, [user_id])
+
+
 def publish_new_user(profile: Data) -> None:
     """A new account, to everybody who is connected."""
     _emit("newUserRegistered", profile, None)

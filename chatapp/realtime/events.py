@@ -20,6 +20,7 @@ PUSHED: dict[str, tuple[type[Schema], str]] = {
     "userOnline": (pushed.UserIdPushed, "The same as its own event, for old apps."),
     "userOffline": (pushed.UserIdPushed, "The same as its own event, for old apps."),
     "userProfileUpdated": (pushed.ProfilePushed, "Name or avatar of somebody who shares a conversation changed."),
+    "emailChanged": (pushed.EmailPushed, "The user's own e-mail address was changed, to all of their devices."),
     "newUserRegistered": (User, "A new account, while the directory is open."),
     "conversationDeleted": (pushed.HiddenPushed, "Deleted for this user on another device."),
     "sessionRevoked": (pushed.ClosingPushed, "The session was ended; the socket is closed next."),

@@ -20,6 +20,11 @@ class DeviceIn(In):
 
     protocol = fields.Integer(strict=True, validate=validate.Range(min=1, max=99))
     deviceName = Text(validate=validate.Length(max=100), allow_none=True)
+    deviceId = Text(
+        validate=validate.Length(max=64),
+        allow_none=True,
+        metadata={"description": "A random id that this device has made and shows nobody else"},
+    )
     client = Text(validate=validate.Length(max=100), allow_none=True)
 
 
@@ -59,10 +64,11 @@ class AuthRefreshIn(In):
 
 
 class ProfileIn(In):
-    """Changes to the caller's profile; `avatar: null` removes it."""
+    """Changes to the caller's profile; `avatar: null` removes it. Another e-mail takes the password."""
 
     name = Text(validate=[_NAME, _NOT_BLANK])
     email = Email()
+    currentPassword = Text(validate=validate.Length(min=1, max=256), metadata={"format": "password"}, allow_none=True)
     avatar = Text(validate=_AVATAR, allow_none=True)
 
 

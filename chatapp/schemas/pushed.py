@@ -90,6 +90,14 @@ class ProfilePushed(UserIdPushed):
     avatar = fields.String(required=True, allow_none=True)
 
 
+class EmailPushed(Schema):
+    """Somebody with the password has changed the address: a device whose user has not can warn them."""
+
+    before = fields.String(required=True)
+    email = fields.String(required=True)
+    timestamp = fields.String(required=True)
+
+
 class HiddenPushed(Out):
     data = fields.Nested(ConversationRef, required=True)
 

@@ -1,20 +1,27 @@
 """Password hashing: argon2id in gevent's thread pool, bounded, so that a log-in storm does not stall chat.
 
+Threads are given to those who wait in turn: one call of each before the second of any.
 Parameters at or above OWASP's floor (19 MiB, 2 passes, 1 lane), see the Password Storage Cheat Sheet.
 """
 
 import secrets
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 from chatapp import errors
 from chatapp.extensions import config, on_reset
 
+_CALLS_OF_ONE = 10  # that may be under way at once
+
 
 class _Hashing:
-    """One hasher with the configured parameters, its threads, and how many calls wait for them."""
+    """One hasher with the configured parameters, its threads, and who waits for them."""
 
     def __init__(self) -> None:
         settings = config()
@@ -24,8 +31,67 @@ class _Hashing:
             parallelism=settings.ARGON2_PARALLELISM,
         )
         self.pool = ThreadPool(settings.PASSWORD_HASH_THREADS)
-        self.waiting = 0
+        self.waiting = 0  # calls under way, in a thread or not
+        self.calls: Counter[str] = Counter()  # the same of each caller
+        self.free_threads = settings.PASSWORD_HASH_THREADS
+        self.lines: OrderedDict[str, deque[Event]] = OrderedDict()  # the caller whose turn is next first
         self.nobodys_hash = self.hasher.hash(secrets.token_hex(16))
+
+    @contextmanager
+    def call(self, caller: str) -> Iterator[None]:
+        """Count a call. Raises Unavailable when too many are under way, RateLimited when too many of the caller are."""
+        if self.calls[caller] >= _CALLS_OF_ONE:
+            raise errors.RateLimited("Too many passwords at once. Try again in 1 s.", 1)
+        if self.waiting >= config().PASSWORD_HASH_QUEUE:
+            raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people are logging in. Try again soon.", 2)
+        self.waiting += 1
+        self.calls[caller] += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            self.calls[caller] -= 1
+            if not self.calls[caller]:
+                del self.calls[caller]
+
+    @contextmanager
+    def thread(self, caller: str) -> Iterator[None]:
+        """Have a thread when it is the caller's turn."""
+        self._take_thread(caller)
+        try:
+            yield
+        finally:
+            self._give_thread()
+
+    def _take_thread(self, caller: str) -> None:
+        if self.free_threads:
+            self.free_threads -= 1
+            return
+        turn = Event()
+        self.lines.setdefault(caller, deque()).append(turn)
+        try:
+            turn.wait()
+        except BaseException:  # the greenlet is killed: the thread is, or will be, another's
+            if turn.is_set():
+                self._give_thread()
+            else:
+                self._leave(caller, turn)
+            raise
+
+    def _leave(self, caller: str, turn: Event) -> None:
+        self.lines[caller].remove(turn)
+        if not self.lines[caller]:
+            del self.lines[caller]
+
+    def _give_thread(self) -> None:
+        if not self.lines:
+            self.free_threads += 1
+            return
+        caller, line = self.lines.popitem(last=False)
+        turn = line.popleft()
+        if line:
+            self.lines[caller] = line
+        turn.set()
 
 
 _hashing: _Hashing | None = None
@@ -47,16 +113,19 @@ def _ready() -> _Hashing:
     return _hashing
 
 
-def hash_password(password: str) -> str:
-    """The argon2id hash in PHC format. Raises Unavailable when too many wait."""
+def hash_password(password: str, caller: str = "") -> str:
+    """The argon2id hash in PHC format. `caller` is whose turn it takes.
+
+    Raises Unavailable when too many wait, RateLimited when too many of the caller do.
+    """
     hashing = _ready()
-    return str(_in_pool(hashing, hashing.hasher.hash, password))
+    return str(_in_pool(hashing, caller, hashing.hasher.hash, password))
 
 
-def matches(password_hash: str | None, password: str) -> bool:
-    """Is it this password? Without a hash (unknown user) it takes as long and is False."""
+def matches(password_hash: str | None, password: str, caller: str = "") -> bool:
+    """Is it this password? Without a hash (unknown user) it takes as long and is False. Else as `hash_password`."""
     hashing = _ready()
-    ok = _in_pool(hashing, _verify, hashing.hasher, password_hash or hashing.nobodys_hash, password)
+    ok = _in_pool(hashing, caller, _verify, hashing.hasher, password_hash or hashing.nobodys_hash, password)
     return bool(ok) and password_hash is not None
 
 
@@ -72,11 +141,6 @@ def _verify(hasher: PasswordHasher, password_hash: str, password: str) -> bool:
         return False
 
 
-def _in_pool(hashing: _Hashing, function: object, *arguments: object) -> object:
-    if hashing.waiting >= config().PASSWORD_HASH_QUEUE:
-        raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people are logging in. Try again soon.", 2)
-    hashing.waiting += 1
-    try:
+def _in_pool(hashing: _Hashing, caller: str, function: object, *arguments: object) -> object:
+    with hashing.call(caller), hashing.thread(caller):
         return hashing.pool.apply(function, arguments)
-    finally:
-        hashing.waiting -= 1

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.extensions import Document, config, object_id
-from chatapp.services import changes, conversation_cache, sessions
+from chatapp.services import changes, conversation_cache, credentials, sessions
 from chatapp.services.tokens import Identity
 from chatapp.stores import conversations, memberships, users
 
@@ -48,12 +48,15 @@ def update(
     *,
     name: str | None = None,
     email: str | None = None,
+    password: str | None = None,
     avatar: str | None = None,
     clear_avatar: bool = False,
 ) -> dict[str, Any]:
     """Change the caller's profile and tell everybody who shares a conversation.
 
-    Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`. Raises Conflict EMAIL_IN_USE.
+    Another e-mail takes the password: who has it can log in, and an access token alone must not lead there. All
+    devices are told of it. Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`.
+    Raises Conflict EMAIL_IN_USE, Forbidden PASSWORD_REQUIRED, Unauthorized INVALID_CREDENTIALS, RateLimited.
     """
     changes: Document = {"updated_at": clock.now()}
     if name is not None:
@@ -62,14 +65,26 @@ def update(
         changes |= {"email": email, "email_key": emails.key(email)}
     if avatar is not None or clear_avatar:
         changes["avatar"] = avatar
-    existing(identity.user_id)
-    updated = users.update(identity.user_id, changes)
+    user = existing(identity.user_id)
+    is_moving = email is not None and changes["email_key"] != emails.key(user["email"])
+    password_hash = _proved(identity, password) if is_moving else None
+    updated = users.update(identity.user_id, changes, password_hash=password_hash)
+    if updated is None and password_hash is not None and not users.has_password(identity.user_id, password_hash):
+        raise credentials.invalid()  # the password was changed meanwhile
     if updated is None:
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
     copy_to_memberships(updated)
     realtime.publish_profile(_audience(identity.user_id), view(updated))
+    if is_moving:
+        realtime.publish_email(identity.user_id, user["email"], updated["email"], updated["updated_at"])
     token = sessions.renewed_token(updated, identity)
     return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
+
+
+def _proved(identity: Identity, password: str | None) -> str:
+    if password is None:
+        raise errors.Forbidden(errors.Code.PASSWORD_REQUIRED, "Enter your password to change your e-mail address.")
+    return credentials.of_caller(identity, password)
 
 
 def copy_to_memberships(user: Document) -> None:

@@ -1,5 +1,6 @@
 """Sessions: one log-in on one device, from its first tokens to its end."""
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors, realtime
+from chatapp.addresses import address_key
 from chatapp.extensions import Document, config, on_reset
 from chatapp.ids import new_id
 from chatapp.services import tokens
@@ -31,6 +33,12 @@ class Device:
     name: str | None = None
     client: str | None = None
     address: str | None = None
+    id: str | None = None  # random, made and kept by the device: nobody else knows it
+
+    @property
+    def hash(self) -> str | None:
+        """What is kept of the device's id."""
+        return hashlib.sha256(self.id.encode()).hexdigest() if self.id else None
 
 
 _Row = tuple[ObjectId, datetime, float]  # user, when the session ends, until when it is known to be live
@@ -109,8 +117,10 @@ def begin(user: Document, device: Device) -> dict[str, Any]:
         "user_id": user["_id"],
         "protocol": device.protocol,
         "device_name": device.name,
+        "device_hash": device.hash,
         "client": device.client,
         "address": device.address,
+        "address_key": address_key(device.address),
         "created_at": now,
         "last_seen_at": now,
         "expires_at": now + timedelta(seconds=seconds),

@@ -24,12 +24,19 @@ def get_contacts(
 
 
 @event("updateProfile", ProfileIn, reply="updateProfile", out=ProfileChangedOut)
-def update_profile(caller: Caller, name: str | None = None, email: str | None = None, **avatar: str | None) -> Answer:
-    """Change name, e-mail or avatar; gives a token with the new claims."""
+def update_profile(
+    caller: Caller,
+    name: str | None = None,
+    email: str | None = None,
+    currentPassword: str | None = None,
+    **avatar: str | None,
+) -> Answer:
+    """Change name, e-mail (with currentPassword) or avatar; gives a token with the new claims."""
     return profiles.update(
         caller.identity,
         name=name,
         email=email,
+        password=currentPassword,
         avatar=avatar.get("avatar"),
         clear_avatar=avatar.get("avatar", "") is None,
     )

@@ -1,7 +1,8 @@
 """The `sessions` collection: one log-in on one device.
 
-A session: `{_id, user_id, protocol, device_name, client, address, created_at, last_seen_at, expires_at,
-revoked_at | None, refresh: {generation, hash, previous_hash, rotated_at, confirmed_at?} | None}`. `confirmed_at` is
+A session: `{_id, user_id, protocol, device_name, device_hash?, client, address,
+address_key?, created_at, last_seen_at, expires_at, revoked_at | None,
+refresh: {generation, hash, previous_hash, rotated_at, confirmed_at?} | None}`. `confirmed_at` is
 when a token of the present generation was seen first: then its holder has got the answer that brought it.
 """
 
@@ -47,6 +48,17 @@ def find_live_of_user(user_id: ObjectId, now: datetime) -> list[Document]:
     """All sessions of the user that work, last seen first."""
     cursor = db().sessions.find({"user_id": user_id, **_live(now)})
     return list(cursor.sort("last_seen_at", -1))
+
+
+def was_at(user_id: ObjectId, address: str | None, address_key: str) -> bool:
+    """Has the user had a session at this address? (`address_key` is missing in sessions of before it was stored.)"""
+    ways: list[Document] = [{"address": address}, {"address_key": address_key}]
+    return db().sessions.find_one({"user_id": user_id, "$or": ways}, {"_id": 1}) is not None
+
+
+def was_on(user_id: ObjectId, device_hash: str) -> bool:
+    """Has the user had a session on this device?"""
+    return db().sessions.find_one({"user_id": user_id, "device_hash": device_hash}, {"_id": 1}) is not None
 
 
 def rotate_refresh(session_id: ObjectId, presented_hash: str, refresh: Document, expires: datetime) -> bool:

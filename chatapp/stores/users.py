@@ -71,11 +71,15 @@ def find_page(
     return list(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
 
 
-def update(user_id: ObjectId, changes: Document) -> Document | None:
-    """Set fields and give the user as it is then; None when the e-mail is taken by another."""
+def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> Document | None:
+    """Set fields and give the user as it is then; None when the e-mail is taken by another.
+
+    `password_hash`: nothing is set, and None given, unless it is still the user's.
+    """
+    wanted: Document = {"_id": user_id} if password_hash is None else {"_id": user_id, "password_hash": password_hash}
     try:
         user: Document | None = db().users.find_one_and_update(
-            {"_id": user_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
+            wanted, {"$set": changes}, return_document=ReturnDocument.AFTER
         )
     except OperationFailure:  # stores do not agree on how a taken key looks in an update: look for it
         taken = [{name: changes[name]} for name in ("email", "email_key") if name in changes]
