@@ -109,6 +109,7 @@ class Config:
     SYNC_MAX_ENTRIES: int = 1_000
     SYNC_MAX_BYTES: int = 500_000
     SYNC_MAX_CONVERSATIONS: int = 200
+    SYNC_MAX_CURSORS: int = 10_000
     SYNC_GAP_ENTRIES: int = 100
     SYNC_NEWEST_ENTRIES: int = 30
     LONG_POLL_SECONDS: int = 30

@@ -59,7 +59,7 @@ def test_another_method_says_which_are_allowed(client, method, path, allowed):
 
 @pytest.mark.parametrize(
     "data",
-    [b"{", b"{'a': 1}", b'{"a": NaN}', b'{"a": 1} x', b'"\xff"', b"[" * 100_000, b'{"a":' * 100_000, b"\x00"],
+    [b"{", b"{'a': 1}", b'{"a": NaN}', b'{"a": 1} x', b'"\xff"', b"[" * 30_000, b'{"a":' * 6_000, b"\x00"],
 )
 def test_malformed_json(client, data):
     assert_envelope(client.post(LOG_IN, data=data, **JSON), 400, "MALFORMED_JSON")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import Schema
 from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chatapp import errors
 from chatapp.api.sign_in import current_identity
@@ -15,6 +16,7 @@ from chatapp.errors import Code
 
 Answer = dict[str, Any]
 View = Callable[..., Any]
+_BODY_BYTES, _STRANGERS_BODY_BYTES = 131_072, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,15 @@ def endpoint(
     query: type[Schema] | None = None,
     codes: tuple[Code, ...] = (),
     signed_in: bool = True,
+    large: bool = False,
 ) -> Callable[[View], View]:
     """Decorator: load body or query, check the token, wrap the answer in `{success: true}`.
 
     The view gets `caller` (an Identity) first when `signed_in`, then the route's variables, then the loaded
     fields by name. It gives a dict, or (dict, status). `codes` are the errors of its own that it can raise.
+    `large`: the body may have MAX_BODY_BYTES; others have no use for more than 128 KiB, nor strangers for 32 KiB.
     """
+    most = None if large else _BODY_BYTES if signed_in else _STRANGERS_BODY_BYTES
     statuses = out if isinstance(out, dict) else {200: out}
     contract = Contract(body, query, statuses, codes, signed_in)
     body_schema = body() if body else None
@@ -50,7 +55,7 @@ def endpoint(
         @wraps(view)
         def handle(**variables: Any) -> tuple[Response, int]:
             arguments = (current_identity(),) if signed_in else ()
-            fields = body_schema.load(json_body()) if body_schema else {}
+            fields = body_schema.load(json_body(most)) if body_schema else {}
             if query_schema:
                 fields |= query_schema.load(request.args.to_dict())
             answer = view(*arguments, **variables, **fields)
@@ -63,13 +68,16 @@ def endpoint(
     return decorate
 
 
-def json_body() -> dict[str, Any]:
-    """The request's JSON object; an empty body is an empty object, whatever its media type.
+def json_body(most: int | None = None) -> dict[str, Any]:
+    """The request's JSON object, of `most` bytes; an empty body is an empty object, whatever its media type.
 
-    Raises BadRequest MALFORMED_JSON, or 415 for another media type.
+    Raises BadRequest MALFORMED_JSON, RequestEntityTooLarge, or 415 for another media type.
     """
-    if not request.get_data():
+    data = request.get_data()
+    if not data:
         return {}
+    if most is not None and len(data) > most:
+        raise RequestEntityTooLarge()
     try:
         body = request.get_json()
     except WerkzeugBadRequest:

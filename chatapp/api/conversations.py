@@ -68,6 +68,7 @@ def get_messages(caller: Identity, conversation_id: str, **page: Any) -> dict[st
 @bp.post("/user/messages/<conversation_id>", endpoint="send_message_legacy")
 @endpoint(
     body=MessageIn,
+    large=True,
     out={201: MessageOut, 200: MessageOut},
     codes=(
         Code.CONVERSATION_NOT_FOUND,

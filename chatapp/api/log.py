@@ -15,7 +15,7 @@ bp = Blueprint("log", __name__)
 
 
 @bp.post("/sync")
-@endpoint(body=SyncIn, query=WaitQuery, out=SyncOut)
+@endpoint(body=SyncIn, query=WaitQuery, out=SyncOut, large=True)
 def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
     """What the client does not have; with `timeout` it waits until there is something."""
     g.may_take_seconds = timeout

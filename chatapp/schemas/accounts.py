@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import MAX_EMAIL, Email, In, Query, Text, identifier
+from chatapp.schemas.fields import MAX_EMAIL, Email, In, Query, Several, Text, identifier
 
 _NAME = validate.Length(min=1, max=100)
 _PASSWORD = validate.Length(min=6, max=256)
@@ -91,7 +91,7 @@ class ContactsQuery(Query):
 class UserIdsIn(In):
     """Ids of users."""
 
-    userIds = fields.List(identifier(), required=True, validate=validate.Length(max=1000))
+    userIds = Several(identifier(), required=True, most=1000)
 
 
 class PrivacyIn(In):

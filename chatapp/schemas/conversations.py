@@ -2,11 +2,10 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import In, Query, Text, identifier, person, sequence
+from chatapp.schemas.fields import In, Query, Several, Text, identifier, person, sequence
 
 _NAME = validate.Length(min=1, max=100)
 _AVATAR = validate.Length(max=2048)
-_PARTICIPANTS = validate.Length(min=1, max=2000)
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
 _HISTORY = validate.OneOf(["all", "since_join"])
@@ -21,7 +20,7 @@ class ConversationIn(In):
     """A conversation to open or found."""
 
     type = Text(required=True, validate=validate.OneOf(["direct", "group"]))
-    participants = fields.List(person(), required=True, validate=_PARTICIPANTS)
+    participants = Several(person(), required=True, least=1, most=2000)
     name = Text(validate=_NAME, allow_none=True)
     avatar = Text(validate=_AVATAR, allow_none=True)
     history = Text(validate=_HISTORY)

@@ -1,10 +1,8 @@
 """Life of a group."""
 
-from marshmallow import fields, validate
+from marshmallow import validate
 
-from chatapp.schemas.fields import In, Query, Text, identifier, person
-
-_USERS = validate.Length(min=1, max=1000)
+from chatapp.schemas.fields import In, Query, Several, Text, identifier, person
 
 
 class RepeatableIn(In):
@@ -30,7 +28,7 @@ class ChangeIn(RepeatableIn):
 class AddMembersIn(RepeatableIn):
     """People to add."""
 
-    userIds = fields.List(person(), required=True, validate=_USERS)
+    userIds = Several(person(), required=True, least=1, most=1000)
 
 
 class RoleIn(RepeatableIn):

@@ -1,16 +1,15 @@
 """Sync, entries and receipts."""
 
-import re
 from typing import Any
 
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from chatapp.schemas.fields import MAX_SEQ, Cursor, In, Query, Text, cursor, identifier, sequence
+from chatapp.extensions import config
+from chatapp.schemas.fields import MAX_SEQ, ById, Cursor, In, Query, Text, cursor, identifier, sequence
 
 _PAGE = validate.Range(min=1, max=500)
 _SEQ = validate.Range(min=0, max=MAX_SEQ)
-_PLAIN_ID = re.compile(r"[0-9a-f]{24}")
 _TIMEOUT = validate.Range(min=0, max=60)
 _CURSOR_SHAPE = {
     "additionalProperties": {
@@ -23,19 +22,14 @@ _CURSOR_SHAPE = {
 }
 
 
-class Cursors(fields.Dict):
-    """Conversation id → cursor. There may be thousands: where all of them are right, no field is asked about each."""
+class Cursors(ById):
+    """Conversation id → cursor, SYNC_MAX_CURSORS at most. There may be thousands: no field is asked about each."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(keys=identifier(), values=Cursor(), metadata=_CURSOR_SHAPE, **kwargs)
+        super().__init__(Cursor(), read=cursor, most=None, metadata=_CURSOR_SHAPE, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict) and all(map(_PLAIN_ID.fullmatch, value)):
-            try:
-                return {key: cursor(given) for key, given in value.items()}
-            except ValidationError:
-                pass  # say which one
-        return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+    def most(self) -> int | None:
+        return config().SYNC_MAX_CURSORS
 
 
 class SyncIn(In):
@@ -93,9 +87,7 @@ class EntriesIn(In):
 class DeliveredIn(In):
     """Up to which seq a device has each conversation's log."""
 
-    cursors = fields.Dict(
-        keys=identifier(), values=sequence(), required=True, validate=validate.Length(min=1, max=1000)
-    )
+    cursors = ById(sequence(), required=True, least=1, most=1000)
 
 
 class ProofQuery(Query):

@@ -6,7 +6,7 @@ from chatapp import errors
 from chatapp.extensions import Document, object_id
 from chatapp.services import conversation_cache
 from chatapp.services.conversation import Conversation, Member
-from chatapp.stores import entries
+from chatapp.stores import entries, memberships
 
 
 def conversation_id(text: object) -> ObjectId:
@@ -35,6 +35,20 @@ def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation,
     if known is None or user_id not in known.members:
         return current(user_id, conversation_text)
     return known, _not_former(known.members[user_id])
+
+
+def current_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[ObjectId, tuple[Conversation, Member]]:
+    """Those of the conversations that the user is a member of, remembered where possible, in two commands at most."""
+    unknown = [row for row in conversation_ids if conversation_cache.peek(row) is None]
+    if unknown:
+        conversation_cache.remember_all([row["conversation_id"] for row in memberships.find_own(user_id, unknown)])
+    found = {}
+    for conversation_id in conversation_ids:
+        state = conversation_cache.peek(conversation_id)
+        member = state.members.get(user_id) if state else None
+        if state is not None and member is not None and member.is_current:
+            found[conversation_id] = (state, member)
+    return found
 
 
 def reader(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:

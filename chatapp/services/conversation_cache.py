@@ -143,6 +143,12 @@ def known(conversation_id: ObjectId) -> Conversation | None:
     return place.state if place is not None and place.state is not None else state
 
 
+def remember_all(conversation_ids: list[ObjectId]) -> None:
+    """Load these conversations in one database command, and remember them."""
+    for conversation_id, state in load_all(conversation_ids).items() if conversation_ids else ():
+        _remember(conversation_id, state)
+
+
 def peek(conversation_id: ObjectId) -> Conversation | None:
     """The remembered state, if there is one."""
     place = _slots.get(conversation_id)

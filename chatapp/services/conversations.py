@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock, errors, realtime
+from chatapp import clock, errors, limits, realtime
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
 from chatapp.services import access, chain, changes, conversation_cache
@@ -62,7 +62,8 @@ def create(
     """Open the direct conversation with somebody, or found a group: `({data}, is it new?)`.
 
     Participants are ids or whole e-mail addresses; unknown ones are dropped, the caller is always one. A group with a
-    client_msg_id is founded once, however often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE.
+    client_msg_id is founded once, however often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE,
+    RateLimited.
     """
     if kind == DIRECT:
         return _open_direct(user_id, participants)
@@ -111,6 +112,7 @@ def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar:
         raise errors.invalid("participants", "A group needs at least two other users who exist.")
     if len(people) > config().MAX_GROUP_SIZE:
         raise _too_large()
+    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(people) - 1)
     return _document(GROUP, user_id, people, role=OWNER, name=name, avatar=avatar, history=history)
 
 

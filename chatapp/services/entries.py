@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock, realtime
+from chatapp import clock, limits, realtime
 from chatapp.extensions import Document
 from chatapp.services import access, tracing
 from chatapp.services.conversation import SHOWN_HASH, Conversation, Member, profile_view, shows_reads
@@ -194,6 +194,7 @@ def page(
         else (max(low, high - limit + 1), high)
     )
     found = store.find_range(conversation.id, *window)
+    limits.charge(user_id, rows=len(found))
     views = Views(conversation, user_id)
     return {
         "data": [views.of(entry) for entry in found],

@@ -88,6 +88,7 @@ def history(
     cut = len(found) > limit or (window[1] < last if forward else window[0] > first)
     if forward:
         page.reverse()
+    limits.charge(user_id, rows=len(page))
     views = entries.Views(conversation, user_id)
     return {
         "data": [views.of_message(entry) for entry in page],

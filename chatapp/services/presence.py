@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock, realtime
+from chatapp import clock, limits, realtime
 from chatapp.extensions import on_reset
 from chatapp.services import access
 from chatapp.stores import conversations, users
@@ -111,6 +111,7 @@ def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
 def of_partners(user_id: ObjectId) -> dict[str, Any]:
     """`{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
     rows = users.find_last_seen(list(_partners(user_id)))
+    limits.charge(user_id, rows=len(rows))
     return {"data": [_row(user, moment) for user, moment in rows]}
 
 

@@ -14,6 +14,7 @@ from chatapp.services.tokens import Identity
 from chatapp.stores import conversations, memberships, users
 
 CONTACTS_PAGE = 200
+_ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, beside a row that is read
 
 
 def view(user: Document, *, shares: bool = True) -> dict[str, Any]:
@@ -91,9 +92,10 @@ def copy_to_memberships(user: Document) -> None:
     """Renew what conversations show of a user."""
     copy = users.profile_fields(user)
     with changes.change() as moment:
-        memberships.set_profile(user["_id"], copy, moment)
+        copies = memberships.set_profile(user["_id"], copy, moment)
         conversations.touch_all_of_user(user["_id"], moment)
     conversation_cache.set_profile(user["_id"], copy)
+    limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 
 
 def name_keys(name: str) -> Document:
@@ -160,6 +162,7 @@ def contacts(
     among = None if config().DIRECTORY_OPEN else list(partners)
     rows = users.find_page(excluding=user_id, among=among, prefix=prefix, after=_read_cursor(after), limit=limit + 1)
     page = rows[:limit]
+    limits.charge(user_id, rows=len(page))
     answer: dict[str, Any] = {"data": [view(row, shares=row["_id"] in partners) for row in page]}
     if len(rows) > limit:
         answer["meta"] = {"next": _write_cursor(page[-1])}

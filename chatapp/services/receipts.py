@@ -12,8 +12,8 @@ import gevent
 import structlog
 from bson import ObjectId
 
-from chatapp import clock, errors, lifecycle, realtime
-from chatapp.extensions import Document, on_reset
+from chatapp import clock, errors, lifecycle, limits, realtime
+from chatapp.extensions import Document, object_id, on_reset
 from chatapp.services import access, changes, conversation_cache, tracing
 from chatapp.services.conversation import Conversation, Member, shows_reads
 from chatapp.stores import conversations as conversation_store
@@ -102,13 +102,11 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
 
 def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, Any]:
     """Note that a device of the caller has these logs up to these seqs; conversations of others are left out."""
+    limits.charge(user_id, rows=len(cursors))
+    known = {found: seq for text, seq in cursors.items() if (found := object_id(text))}
     moved = []
-    for text, seq in cursors.items():
-        try:
-            conversation, member = access.remembered(user_id, text)
-        except errors.ChatError:
-            continue  # left meanwhile, or never theirs
-        moved.append((conversation, member, min(seq, conversation.seq)))
+    for conversation_id, (conversation, member) in access.current_among(user_id, list(known)).items():
+        moved.append((conversation, member, min(known[conversation_id], conversation.seq)))
     delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].delivered_mark(row[1])])
     return {}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock, lifecycle, realtime
+from chatapp import clock, lifecycle, limits, realtime
 from chatapp.extensions import Document, config
 from chatapp.services import changes, conversation_cache, entries, presence, receipts
 from chatapp.services import epoch as epochs
@@ -69,9 +69,11 @@ def answer(
 ) -> dict[str, Any]:
     """What the client does not have: `{data: {epoch, conversations, left, users, next, more, …}}`.
 
-    `cursors` maps conversation ids to (seq, hash or None); None: the client keeps none. With `seconds` the answer waits
-    until there is something to report, so long at most, or until the process stops.
+    The caller pays for what is looked at. `cursors` maps conversation ids to (seq, hash or None); None: the client
+    keeps none. With `seconds` the answer waits until there is something to report, so long at most, or until the
+    process stops.
     """
+    limits.charge(user_id, rows=len(cursors or ()))
     if not seconds:
         return {"data": _answer(user_id, _plan(user_id, epoch, since, cursors))}
     arrives = not realtime.is_online(user_id)
@@ -189,6 +191,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
                 room -= _RECEIPT_BYTES * len(report["receipts"])
                 room -= _PARTICIPANT_BYTES * len(states[place.id].member_ids) if place.is_limited else 0
                 data.append(report)
+    limits.charge(user_id, rows=sum(map(_rows, data)))
     following = _next(plan, reported)
     return {
         "epoch": epochs.current(),
@@ -284,6 +287,11 @@ def _report(
     if place.is_limited:
         answer["conversation"] = view(conversation, member)
     return answer
+
+
+def _rows(report: dict[str, Any]) -> int:
+    """What a conversation of the answer is charged for."""
+    return 1 + len(report["entries"]) + len(report["receipts"])
 
 
 def _users(rows: list[Document], since: datetime | None) -> dict[str, dict[str, Any]]:

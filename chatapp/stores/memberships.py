@@ -120,11 +120,12 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
         db().memberships.bulk_write(step, ordered=False)
 
 
-def set_profile(user_id: ObjectId, profile: Document, moment: datetime) -> None:
-    """Renew the copy of the user's profile on all their memberships."""
+def set_profile(user_id: ObjectId, profile: Document, moment: datetime) -> int:
+    """Renew the copy of the user's profile on all their memberships; gives how many these are."""
     change = {"$set": {"profile": profile, "profile_at": moment}}
     if not is_embedded():
-        db().memberships.update_many({"user_id": user_id}, change)
-        return
-    for step in batches([row["_id"] for row in db().memberships.find({"user_id": user_id}, {"_id": 1})]):
+        return db().memberships.update_many({"user_id": user_id}, change).matched_count
+    ids = [row["_id"] for row in db().memberships.find({"user_id": user_id}, {"_id": 1})]
+    for step in batches(ids):
         db().memberships.update_many({"_id": {"$in": step}}, change)
+    return len(ids)

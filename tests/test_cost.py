@@ -1,0 +1,132 @@
+"""What one user asks for is bounded and has its price, so that others don't feel it."""
+
+import pytest
+from marshmallow.fields import Dict, List
+
+from chatapp.schemas import fields
+
+
+@pytest.fixture(params=["rest", "socket"])
+def ask(request):
+    """Ask over one of the transports: `ask(person, "POST /api/sync", "sync", fields)` gives the JSON."""
+
+    def ask(person, route, event, body):
+        if request.param == "socket":
+            return person.socket().call(event, body)
+        method, path = route.split()
+        return person.rest(method, path, json=body).json
+
+    return ask
+
+
+def reads_of(monkeypatch, element):
+    """The elements that are looked at from now on."""
+    seen, inner = [], element.deserialize
+    monkeypatch.setattr(element, "deserialize", lambda *given, **more: seen.append(given) or inner(*given, **more))
+    return seen
+
+
+def test_a_list_is_measured_before_its_elements_are_looked_at(monkeypatch):
+    several = fields.Several(fields.identifier(), most=3)
+    seen = reads_of(monkeypatch, several.inner)
+    with pytest.raises(fields.ValidationError, match="Longer than maximum length 3"):
+        several.deserialize([{}] * 4)
+    assert not seen
+
+
+@pytest.mark.parametrize("given", [[7] * 1000, ["x", 7, 7], [{}], [None] * 5, [["x"]]])
+def test_nothing_is_looked_at_after_the_first_wrong_element(monkeypatch, given):
+    several = fields.Several(fields.identifier(), most=1000)
+    seen = reads_of(monkeypatch, several.inner)
+    with pytest.raises(fields.ValidationError) as refusal:
+        several.deserialize(given)
+    assert len(refusal.value.messages) == 1
+    assert len(seen) == next(index for index, each in enumerate(given) if not isinstance(each, str)) + 1
+
+
+LISTS = [
+    ("POST /api/user/conversations", "newConversation", "participants", {"type": "group", "name": "Team"}),
+    ("POST /api/conversations/{team}/members", "addMembers", "userIds", {"conversationId": "{team}"}),
+]
+
+
+@pytest.mark.parametrize(("route", "event", "field", "more"), LISTS, ids=[row[1] for row in LISTS])
+@pytest.mark.parametrize("element", [{}, 7, None, [], "x" * 65, ""])
+def test_a_list_of_wrong_elements_gets_one_message(ask, ann, bob, eve, route, event, field, more, element):
+    team = ann.group(bob, eve)
+    body = {name: value.format(team=team) for name, value in more.items()} | {field: [element] * 900}
+    error = ask(ann, route.format(team=team), event, body)["error"]
+    assert error["code"] == "VALIDATION_ERROR" and list(error["details"]) == [field]
+    assert len(error["details"][field]) == 1
+    error = ask(ann, route.format(team=team), event, body | {field: [7] * 2001})["error"]
+    assert error["details"][field][0].startswith("Longer than maximum length")
+
+
+@pytest.mark.parametrize("cursor", ["no", [1], [1, 2, 3], -1, None, {}, [1, "not a hash"], True])
+def test_a_sync_stops_at_the_first_wrong_cursor(ask, ann, cursor):
+    cursors = {f"{number:024x}": cursor for number in range(500)}
+    error = ask(ann, "POST /api/sync", "sync", {"cursors": cursors})["error"]
+    assert error["code"] == "VALIDATION_ERROR" and len(error["details"]["cursors"]) == 1
+
+
+def test_a_sync_takes_so_many_cursors(ask, ann, settings):
+    settings(SYNC_MAX_CURSORS=3)
+    cursors = {f"{number:024x}": 1 for number in range(3)}
+    assert ask(ann, "POST /api/sync", "sync", {"cursors": cursors})["success"]
+    error = ask(ann, "POST /api/sync", "sync", {"cursors": cursors | {"f" * 24: 1}})["error"]
+    assert error["details"] == {"cursors": ["Longer than maximum length 3."]}
+
+
+def test_cursors_in_a_query_are_bounded_too(ann, settings):
+    settings(SYNC_MAX_CURSORS=1)
+    answer = ann.get("/api/sync", query_string={"cursors": '{"a": 1, "b": 1}'})
+    assert answer["error"]["details"] == {"cursors": ["Longer than maximum length 1."]}
+
+
+def test_deliveries_are_looked_up_together(ann, bob, app):
+    known = ann.direct(bob)
+    bob.send(known, "hello")
+    cursors = {f"{number:024x}": 1 for number in range(500)} | {known: 1}
+    assert ann.socket().call("markAsDelivered", {"cursors": cursors})["success"]
+    assert bob.post("/api/sync", {})["data"]["conversations"][0]["receipts"]
+
+
+def test_founding_a_group_counts_as_adding_people(ask, ann, bob, eve, settings):
+    settings(RATE_GROUP_ADDS="4 per hour")
+    body = {"type": "group", "name": "Team", "participants": [bob.id, eve.id]}
+    answers = [ask(ann, "POST /api/user/conversations", "newConversation", body) for _ in range(3)]
+    assert [answer["success"] for answer in answers] == [True, True, False]
+    assert answers[2]["error"]["code"] == "RATE_LIMITED"
+
+
+def test_strangers_send_small_bodies(client):
+    body = {"refreshToken": "x", **{f"field{number}": 1 for number in range(5_000)}}
+    answer = client.post("/api/auth/refresh", json=body)
+    assert (answer.status_code, answer.json["error"]["code"]) == (413, "CONTENT_TOO_LARGE")
+
+
+def test_only_what_needs_a_large_body_takes_one(ann, bob):
+    large = {"x": "x" * 200_000}
+    assert ann.rest("PUT", "/api/user/profile", json=large).status_code == 413
+    assert ann.rest("POST", "/api/sync", json=large).status_code == 200
+    path = f"/api/conversations/{ann.direct(bob)}/messages"
+    assert ann.rest("POST", path, json={"content": "hello", **large}).status_code == 201
+
+
+def test_much_that_is_looked_at_costs_more(ann, bob, settings):
+    settings(RATE_USER="12 per hour")
+    cursors = {f"{number:024x}": 1 for number in range(2_200)}
+    assert ann.rest("POST", "/api/sync", json={"cursors": cursors}).status_code == 200
+    assert ann.rest("GET", "/api/user/profile").status_code == 429
+    assert bob.rest("GET", "/api/user/profile").status_code == 200
+
+
+def schemas(base=fields.In):
+    """Every schema of what clients send."""
+    return {base}.union(*map(schemas, base.__subclasses__()))
+
+
+def test_every_list_of_every_schema_is_bounded():
+    given = [field for schema in schemas() for field in schema().fields.values()]
+    loose = [row for row in given if isinstance(row, List | Dict) and not isinstance(row, fields.Several | fields.ById)]
+    assert len(given) > 50 and not loose
