@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from chatapp import errors
 from chatapp.api.sign_in import current_identity
 from chatapp.errors import Code
+from chatapp.extensions import config
 
 Answer = dict[str, Any]
 View = Callable[..., Any]
@@ -74,6 +75,12 @@ def json_body(most: int | None = None) -> dict[str, Any]:
     Raises BadRequest MALFORMED_JSON, RequestEntityTooLarge, or 415 for another media type.
     """
     data = request.get_data()
+    if (
+        request.content_length is None
+        and len(data) == config().MAX_BODY_BYTES
+        and request.environ["wsgi.input"].read(1)
+    ):
+        raise RequestEntityTooLarge  # Werkzeug cuts a body that does not announce its length
     if not data:
         return {}
     if most is not None and len(data) > most:

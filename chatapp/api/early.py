@@ -1,5 +1,6 @@
 """What is answered before Flask is asked, at a sixth of its cost or less: the health check, which load balancers and
-clients call most of all, and bodies that say themselves that they are too large, which hostile clients send many of.
+clients call most of all, and what hostile clients send many of: bodies that say themselves that they are too large, and
+hosts (the client's, or a trusted proxy's word for it) that no address can be made of.
 
 The answers are those that Flask would give (tests compare them).
 """
@@ -10,11 +11,12 @@ from typing import Any
 
 import orjson
 import structlog
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from chatapp import errors, logs, metrics
 from chatapp.api import health
 from chatapp.extensions import config
+from chatapp.realtime.engine.http_request import is_host
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -24,6 +26,7 @@ log = structlog.get_logger("chatapp.requests")
 _HEALTH = "/api/health"
 _DIGITS = 18  # of a length; Python refuses to read very long numbers
 _TOO_LARGE = errors.from_exception(RequestEntityTooLarge())
+_NO_HOST = errors.from_exception(BadRequest("The Host header is no host"))
 
 
 class EarlyAnswers:
@@ -39,7 +42,9 @@ class EarlyAnswers:
             if environ.get("PATH_INFO") == _HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 return self._health(environ, start_response)
             if _is_too_large(environ):
-                return self._too_large(environ, start_response)
+                return self._refuse(_TOO_LARGE, "413 REQUEST ENTITY TOO LARGE", environ, start_response)
+        if not is_host(environ.get("HTTP_HOST", "none")):
+            return self._refuse(_NO_HOST, "400 BAD REQUEST", environ, start_response)
         return self._inner(environ, start_response)
 
     def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -49,14 +54,16 @@ class EarlyAnswers:
         log.debug("request", **_counted(environ, _HEALTH, 200, started))
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
-    def _too_large(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """The length alone decides: nobody looks whose call it is, or whether there is such a route."""
+    def _refuse(
+        self, error: errors.ChatError, status: str, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Nobody looks whose call it is, or whether there is such a route."""
         started = _begin(environ)
-        body = orjson.dumps(errors.envelope(_TOO_LARGE, logs.current_request_id()))
-        start_response("413 REQUEST ENTITY TOO LARGE", self._answer_headers(environ, len(body)))
-        metrics.error(_TOO_LARGE.code)
-        fields = _counted(environ, "(unknown)", _TOO_LARGE.status, started)
-        log.info("request", **fields, code=str(_TOO_LARGE.code))
+        body = orjson.dumps(errors.envelope(error, logs.current_request_id()))
+        start_response(status, self._answer_headers(environ, len(body)))
+        metrics.error(error.code)
+        fields = _counted(environ, "(unknown)", error.status, started)
+        log.info("request", **fields, code=str(error.code))
         return [body]
 
     def _answer_headers(self, environ: Environ, length: int) -> list[tuple[str, str]]:

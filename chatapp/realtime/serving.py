@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
+import structlog
 from gevent.pywsgi import WSGIHandler
 from geventwebsocket.handler import WebSocketHandler
 
-from chatapp import errors, extensions, limits
+from chatapp import errors, extensions, limits, logs, metrics
 from chatapp.addresses import address_key
 from chatapp.realtime import stock
 from chatapp.realtime.engine.http import Handler
+from chatapp.realtime.engine.http_request import Unacceptable
 from chatapp.realtime.engine.server import FORBIDDEN, Refusal
 from chatapp.realtime.engine.socketio_server import SocketServer
 from chatapp.realtime.engine.websocket import Limits
@@ -19,6 +22,15 @@ from config import Config
 Resync = Callable[[str], None]
 TOO_MANY = "429 Too Many Requests"
 _PLENTY = 1 << 40
+_CODES = {408: errors.Code.REQUEST_TIMEOUT, 414: errors.Code.URL_TOO_LONG, 431: errors.Code.HEADERS_TOO_LARGE}
+_SENTENCES = {
+    400: "The request is not valid HTTP",
+    408: "The request did not come in time",
+    414: "The URL is too long; where there is a POST that takes the same, use that",
+    431: "The request has too many or too long headers",
+}
+
+log = structlog.get_logger("chatapp.requests")
 
 
 def is_engine(config: Config) -> bool:
@@ -31,8 +43,38 @@ def handler_class(config: Config) -> type[WSGIHandler]:
     if not is_engine(config):
         stock_handler: type[WSGIHandler] = WebSocketHandler
         return stock_handler
-    times = {"header_seconds": config.CONNECT_TIMEOUT, "body_seconds": config.SLOW_CLIENT_SECONDS}
-    return type("ChatHandler", (Handler,), times)
+    attributes = {
+        "header_seconds": config.CONNECT_TIMEOUT,
+        "body_seconds": config.SLOW_CLIENT_SECONDS,
+        "refusal": staticmethod(_refusal),
+    }
+    return type("ChatHandler", (Handler,), attributes)
+
+
+def _refusal(status: int, seconds: float) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body for a request that is no request: the envelope, counted and logged like any other answer."""
+    error = _unacceptable(status)
+    logs.begin(requestId=logs.request_id())
+    metrics.request("(unreadable)", "(unreadable)", status, seconds)
+    metrics.error(error.code)
+    fields = {"status": status, "ms": round(seconds * 1000, 2), "code": str(error.code)}
+    log.info("request", method="(unreadable)", route="(unreadable)", **fields)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("X-Request-ID", logs.current_request_id()),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-store"),
+    ]
+    return headers, orjson.dumps(errors.envelope(error, logs.current_request_id()))
+
+
+def _unacceptable(status: int) -> errors.ChatError:
+    return errors.ChatError(_CODES.get(status, errors.Code.BAD_REQUEST), _SENTENCES[status], status=status)
+
+
+@errors.translate(Unacceptable)
+def _from_unacceptable(error: Unacceptable) -> errors.ChatError:
+    return _unacceptable(error.status)
 
 
 def install(extension: Any, config: Config, on_resync: Resync) -> None:

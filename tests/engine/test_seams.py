@@ -18,7 +18,7 @@ from gunicorn.workers import ggevent
 
 from chatapp.extensions import socketio as extension
 from chatapp.realtime import stock, worker
-from chatapp.realtime.engine import http, manager, packets, server, session, socketio_server
+from chatapp.realtime.engine import http, http_request, manager, packets, server, session, socketio_server
 
 CHECKED = {
     "Flask-SocketIO": "5.7.",
@@ -30,7 +30,7 @@ CHECKED = {
 }
 OVERRIDDEN = [
     (http.Handler, gevent.pywsgi.WSGIHandler),
-    (http.Body, gevent.pywsgi.Input),
+    (http_request.Body, gevent.pywsgi.Input),
     (server.EngineServer, engineio.Server),
     (socketio_server.SocketServer, socketio.Server),
     (manager.Manager, socketio.Manager),
@@ -71,15 +71,17 @@ def test_what_is_overridden_is_called_as_before(ours, theirs, name):
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        (gevent.pywsgi.WSGIHandler, "self.headers = self.MessageClass(self.rfile, 0)"),
-        (gevent.pywsgi.WSGIHandler, "if self.headers.status:"),
+        (gevent.pywsgi.WSGIHandler, "result = self.handle_one_request()"),
+        (gevent.pywsgi.WSGIHandler, "self.environ = self.get_environ()"),
+        (gevent.pywsgi.WSGIHandler, "self.handle_one_response()"),
+        (gevent.pywsgi.WSGIHandler, "self.wsgi_input = Input(self.rfile, self.content_length"),
+        (gevent.pywsgi.Input, "return self._chunked_read(length)"),
         (gevent.pywsgi.WSGIHandler, "self._headers()"),
-        (gevent.pywsgi.WSGIHandler, "self.requestline = self.read_requestline()"),
         (gevent.pywsgi.WSGIHandler, "self.finalize_headers()"),
         (gevent.pywsgi.WSGIHandler, "self._write_with_headers(data)"),
         (gevent.pywsgi.WSGIHandler, "self.wsgi_input._discard()"),
         (gevent.pywsgi.WSGIHandler, "while self.socket is not None:"),
-        (gevent.pywsgi.WSGIHandler, "return self._handle_client_error(ex)"),
+        (gevent.pywsgi.WSGIHandler, "self.handle_error(*sys.exc_info())"),
         (socketio.server.Server, "self._engineio_server_class()"),
         (socketio.server.Server, "self.eio.on('message', self._handle_eio_message)"),
         (socketio.server.Server, "self._handle_event_internal(self, sid, eio_sid, data, namespace,"),

@@ -1,139 +1,37 @@
 """gevent's WSGI handler, with limits on what a request may cost, and a way to take its connection over.
 
-Seams, checked against gevent 26.9.0 (`gevent.pywsgi.WSGIHandler`): `MessageClass` reads the headers, `_headers` gives
-them to `get_environ`, `read_requestline` waits for a request, `finalize_headers` and `_write_with_headers` answer,
-`wsgi_input._discard` reads what the application has left of the body, and `handle` ends when `socket` is None.
-`tests/engine/test_seams.py` fails when one of them changes.
+Seams, checked against gevent 26.9.0 (`gevent.pywsgi.WSGIHandler`): `handle` calls `handle_one_request` until `socket`
+is None, that calls `get_environ` and `handle_one_response`, `_headers` gives the headers to `get_environ`,
+`finalize_headers` and `_write_with_headers` answer, `wsgi_input._discard` reads what the application has left of the
+body. `tests/engine/test_seams.py` fails when one of them changes.
 """
 
 import _socket
 import contextlib
 import errno
-import re
 import socket
 from collections.abc import Callable, Iterator
-from io import BufferedReader
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 import gevent
-from gevent.pywsgi import Input, WSGIHandler
+from gevent.pywsgi import WSGIHandler
 
-from chatapp.realtime.engine import linger, turns, wheel
+from chatapp.realtime.engine import http_request, linger, turns, wheel
+from chatapp.realtime.engine.http_request import Body, Headers, RequestLine, Unacceptable
 
-HEADER_BYTES = 32_768
-HEADER_LINES = 100
-DISCARD_BYTES = 4_000_000  # of a body that nobody read, before the connection is closed instead
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
 KEY = "chatapp.connection"  # where the environ has the handler
 
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _ANONYMOUS = ("CONTENT_TYPE", "CONTENT_LENGTH")
+HeaderList = list[tuple[str, str]]
+Refusal = Callable[[int, float], tuple[HeaderList, bytes]]
 
 
-class HeadersTooLarge(ValueError):
-    """More header lines or bytes than a request may have."""
-
-
-class Headers:
-    """A request's headers, as pywsgi asks for them. (The standard library's e-mail parser costs ten times as much.)
-
-    A name that comes twice is joined; two lengths, a folded line or an invalid name make the request invalid.
-    """
-
-    def __init__(self, file: BufferedReader) -> None:
-        self.values: dict[str, str] = {}
-        self.status = ""  # what is wrong with them; pywsgi answers 400 when it is not empty
-        size = 0
-        for _ in range(HEADER_LINES + 1):
-            line = file.readline(HEADER_BYTES - size + 1)
-            size += len(line)
-            if size > HEADER_BYTES:
-                break
-            if line in (b"\r\n", b"\n"):
-                self._check_length()
-                return
-            if not line.endswith(b"\n"):
-                self.status = "Incomplete headers"
-                return
-            self._add(line)
-        raise HeadersTooLarge(size)
-
-    def _add(self, line: bytes) -> None:
-        name, colon, value = line.partition(b":")
-        if not colon or not _NAME.fullmatch(name) or b"\0" in value:
-            self.status = "Invalid header"
-            return
-        key = name.decode("ascii").lower()
-        text = value.strip(b" \t\r\n").decode("latin-1")
-        if key in self.values:
-            if key in ("content-length", "transfer-encoding", "host"):
-                self.status = f"Two of {key}"
-                return
-            text = self.values[key] + ("; " if key == "cookie" else ",") + text
-        self.values[key] = text
-
-    def _check_length(self) -> None:
-        """The body's length has to be clear: a proxy that reads it differently would let requests be smuggled.
-
-        (Python's `int` would take "+5" and "1_0" too.)
-        """
-        encoding, length = self.values.get("transfer-encoding"), self.values.get("content-length")
-        if encoding is not None and (encoding.lower() != "chunked" or length is not None):
-            self.status = "Unclear length of the body"
-        if length is not None and not _LENGTH.fullmatch(length):
-            self.status = "Unclear length of the body"
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The header's value."""
-        return self.values.get(name.lower(), default)
-
-    getheader = get
-
-    def __delitem__(self, name: str) -> None:
-        self.values.pop(name.lower(), None)
-
-    @property
-    def typeheader(self) -> str | None:
-        """The Content-Type."""
-        return self.values.get("content-type")
-
-    def items(self) -> list[tuple[str, str]]:
-        """All of them."""
-        return list(self.values.items())
-
-
-class Body(Input):  # type: ignore[misc]
-    """A request's body that has to come in time, and is not read to its end for nothing."""
-
-    __slots__ = ("handler",)
-    handler: "Handler"
-
-    def _do_read(self, length: int | None = None, use_readline: bool = False) -> Any:
-        self.handler.expect_body(True)
-        data = super()._do_read(length, use_readline)
-        if self.position >= (self.content_length or 0):
-            self.handler.expect_body(False)
-        return data
-
-    def _chunked_read(self, length: int | None = None, use_readline: bool = False) -> Any:
-        self.handler.expect_body(True)
-        data = super()._chunked_read(length, use_readline)
-        if self.chunk_length == 0:
-            self.handler.expect_body(False)
-        return data
-
-    def _discard(self) -> None:
-        rest = (self.content_length or 0) - self.position
-        if rest > DISCARD_BYTES or (self.chunked_input and self.chunk_length != 0):
-            self.handler.close_connection = True
-            self.handler.linger = True
-        elif rest > 0:
-            super()._discard()
+def _refuse_in_silence(status: int, seconds: float) -> tuple[HeaderList, bytes]:
+    return [], b""
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]
@@ -142,6 +40,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     header_seconds: float = 10  # from a request's first byte to the end of its headers
     body_seconds: float = 30  # for its body, and for taking a part of the answer
     idle_seconds: float = 75  # until the next request on the connection
+    # Headers and body that answer a request which no application sees, by status and the seconds that it took.
+    refusal: Refusal = staticmethod(_refuse_in_silence)
 
     # pywsgi's own, with their types
     socket: Any = None
@@ -149,6 +49,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     status: Any
     code: Any = None
     wsgi_input: Any = None
+    response_headers: Any = None
+    environ: Any = None
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         super().__init__(sock, address, server, rfile)
@@ -156,16 +58,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self.write_failed = False
         self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
-        self._late = False
+        self._begun = 0.0  # when the first byte of a request was there
+        self.is_late = False
         self._deadline = 0.0
         self._wheel = wheel.current()
         self._expect(self.header_seconds)
 
     # What a request may cost
-
-    def MessageClass(self, file: BufferedReader, _: int) -> Headers:
-        """Read the headers: pywsgi's name for it."""
-        return Headers(file)
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Names and values for the environ; a name with an underscore could pass for another and is left out."""
@@ -185,19 +84,60 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             return 0
         if now < self._deadline:
             return self._deadline
-        self._late = True
+        self.is_late = True
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RD)  # whoever reads gets an OSError
         return 0
 
-    def read_requestline(self) -> str:
+    def handle_one_request(self) -> bool | None:
+        """One request: True when the connection goes on after it."""
+        line = None
+        try:
+            line = self._read_line()
+            if line is None:
+                return None
+            self._read_headers(line)
+        except OSError:  # the connection has ended, or it was time
+            if line is not None and self.is_late:
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            return None
+        except Unacceptable as unacceptable:
+            self._refuse(unacceptable.status)
+            return None
+        self.environ = self.get_environ()
+        self.application = self.server.application
+        self.handle_one_response()
+        if self.linger:
+            self._let_read()
+        return None if self.close_connection or self.rfile.closed else True
+
+    def _read_line(self) -> RequestLine | None:
         """Wait for a request; its headers have to follow soon."""
         if self.response_length:  # not the first one
             self._expect(self.idle_seconds)
             self._wait_for_request()
             self._expect(self.header_seconds)
-        line: str = super().read_requestline()
-        return line
+        self._begun = monotonic()
+        return http_request.read_line(self.rfile)
+
+    def _read_headers(self, line: RequestLine) -> None:
+        self.response_length = 0
+        self.headers = Headers(self.rfile)
+        self.headers.check(line)
+        self.command, self.path, self.request_version, _ = line
+        length = self.headers.get("content-length")
+        self.content_length = None if length is None else int(length)
+        self.close_connection = self.headers.ends_connection(line.version)
+
+    def _refuse(self, status: int) -> None:
+        """Answer a request that nothing is done with, and end the connection."""
+        self._deadline = 0.0
+        headers, body = self.refusal(status, monotonic() - self._begun)
+        lines = [f"{name}: {value}" for name, value in headers]
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Connection: close", f"Content-Length: {len(body)}"]
+        with contextlib.suppress(OSError):
+            self.socket.sendall("\r\n".join([*head, *lines, "", ""]).encode("latin-1") + body)
+            self._let_read()
 
     def _wait_for_request(self) -> None:
         """Until the next request begins. A reset instead says that the client closed with something unread."""
@@ -210,15 +150,14 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         finally:
             self.on_reset = None
 
-    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes] | None:
-        if isinstance(ex, HeadersTooLarge):
-            self.socket.sendall(_TOO_LARGE)
-            self._let_read()
-            return None  # answered, and the end
-        if isinstance(ex, OSError):  # the connection has ended, or it was time; pywsgi would print a traceback
-            return ("408", _TOO_LATE) if self._late else None
-        answer: tuple[str, bytes] = super()._handle_client_error(ex)
-        return answer
+    def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        """The application has failed, or the request's body was not one."""
+        if isinstance(v, Unacceptable):
+            self.close_connection = True
+            if not self.response_length:
+                self._refuse(v.status)
+        else:
+            super().handle_error(t, v, tb)
 
     def log_error(self, msg: str, *args: Any) -> None:
         """What clients send wrongly is their business, and fills no log."""
@@ -231,8 +170,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         environ: dict[str, Any] = super().get_environ()
         self._deadline = 0.0
         inner = self.wsgi_input
-        body = Body(inner.rfile, inner.content_length, socket=inner.socket, chunked_input=inner.chunked_input)
-        body.handler = self
+        body = Body(
+            inner.rfile, inner.content_length, socket=inner.socket, chunked_input=inner.chunked_input, handler=self
+        )
         self.wsgi_input = body
         environ["wsgi.input"] = body
         environ["wsgi.input_terminated"] = True
@@ -252,8 +192,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         """Say that the connection ends where it does: a client would write into it otherwise."""
         self._deadline = 0.0
         super().finalize_headers()
-        if self.close_connection and not any(name.lower() == b"connection" for name, _ in self.response_headers):
-            self.response_headers.append((b"Connection", b"close"))
+        if self.wsgi_input.is_endless:
+            self.close_connection = True
+        if self.close_connection:
+            others = [row for row in self.response_headers if row[0].lower() != b"connection"]
+            self.response_headers = [*others, (b"Connection", b"close")]
 
     def _write_with_headers(self, data: bytes) -> None:
         """Headers and a small body in one system call."""
@@ -287,13 +230,6 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             if self.socket is not None:
                 self.socket.settimeout(None)
         self.response_length += len(data)
-
-    def handle_one_request(self) -> Any:
-        """One request; where its body was left unread, the client gets a moment to read the answer."""
-        result = super().handle_one_request()
-        if self.linger:
-            self._let_read()
-        return result
 
     def _let_read(self) -> None:
         """Take what still comes, for a moment: hanging up on it would reset the connection, and lose the answer.

@@ -18,6 +18,7 @@ import orjson
 from chatapp.addresses import address_key
 from chatapp.realtime.engine import handshake, http, packets, turns
 from chatapp.realtime.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
+from chatapp.realtime.engine.http_request import Unacceptable
 from chatapp.realtime.engine.packets import Outgoing
 from chatapp.realtime.engine.session import Session
 from chatapp.realtime.engine.websocket import Limits, WebSocket
@@ -257,7 +258,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             session.post(lambda: self._body(environ, session))
         except ProtocolError as error:
             raise Refusal((BAD_REQUEST[0], error.reason)) from None
-        except OSError:  # the body did not come
+        except (OSError, Unacceptable):  # the body did not come, or is none
             session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
             raise Refusal(BAD_REQUEST) from None
         return Answer("200 OK", b"ok")
