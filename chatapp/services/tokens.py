@@ -7,6 +7,7 @@ so a client whose answer was lost gets the same one, while the database keeps on
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from chatapp import clock, errors
 from chatapp.extensions import TOKEN_ALGORITHM, Document, config, jwt, object_id, on_reset
 
 MAX_TOKEN_LENGTH = 8192
+_LONGEST_CLAIM = 800
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")  # base64url and dots: nothing else can be in a JWT
 _CLOCK_SKEW_SECONDS = 60
 _REMEMBERED = 20_000  # each of them some 400 bytes, whatever its token's length
@@ -72,20 +74,18 @@ def _missing_token() -> errors.Unauthorized:
 
 
 def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
-    """A token with the claims of every client generation. `serial` makes it unique (and repeatable)."""
-    user_id = str(user["_id"])
+    """A token with the claims of every client generation. `serial` makes it unique (and repeatable).
+
+    It goes with every call, in a header of bounded length: nothing in it grows with what a user may choose.
+    """
+    user_id, name, email = str(user["_id"]), _claim(user["name"]), _claim(user["email"])
     issued_at = int(issued.replace(tzinfo=UTC).timestamp())
     claims = {
         "sub": user_id,
         "userId": user_id,
-        "email": user["email"],
-        "name": user["name"],
-        "user": {
-            "id": user_id,
-            "name": user["name"],
-            "email": user["email"],
-            "avatar": user.get("avatar"),
-        },
+        "email": email,
+        "name": name,
+        "user": {"id": user_id, "name": name, "email": email, "avatar": None},  # GET /user/profile has the picture
         "sid": str(session_id),
         "type": "access",
         "jti": f"{session_id}:{serial}",
@@ -93,6 +93,13 @@ def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds
         "exp": issued_at + seconds,
     }
     return pyjwt.encode(claims, config().JWT_SECRET.encode(), algorithm=TOKEN_ALGORITHM)
+
+
+def _claim(text: str) -> str:
+    """As much of the start of the text as a token has room for: JSON spells an emoji in twelve bytes."""
+    while len(json.dumps(text)) > _LONGEST_CLAIM:
+        text = text[:-1]
+    return text
 
 
 def verify(token: str) -> Identity:
