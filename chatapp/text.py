@@ -44,9 +44,7 @@ def _is_visible(character: str) -> bool:
 
 def _is_unassigned(character: str, kind: str) -> bool:
     """No character of this Python's Unicode, but perhaps of a newer one: an emoji of next year."""
-    number = ord(character)
-    is_noncharacter = 0xFDD0 <= number <= 0xFDEF or number & 0xFFFE == 0xFFFE
-    return kind == "Cn" and not is_noncharacter and not 0xE0000 <= number <= 0xE0FFF
+    return kind == "Cn" and not 0xE0000 <= ord(character) <= 0xE0FFF
 
 
 def read_name(text: str) -> str:
@@ -86,7 +84,8 @@ def _may_stand(name: str, place: int) -> bool:
         return _follows_virama(before) or (_is_arabic(before) and _is_arabic(after))
     if _TAG.match(character):
         return name[:place].rstrip("".join(filter(_TAG.match, name))).endswith(_BLACK_FLAG)
-    return _is_unassigned(character, kind)
+    is_noncharacter = 0xFDD0 <= ord(character) <= 0xFDEF or ord(character) & 0xFFFE == 0xFFFE
+    return _is_unassigned(character, kind) and not is_noncharacter
 
 
 def _is_mark_allowed(name: str, place: int, before: str) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from chatapp import text
 from chatapp.api.contract import endpoint
 from chatapp.errors import Code
 from chatapp.extensions import object_id
@@ -46,7 +47,7 @@ def _device(
     client: str | None = None,
 ) -> Device:
     asked = protocol or _protocol(request.headers.get("X-Client-Protocol", ""))
-    user_agent = request.headers.get("User-Agent", "")[:200]
+    user_agent = text.clean_name(request.headers.get("User-Agent", ""), 200)
     return Device(
         protocol=sessions.ROTATING if asked >= sessions.ROTATING else sessions.LEGACY,
         name=deviceName,

@@ -2,12 +2,9 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import MAX_EMAIL, Email, In, Query, Several, Text, identifier
+from chatapp.schemas.fields import MAX_EMAIL, Email, In, Label, Name, Query, Several, Text, identifier, picture
 
-_NAME = validate.Length(min=1, max=100)
 _PASSWORD = validate.Length(min=6, max=256)
-_AVATAR = validate.Length(max=2048)
-_NOT_BLANK = validate.Regexp(r"(?s).*\S", error="Must not be blank.")
 
 
 def _searchable(search: str) -> None:
@@ -19,13 +16,13 @@ class DeviceIn(In):
     """What a client says of itself when it logs in; all of it optional."""
 
     protocol = fields.Integer(strict=True, validate=validate.Range(min=1, max=99))
-    deviceName = Text(validate=validate.Length(max=100), allow_none=True)
+    deviceName = Label(validate=validate.Length(max=100), allow_none=True)
     deviceId = Text(
         validate=validate.Length(max=64),
         allow_none=True,
         metadata={"description": "A random id that this device has made and shows nobody else"},
     )
-    client = Text(validate=validate.Length(max=100), allow_none=True)
+    client = Label(validate=validate.Length(max=100), allow_none=True)
 
 
 class RegisterIn(DeviceIn):
@@ -33,8 +30,8 @@ class RegisterIn(DeviceIn):
 
     email = Email(required=True)
     password = Text(required=True, validate=_PASSWORD, metadata={"format": "password"})
-    name = Text(validate=[_NAME, _NOT_BLANK], allow_none=True)
-    avatar = Text(validate=_AVATAR, allow_none=True)
+    name = Name(allow_none=True)
+    avatar = picture()
 
 
 class LoginIn(DeviceIn):
@@ -66,10 +63,10 @@ class AuthRefreshIn(In):
 class ProfileIn(In):
     """Changes to the caller's profile; `avatar: null` removes it. Another e-mail takes the password."""
 
-    name = Text(validate=[_NAME, _NOT_BLANK])
+    name = Name()
     email = Email()
     currentPassword = Text(validate=validate.Length(min=1, max=256), metadata={"format": "password"}, allow_none=True)
-    avatar = Text(validate=_AVATAR, allow_none=True)
+    avatar = picture()
 
 
 class ContactsIn(In):

@@ -2,10 +2,8 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import In, Query, Several, Text, identifier, person, sequence
+from chatapp.schemas.fields import In, Name, Query, Several, Text, identifier, person, picture, sequence
 
-_NAME = validate.Length(min=1, max=100)
-_AVATAR = validate.Length(max=2048)
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
 _HISTORY = validate.OneOf(["all", "since_join"])
@@ -21,8 +19,8 @@ class ConversationIn(In):
 
     type = Text(required=True, validate=validate.OneOf(["direct", "group"]))
     participants = Several(person(), required=True, least=1, most=2000)
-    name = Text(validate=_NAME, allow_none=True)
-    avatar = Text(validate=_AVATAR, allow_none=True)
+    name = Name(allow_none=True)
+    avatar = picture()
     history = Text(validate=_HISTORY)
     clientMsgId = identifier(allow_none=True, metadata={"description": "A group with one is founded once"})
 

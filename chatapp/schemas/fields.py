@@ -6,9 +6,11 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from chatapp import emails
+from chatapp import emails, links, text
 
 MAX_ID, MAX_EMAIL = 64, 254
+LONGEST_NAME = 100
+_LONGEST_SPELLING = 4 * LONGEST_NAME  # of a name: with white space, decomposed
 MAX_SEQ = 2**53 - 1
 _PLAIN_ID = re.compile(r"[0-9a-f]{24}")
 _HASH = re.compile(r"[0-9a-f]{16}")
@@ -21,14 +23,14 @@ class Text(fields.String):
     """Text that every store and client can carry: a real string, valid Unicode, without null characters."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        if "\0" in text:
+        content: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in content:
             raise ValidationError("Null characters are not allowed.")
         try:
-            text.encode()
+            content.encode()
         except UnicodeEncodeError:
             raise ValidationError("Is not valid Unicode (a lone surrogate).") from None
-        return text
+        return content
 
 
 class Email(Text):
@@ -39,6 +41,40 @@ class Email(Text):
             return emails.read(super()._deserialize(value, attr, data, **kwargs))
         except ValueError:
             raise ValidationError("Not a valid email address.") from None
+
+
+class Name(Text):
+    """The name of somebody or something, as it is stored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(min=1, max=LONGEST_NAME), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        refuse_beyond(_LONGEST_SPELLING, name)  # before each character is looked at
+        try:
+            return text.read_name(name)
+        except ValueError as problem:
+            raise ValidationError(str(problem)) from None
+
+
+class Label(Text):
+    """What a device calls itself, without what a name may not have: nobody is kept out for it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        label: str = super()._deserialize(value, attr, data, **kwargs)
+        refuse_beyond(_LONGEST_SPELLING, label)
+        return text.clean_name(label, len(label))
+
+
+def picture(**kwargs: Any) -> Text:
+    """The address of a picture; the empty text of old apps is none."""
+    return Text(validate=_picture, allow_none=True, **kwargs)
+
+
+def _picture(link: str) -> None:
+    if link and not links.is_allowed(link):
+        raise ValidationError(f"Send an https: address of at most {links.LONGEST_BYTES} bytes.")
 
 
 def identifier(**kwargs: Any) -> Text:

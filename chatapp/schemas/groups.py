@@ -2,7 +2,7 @@
 
 from marshmallow import validate
 
-from chatapp.schemas.fields import In, Query, Several, Text, identifier, person
+from chatapp.schemas.fields import In, Name, Query, Several, Text, identifier, person, picture
 
 
 class RepeatableIn(In):
@@ -20,8 +20,8 @@ class RepeatableQuery(Query):
 class ChangeIn(RepeatableIn):
     """New name, avatar (null: none) or history of a group."""
 
-    name = Text(validate=validate.Length(min=1, max=100))
-    avatar = Text(validate=validate.Length(max=2048), allow_none=True)
+    name = Name()
+    avatar = picture()
     history = Text(validate=validate.OneOf(["all", "since_join"]))
 
 

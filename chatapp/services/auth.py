@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chatapp import clock, emails, errors, limits, realtime
+from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
@@ -12,6 +12,8 @@ from chatapp.services.tokens import Identity
 from chatapp.stores import users
 from chatapp.stores.turns import turn
 
+_LONGEST_NAME = 100
+
 
 def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> dict[str, Any]:
     """Make an account and log it in. Raises Conflict EMAIL_IN_USE, RateLimited."""
@@ -19,7 +21,7 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
     if profiles.with_address(email):  # before the password costs anything
         raise _email_in_use()
     password_hash = passwords.hash_password(password, f"{address_key(device.address)} {emails.key(email)}")
-    user = new_user(email, name or email.partition("@")[0], avatar, password_hash)
+    user = new_user(email, name or default_name(email), avatar, password_hash)
     with turn(user["email_key"]):
         if profiles.with_address(email) is not None or not users.insert(user):
             raise _email_in_use()
@@ -31,6 +33,11 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
 
 def _email_in_use() -> errors.Conflict:
     return errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
+
+
+def default_name(email: str) -> str:
+    """The name of somebody who gave none: what stands before the @, as far as it is a name."""
+    return text.clean_name(email.partition("@")[0], _LONGEST_NAME) or "User"
 
 
 def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> Document:
@@ -52,8 +59,9 @@ def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> D
 def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
     """Tokens for the right password. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
     user, password_hash = credentials.of_account(email, password, device)
-    if passwords.needs_rehash(password_hash):
-        grown = passwords.hash_password(password, str(user["_id"]))
+    caller = str(user["_id"])
+    if passwords.needs_rehash(password_hash) or passwords.is_of_another_spelling(password_hash, password, caller):
+        grown = passwords.hash_password(password, caller)
         if users.exchange_password(user["_id"], password_hash, grown, clock.now()):
             password_hash = grown
     profiles.renew_keys(user)

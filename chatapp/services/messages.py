@@ -4,14 +4,13 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import errors, limits, metrics
+from chatapp import errors, limits, links, metrics, text
 from chatapp.extensions import Document, config
 from chatapp.services import access, entries, log, presence
 from chatapp.services.conversation import Conversation
 from chatapp.stores import entries as store
 
 PAGE, LARGEST_PAGE = 100, 200
-_UNSAFE_SCHEMES = ("javascript:", "vbscript:", "data:text")
 _OTHER_ENTRIES_IN_A_PAGE = 400
 
 
@@ -52,17 +51,17 @@ def _is_same(entry: Document, conversation_id: ObjectId, body: Document) -> bool
 
 def _body(content: str | None, attachment: str | None) -> Document:
     """The stored body of a message. Raises BadRequest and TooLarge."""
-    text = content or ""
-    if len(text) > config().MAX_TEXT_LENGTH or len(text.encode()) > config().MAX_TEXT_BYTES:
+    words = content or ""
+    if len(words) > config().MAX_TEXT_LENGTH or len(words.encode()) > config().MAX_TEXT_BYTES:
         raise errors.TooLarge(
             errors.Code.CONTENT_TOO_LARGE,
             f"A message has at most {config().MAX_TEXT_LENGTH} characters and {config().MAX_TEXT_BYTES} bytes",
         )
-    if attachment is not None and attachment.strip().lower().startswith(_UNSAFE_SCHEMES):
-        raise errors.invalid("attachment", "Is not an address that can be shown.")
-    if not text.strip() and not attachment:
+    if attachment and not links.is_allowed(attachment):
+        raise errors.invalid("attachment", f"Send an https: address of at most {links.LONGEST_BYTES} bytes.")
+    if not attachment and text.is_blank(words):
         raise errors.invalid("content", "Write something, or attach something.")
-    return {"content": text, "attachment": attachment or None}
+    return {"content": words, "attachment": attachment or None}
 
 
 def history(

@@ -5,6 +5,7 @@ Parameters at or above OWASP's floor (19 MiB, 2 passes, 1 lane), see the Passwor
 """
 
 import secrets
+import unicodedata
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,24 +115,38 @@ def _ready() -> _Hashing:
 
 
 def hash_password(password: str, caller: str = "") -> str:
-    """The argon2id hash in PHC format. `caller` is whose turn it takes.
+    """The argon2id hash of the password in NFC, in PHC format. `caller` is whose turn it takes.
 
     Raises Unavailable when too many wait, RateLimited when too many of the caller do.
     """
     hashing = _ready()
-    return str(_in_pool(hashing, caller, hashing.hasher.hash, password))
+    return str(_in_pool(hashing, caller, hashing.hasher.hash, _normal(password)))
 
 
 def matches(password_hash: str | None, password: str, caller: str = "") -> bool:
-    """Is it this password? Without a hash (unknown user) it takes as long and is False. Else as `hash_password`."""
+    """Is it this password? Without a hash (unknown user) it takes as long and is False. Else as `hash_password`.
+
+    Keyboards write the same letters in different characters; hashes of before are of what was typed then.
+    """
     hashing = _ready()
-    ok = _in_pool(hashing, caller, _verify, hashing.hasher, password_hash or hashing.nobodys_hash, password)
-    return bool(ok) and password_hash is not None
+    spellings = dict.fromkeys((_normal(password), password))
+    tried = password_hash or hashing.nobodys_hash
+    ok = any(_in_pool(hashing, caller, _verify, hashing.hasher, tried, spelling) for spelling in spellings)
+    return ok and password_hash is not None
 
 
 def needs_rehash(password_hash: str) -> bool:
     """Have the parameters grown since this hash was made?"""
     return _ready().hasher.check_needs_rehash(password_hash)
+
+
+def is_of_another_spelling(password_hash: str, password: str, caller: str = "") -> bool:
+    """Was this hash, which the password matches, made of the password as it was typed, not of its NFC?"""
+    return not unicodedata.is_normalized("NFC", password) and not matches(password_hash, _normal(password), caller)
+
+
+def _normal(password: str) -> str:
+    return unicodedata.normalize("NFC", password)
 
 
 def _verify(hasher: PasswordHasher, password_hash: str, password: str) -> bool:
