@@ -95,8 +95,10 @@ class Unauthorized(ChatError):
 
     status = 401
 
-    def __init__(self, code: Code, message: str, *, session_id: object = None) -> None:
-        super().__init__(code, message)
+    def __init__(
+        self, code: Code, message: str, *, details: dict[str, Any] | None = None, session_id: object = None
+    ) -> None:
+        super().__init__(code, message, details=details)
         self.session_id = session_id
 
 

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import sessions
+from chatapp.services import session_cache, sessions
 from chatapp.stores import sessions as store
 from tests.conftest import PASSWORD
 
@@ -166,7 +166,7 @@ def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_
         go.wait(10)
         return found
 
-    sessions.reset()
+    session_cache.reset()
     monkeypatch.setattr(store, "find_live", slow)
     overlapping = gevent.spawn(code_of, phone)
     reached.wait(10)
@@ -303,3 +303,54 @@ def test_connections_are_limited_per_address(knock, ann, settings):
     refused = knock({"token": ann.token})
     assert refused["data"]["code"] == "RATE_LIMITED" and refused["data"]["details"]["retryAfter"] > 0
     assert "Try again" in refused["message"]
+
+
+def log_in_as(client, person, **more):
+    """The token of one more session."""
+    email = person.user["email"]
+    return client.post("/api/auth/login", json={"email": email, "password": PASSWORD, **more}).json["token"]
+
+
+def test_the_session_unused_for_the_longest_time_goes_when_there_are_too_many(client, ann, bob, code_of, settings):
+    settings(MAX_SESSIONS_PER_USER=3)
+    tokens = [ann.token]
+    for _ in range(2):
+        clock.move(timedelta(minutes=1))
+        tokens.append(log_in_as(client, ann))
+    code_of(ann.token)
+    clock.move(timedelta(seconds=25))
+    sessions.renew()
+    clock.move(timedelta(minutes=1))
+    tokens.append(log_in_as(client, ann))
+    assert [code_of(token) for token in tokens] == [None, "TOKEN_REVOKED", None, None]
+    assert len(ann.get("/api/auth/sessions")["data"]) == 3 and code_of(bob.token) is None
+
+
+def test_a_session_with_a_socket_counts_as_used(client, ann, code_of, settings):
+    settings(MAX_SESSIONS_PER_USER=2)
+    socket = ann.socket()
+    clock.move(timedelta(hours=1))
+    second = log_in_as(client, ann)
+    clock.move(timedelta(hours=1))
+    third = log_in_as(client, ann)
+    assert socket.connected and code_of(second) == "TOKEN_REVOKED" and code_of(third) is None
+
+
+def test_ended_sessions_make_room_first_and_do_not_pile_up(client, ann, code_of, settings):
+    settings(MAX_SESSIONS_PER_USER=3)
+    kept = log_in_as(client, ann)
+    for _ in range(10):
+        clock.move(timedelta(minutes=1))
+        client.post("/api/auth/logout", headers={"Authorization": f"Bearer {log_in_as(client, ann)}"})
+    assert code_of(kept) is None and code_of(ann.token) is None
+    assert db().sessions.count_documents({}) <= 4
+
+
+def test_a_database_with_more_sessions_than_allowed_comes_down_with_the_next_log_in(client, ann, settings):
+    old = db().sessions.find_one({})
+    for field in ("address_key", "device_hash"):
+        del old[field]
+    moment = clock.now() - timedelta(days=1)
+    db().sessions.insert_many([old | {"_id": ObjectId(), "last_seen_at": moment} for _ in range(150)])
+    ann.token = log_in_as(client, ann)
+    assert len(ann.get("/api/auth/sessions")["data"]) == 100

@@ -298,39 +298,194 @@ def test_a_refresh_gives_new_tokens_that_work(client, ann):
     assert ann.get("/api/user/profile")["success"]
 
 
-def test_fifty_refreshes_at_once_are_one(app, client, ann):
-    first = log_in(client, protocol=2)["refreshToken"]
-
-    def refresh():
-        return app.test_client().post("/api/auth/refresh", json={"refreshToken": first}).json
-
-    calls = [gevent.spawn(refresh) for _ in range(50)]
-    gevent.joinall(calls, raise_error=True)
-    answers = {json.dumps(call.value, sort_keys=True) for call in calls}
-    assert len(answers) == 1
-    (only,) = answers
-    following = client.post("/api/auth/refresh", json={"refreshToken": json.loads(only)["refreshToken"]})
-    assert following.status_code == 200 and following.json["refreshToken"] != json.loads(only)["refreshToken"]
+def refresh(client, tokens):
+    """The JSON of a refresh with the refresh token among these tokens."""
+    return client.post("/api/auth/refresh", json={"refreshToken": tokens["refreshToken"]}).json
 
 
-def test_within_the_grace_time_a_repeat_gives_the_same_answer(client, ann):
-    body = {"refreshToken": log_in(client, protocol=2)["refreshToken"]}
-    first = client.post("/api/auth/refresh", json=body)
-    clock.move(timedelta(seconds=29))
-    assert client.post("/api/auth/refresh", json=body).json == first.json
+def use(client, tokens):
+    """The error code that a call with the access token among these tokens gets."""
+    headers = {"Authorization": f"Bearer {tokens['token']}"}
+    return (client.get("/api/user/profile", headers=headers).json.get("error") or {}).get("code")
 
 
-def test_a_lost_answer_may_be_asked_for_again_as_long_as_nobody_has_got_it(client, ann):
+def is_told_of_reuse(answer):
+    """Does a refusal say that a token was copied, in words and for programs?"""
+    error = answer["error"]
+    return (error["code"], error["details"]) == ("TOKEN_REVOKED", {"reason": "TOKEN_REUSED"}) and (
+        "used twice" in error["message"]
+    )
+
+
+def test_each_of_fifty_refreshes_at_once_gets_a_pair_of_its_own(app, client, ann):
     first = log_in(client, protocol=2)
-    lost = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
-    clock.move(timedelta(hours=20))
-    extensions.reset_caches()
-    found = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json
-    assert found["refreshToken"] == lost["refreshToken"]
-    ann.token = found["token"]
+    calls = [gevent.spawn(refresh, app.test_client(), first) for _ in range(50)]
+    gevent.joinall(calls, raise_error=True)
+    assert len({call.value["refreshToken"] for call in calls}) == 50
+    newest = max((call.value for call in calls), key=lambda row: int(row["refreshToken"].split(".")[1]))
+    assert use(client, newest) is None and refresh(client, newest)["success"]
+
+
+def test_of_several_pairs_the_first_that_is_used_is_the_sessions(client, ann):
+    first = log_in(client, protocol=2)
+    pairs = [refresh(client, first) for _ in range(3)]
+    assert use(client, pairs[1]) is None
+    assert use(client, first) is None
+    again = refresh(client, pairs[1])
+    assert use(client, again) is None and refresh(client, again)["success"]
+
+
+def use_access_token(client, tokens, ann, knock):
+    answer = client.get("/api/user/profile", headers={"Authorization": f"Bearer {tokens['token']}"})
+    return answer.json
+
+
+def use_refresh_token(client, tokens, ann, knock):
+    return refresh(client, tokens)
+
+
+def connect(client, tokens, ann, knock):
+    refused = knock({"token": tokens["token"]})
+    return refused and {"error": refused["data"]}
+
+
+def renew_a_socket(client, tokens, ann, knock):
+    return ann.socket().call("auth:refresh", {"token": tokens["token"]})
+
+
+@pytest.mark.parametrize("comes", [use_access_token, use_refresh_token, connect, renew_a_socket])
+@pytest.mark.parametrize("first_use", [use_access_token, use_refresh_token, connect])
+def test_whoever_comes_with_a_killed_pair_ends_the_session(client, ann, knock, first_use, comes):
+    """Thief and victim have had the same refresh token: whoever of them is second is told, and both are out."""
+    first = log_in(client, protocol=2)
+    thiefs, victims = refresh(client, first), refresh(client, first)
+    assert not (first_use(client, thiefs, ann, knock) or {}).get("error")
+    assert is_told_of_reuse(comes(client, victims, ann, knock))
+    headers = {"Authorization": f"Bearer {thiefs['token']}"}
+    assert is_told_of_reuse(client.get("/api/user/profile", headers=headers).json)
+    assert is_told_of_reuse(refresh(client, first))
     assert ann.get("/api/user/profile")["success"]
-    following = client.post("/api/auth/refresh", json={"refreshToken": found["refreshToken"]}).json
-    assert following["success"] and following["refreshToken"] != found["refreshToken"]
+
+
+def test_both_devices_are_told_what_happened_over_their_sockets(client, ann):
+    first = log_in(client, protocol=2)
+    thiefs, victims = refresh(client, first), refresh(client, first)
+    ann.token = thiefs["token"]
+    socket = ann.socket()
+    use(client, victims)
+    (told,) = socket.received("sessionRevoked")
+    assert told["code"] == "TOKEN_REVOKED" and "used twice" in told["message"] and not socket.connected
+
+
+def test_a_killed_access_token_is_known_after_the_next_refresh_and_a_restart(client, ann):
+    first = log_in(client, protocol=2)
+    thiefs, victims = refresh(client, first), refresh(client, first)
+    assert use(client, thiefs) is None
+    following = refresh(client, thiefs)
+    assert use(client, following) is None
+    extensions.reset_caches()
+    assert use(client, victims) == "TOKEN_REVOKED" and use(client, following) == "TOKEN_REVOKED"
+
+
+def test_at_most_five_pairs_wait_for_their_first_use(client, ann):
+    first = log_in(client, protocol=2)
+    pairs = [refresh(client, first) for _ in range(6)]
+    assert use(client, pairs[1]) is None
+    first = log_in(client, protocol=2)
+    pairs = [refresh(client, first) for _ in range(6)]
+    assert use(client, pairs[0]) == "TOKEN_REVOKED"
+
+
+def test_of_two_pairs_that_are_used_at_once_one_wins(app, client, ann):
+    first = log_in(client, protocol=2)
+    pairs = [refresh(client, first), refresh(client, first)]
+    calls = [gevent.spawn(use, app.test_client(), pair) for pair in pairs]
+    gevent.joinall(calls, raise_error=True)
+    assert "TOKEN_REVOKED" in [call.value for call in calls]
+    assert [use(client, pair) for pair in pairs] == ["TOKEN_REVOKED"] * 2
+
+
+def test_within_the_grace_time_of_its_first_use_a_repeat_gives_the_same_pair(client, ann):
+    first = log_in(client, protocol=2)
+    second = refresh(client, first)
+    assert use(client, second) is None
+    clock.move(timedelta(seconds=29))
+    assert refresh(client, first) == second
+
+
+def test_a_phone_that_lost_its_answers_and_slept_for_a_week_still_gets_in(client, ann):
+    first = log_in(client, protocol=2)
+    for _ in range(3):
+        refresh(client, first)
+        clock.move(timedelta(days=2, hours=20))
+        extensions.reset_caches()
+    found = refresh(client, first)
+    assert use(client, found) is None
+    following = refresh(client, found)
+    assert following["success"] and use(client, following) is None
+
+
+def as_stored_before(client):
+    """The sessions as the version before this one has stored them."""
+    names = ("first_branch", "previous")
+    gone = {f"refresh.{name}": "" for name in names} | {"address_key": "", "device_hash": "", "ended_by": ""}
+    extensions.db().sessions.update_many({}, {"$unset": gone})
+    extensions.reset_caches()
+
+
+def test_sessions_of_the_version_before_go_on(client, ann):
+    first = log_in(client, protocol=2)
+    as_stored_before(client)
+    assert use(client, first) is None
+    second = refresh(client, first)
+    as_stored_before(client)
+    third = refresh(client, first)
+    assert third["refreshToken"] != second["refreshToken"]
+    assert use(client, third) is None
+    as_stored_before(client)
+    fourth = refresh(client, third)
+    assert use(client, fourth) is None and use(client, third) is None
+
+
+def test_a_version_before_beside_this_one_may_refresh_and_confirm(client, ann):
+    """What the other version stores in its place of the state: the next number, its digest, no branches."""
+    first = log_in(client, protocol=2)
+    refresh(client, first)
+    present = refresh(client, first)
+    session_id, pair = tokens.read_refresh_token(present["refreshToken"])
+    theirs = tokens.refresh_token(session_id, pair + 1)
+    state = {
+        "generation": pair + 1,
+        "hash": tokens.digest(theirs),
+        "previous_hash": tokens.digest(present["refreshToken"]),
+        "rotated_at": clock.now(),
+    }
+    extensions.db().sessions.update_one({"_id": session_id}, {"$set": {"refresh": state}})
+    assert use(client, present) is None
+    following = refresh(client, {"refreshToken": theirs})
+    assert use(client, following) is None
+
+
+def test_a_session_ends_in_time_however_often_it_is_refreshed(client, ann, settings):
+    settings(REFRESH_ABSOLUTE_SECONDS=3 * DAY, REFRESH_TOKEN_SECONDS=2 * DAY)
+    pair = log_in(client, protocol=2)
+    for _ in range(2):
+        clock.move(timedelta(days=1, hours=11, minutes=45))
+        last = pair
+        pair = refresh(client, pair)
+        assert pair["success"] and use(client, pair) is None
+    assert pair["expiresIn"] <= 30 * 60
+    clock.move(timedelta(minutes=31))
+    assert use(client, pair) == "TOKEN_EXPIRED"
+    assert refresh(client, pair)["error"]["code"] == "TOKEN_EXPIRED"
+    assert last["refreshToken"] != pair["refreshToken"]
+
+
+def test_a_session_that_is_older_than_any_may_be_is_over_whatever_its_end_says(client, ann):
+    first = log_in(client, protocol=2)
+    clock.move(timedelta(days=181))
+    extensions.db().sessions.update_many({}, {"$set": {"expires_at": clock.now() + timedelta(days=20)}})
+    assert refresh(client, first)["error"]["code"] == "TOKEN_EXPIRED"
 
 
 @pytest.mark.parametrize("again", ["the last one, late", "one before the last, at once"])

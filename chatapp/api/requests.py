@@ -185,4 +185,5 @@ def _refreshing() -> ObjectId | None:
         return None
     body = request.get_json(silent=True)
     token = body.get("refreshToken") if isinstance(body, dict) else None
-    return tokens.session_of_refresh_token(token) if isinstance(token, str) else None
+    genuine = tokens.read_refresh_token(token) if isinstance(token, str) else None
+    return genuine[0] if genuine else None

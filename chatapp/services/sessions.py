@@ -1,28 +1,26 @@
 """Sessions: one log-in on one device, from its first tokens to its end."""
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
-from chatapp.extensions import Document, config, on_reset
+from chatapp.extensions import Document, config
 from chatapp.ids import new_id
-from chatapp.services import tokens
+from chatapp.services import rotation, tokens
+from chatapp.services.session_cache import cache
 from chatapp.services.tokens import Identity
 from chatapp.stores import sessions as store
 from chatapp.stores import users
 from chatapp.stores.steps import batches
+from chatapp.stores.turns import turn
 
 LEGACY, ROTATING = 1, 2
-_RECHECK_SECONDS = 30.0
-_RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
-_REMEMBERED = 20_000
+_REUSED = "token reused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,77 +39,14 @@ class Device:
         return hashlib.sha256(self.id.encode()).hexdigest() if self.id else None
 
 
-_Row = tuple[ObjectId, datetime, float]  # user, when the session ends, until when it is known to be live
-
-
-class _Known:
-    """Sessions that were found live within the last seconds, so that not every call asks the database."""
-
-    def __init__(self) -> None:
-        self.rows: OrderedDict[ObjectId, _Row] = OrderedDict()  # the last looked up last
-        self.used: set[ObjectId] = set()  # since they were looked up together with others
-        self.unconfirmed: dict[ObjectId, int] = {}  # generations of which no token was seen yet
-        self.forgotten = 0  # grows with every revocation
-
-    def user_of(self, session_id: ObjectId) -> ObjectId | None:
-        row = self.rows.get(session_id)
-        if row is None or row[1] <= clock.now() or row[2] < clock.monotonic():
-            return None
-        self.used.add(session_id)
-        return row[0]
-
-    def add(self, session: Document) -> None:
-        self._put(session["_id"], session["user_id"], session["expires_at"])
-        refresh = session["refresh"]
-        if refresh is not None and refresh.get("confirmed_at") is None:
-            self.unconfirmed[session["_id"]] = refresh["generation"]
-        if len(self.rows) > _REMEMBERED:
-            self.forget(next(iter(self.rows)), revoked=False)
-
-    def _put(self, session_id: ObjectId, user_id: ObjectId, expires_at: datetime) -> None:
-        self.rows[session_id] = (user_id, expires_at, clock.monotonic() + _RECHECK_SECONDS)
-        self.rows.move_to_end(session_id)
-
-    def due(self) -> dict[ObjectId, _Row]:
-        """Those in use whose time is nearly over; others whose time is over are forgotten."""
-        now, due = clock.monotonic(), {}
-        for session_id, row in list(takewhile(lambda item: item[1][2] < now + _RENEW_SECONDS, self.rows.items())):
-            if session_id in self.used:
-                due[session_id] = row
-            elif row[2] < now:
-                self.forget(session_id, revoked=False)
-        return due
-
-    def renew(self, session_id: ObjectId, row: _Row, expires_at: datetime) -> None:
-        """It was found live once more; unless it has been forgotten meanwhile, for it was revoked then."""
-        self.used.discard(session_id)
-        if self.rows.get(session_id) is row:
-            self._put(session_id, row[0], expires_at)
-
-    def forget(self, session_id: ObjectId, *, revoked: bool = True) -> None:
-        self.forgotten += revoked
-        self.rows.pop(session_id, None)
-        self.used.discard(session_id)
-        self.unconfirmed.pop(session_id, None)
-
-
-_known = _Known()
-
-
-@on_reset
-def reset() -> None:
-    """Forget every session."""
-    _known.rows.clear()
-    _known.used.clear()
-    _known.unconfirmed.clear()
-
-
 def begin(user: Document, device: Device) -> dict[str, Any]:
     """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
     now = clock.now()
     session_id = new_id()
     rotating = device.protocol >= ROTATING
-    seconds = config().REFRESH_TOKEN_SECONDS if rotating else config().LEGACY_TOKEN_SECONDS
+    seconds = config().LEGACY_TOKEN_SECONDS
+    if rotating:
+        seconds = min(config().REFRESH_TOKEN_SECONDS, config().REFRESH_ABSOLUTE_SECONDS)
     session = {
         "_id": session_id,
         "user_id": user["_id"],
@@ -125,20 +60,34 @@ def begin(user: Document, device: Device) -> dict[str, Any]:
         "last_seen_at": now,
         "expires_at": now + timedelta(seconds=seconds),
         "revoked_at": None,
-        "refresh": _refresh_state(session_id, 0, None, now) if rotating else None,
+        "refresh": rotation.first(session_id, now) if rotating else None,
     }
     store.insert(session)
-    _known.add(session)
+    cache.add(session, is_new=True)
+    _make_room(user["_id"], session_id)
     return _answer(user, session, now)
 
 
-def _refresh_state(session_id: ObjectId, generation: int, previous_hash: str | None, now: datetime) -> Document:
-    return {
-        "generation": generation,
-        "hash": tokens.digest(tokens.refresh_token(session_id, generation)),
-        "previous_hash": previous_hash,
-        "rotated_at": now,
-    }
+def _last_end(created_at: datetime) -> datetime:
+    """When a session ends however often it is refreshed."""
+    return created_at + timedelta(seconds=config().REFRESH_ABSOLUTE_SECONDS)
+
+
+def _make_room(user_id: ObjectId, newest: ObjectId) -> None:
+    """End the user's sessions beyond MAX_SESSIONS_PER_USER, those first that were not used for the longest time."""
+    most = config().MAX_SESSIONS_PER_USER
+    if store.count_of_user(user_id, most + 1) <= most:
+        return
+    store.delete_ended(user_id, clock.now())
+    live = [row for row in store.find_live_of_user(user_id, clock.now()) if row["_id"] != newest]
+    live.sort(key=lambda row: (_is_connected(row["_id"]), row["last_seen_at"]), reverse=True)
+    if too_many := [row["_id"] for row in live[most - 1 :]]:
+        _end(too_many, user_id, "There were too many sessions: this one was not used for the longest time")
+
+
+def _is_connected(session_id: ObjectId) -> bool:
+    """Has the session a socket here?"""
+    return bool(realtime.connections.of_session(session_id))
 
 
 def _answer(user: Document, session: Document, now: datetime) -> dict[str, Any]:
@@ -148,9 +97,9 @@ def _answer(user: Document, session: Document, now: datetime) -> dict[str, Any]:
         seconds = config().LEGACY_TOKEN_SECONDS
         token = tokens.access_token(user, session["_id"], session["created_at"], seconds, "0")
         return {"token": token, "expiresIn": seconds}
-    seconds = config().ACCESS_TOKEN_SECONDS
     grace = timedelta(seconds=config().REFRESH_GRACE_SECONDS)
     issued = refresh["rotated_at"] if now - refresh["rotated_at"] <= grace else now
+    seconds = min(config().ACCESS_TOKEN_SECONDS, int((session["expires_at"] - issued).total_seconds()))
     token = tokens.access_token(user, session["_id"], issued, seconds, str(refresh["generation"]))
     return {
         "token": token,
@@ -163,54 +112,79 @@ def _answer(user: Document, session: Document, now: datetime) -> dict[str, Any]:
 def refresh(token: str) -> dict[str, Any]:
     """Exchange a refresh token for new tokens.
 
-    The token before gives the same answer again (the first may have been lost) until REFRESH_GRACE_SECONDS after the
-    new ones were used first. Later, or an older one, means that it was copied: the whole session is revoked.
-    Raises Unauthorized INVALID_REFRESH_TOKEN, TOKEN_REVOKED or TOKEN_EXPIRED.
+    The token before gives a pair of its own each time (the answer may have been lost), and the present one again until
+    REFRESH_GRACE_SECONDS after that was used first. Later, or with one that was killed (see `rotation`), somebody has
+    a copy: the whole session ends. Raises Unauthorized INVALID_REFRESH_TOKEN, TOKEN_REVOKED or TOKEN_EXPIRED.
     """
-    session_id = tokens.session_of_refresh_token(token)
-    session = store.find_by_id(session_id) if session_id else None
-    if session is None or session["refresh"] is None:
-        raise errors.Unauthorized(errors.Code.INVALID_REFRESH_TOKEN, "Log in again: unknown refresh token")
-    now, presented = clock.now(), tokens.digest(token)
-    _refuse_ended(session, now)
-    user = users.find_by_id(session["user_id"])
-    if user is None:
-        raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
-    if presented == session["refresh"]["hash"]:
-        session = _rotate(session, presented, now)
-    if presented != session["refresh"]["previous_hash"] or not _in_grace(session, now):
-        _end([session["_id"]], session["user_id"], "A refresh token was used twice")
-        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
-    return _answer(user, session, now)
+    session_id, pair = tokens.read_refresh_token(token) or (None, 0)
+    if session_id is None:
+        raise _unknown_refresh_token()
+    with turn(str(session_id)):
+        while True:
+            session = store.find_by_id(session_id)
+            if session is None or session["refresh"] is None:
+                raise _unknown_refresh_token()
+            now = clock.now()
+            _refuse_ended(session, now)
+            user = users.find_by_id(session["user_id"])
+            if user is None:
+                raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
+            state = _exchanged(session, pair, tokens.digest(token), now)
+            if state is session["refresh"]:
+                return _answer(user, session, now)
+            expires = min(now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS), _last_end(session["created_at"]))
+            if store.exchange_refresh(session_id, session["refresh"], state, expires):
+                session |= {"refresh": state, "expires_at": expires}
+                cache.add(session, is_new=True)
+                return _answer(user, session, now)
 
 
-def _rotate(session: Document, presented: str, now: datetime) -> Document:
-    generation = session["refresh"]["generation"] + 1
-    state = _refresh_state(session["_id"], generation, presented, now)
-    expires = now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS)
-    if store.rotate_refresh(session["_id"], presented, state, expires):
-        rotated = session | {"refresh": state, "expires_at": expires}
-        _known.add(rotated)
-        return rotated
-    current = store.find_by_id(session["_id"])  # a parallel call was faster: give what it gave
-    if current is None:
-        raise tokens.invalid_token()
-    _refuse_ended(current, now)
-    return current
+def _exchanged(session: Document, pair: int, presented: str, now: datetime) -> Document:
+    """The refresh state after this token was shown. Ends the session when the token was copied."""
+    state: Document = session["refresh"]
+    if rotation.is_present(state, pair):
+        return rotation.after(session["_id"], pair, now)
+    if presented == state["previous_hash"]:
+        confirmed = state.get("confirmed_at")
+        if confirmed is None and (sibling := rotation.sibling(session["_id"], state)):
+            return sibling
+        if confirmed is not None and now - confirmed <= timedelta(seconds=config().REFRESH_GRACE_SECONDS):
+            return state
+    raise _end_reused(session["_id"], session["user_id"])
 
 
-def _in_grace(session: Document, now: datetime) -> bool:
-    """May the token before be shown again? Nobody has used the new ones, or only just now."""
-    refresh = session["refresh"]
-    confirmed = refresh.get("confirmed_at")
-    return confirmed is None or now - confirmed <= timedelta(seconds=config().REFRESH_GRACE_SECONDS)
+def _unknown_refresh_token() -> errors.Unauthorized:
+    return errors.Unauthorized(errors.Code.INVALID_REFRESH_TOKEN, "Log in again: unknown refresh token")
+
+
+def _end_reused(session_id: ObjectId, user_id: ObjectId) -> errors.Unauthorized:
+    """Two have had the same token: nobody knows which of them is the user."""
+    refusal = _reused(session_id)
+    _end([session_id], user_id, refusal.message, ended_by=_REUSED)
+    return refusal
+
+
+def _reused(session_id: ObjectId) -> errors.Unauthorized:
+    return errors.Unauthorized(
+        errors.Code.TOKEN_REVOKED,
+        "This session was ended: one of its tokens was used twice, so somebody may have copied it. Log in again.",
+        details={"reason": "TOKEN_REUSED"},
+        session_id=session_id,
+    )
 
 
 def _refuse_ended(session: Document, now: datetime) -> None:
     if session["revoked_at"] is not None:
-        raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
-    if session["expires_at"] <= now:
+        raise _ended(session, session["_id"])
+    if session["expires_at"] <= now or _last_end(session["created_at"]) <= now:
         raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "This session is over. Log in again.")
+
+
+def _ended(session: Document | None, session_id: ObjectId) -> errors.Unauthorized:
+    if session is not None and session.get("ended_by") == _REUSED:
+        return _reused(session_id)
+    message = "This session was ended. Log in again."
+    return errors.Unauthorized(errors.Code.TOKEN_REVOKED, message, session_id=session_id)
 
 
 def authenticate(token: str) -> Identity:
@@ -219,24 +193,39 @@ def authenticate(token: str) -> Identity:
 
 
 def verify(identity: Identity) -> Identity:
-    """Raise Unauthorized TOKEN_REVOKED unless the session still works."""
-    user_id = _known.user_of(identity.session_id)
-    if user_id is None:
-        forgotten = _known.forgotten
-        session = store.find_live(identity.session_id, clock.now())
-        if session is not None:
-            user_id = session["user_id"]
-            if forgotten == _known.forgotten:  # else it may have been revoked since it was read
-                _known.add(session)
-                _known.used.add(session["_id"])
-    if user_id != identity.user_id:
-        raise errors.Unauthorized(
-            errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.", session_id=identity.session_id
-        )
-    if _known.unconfirmed and _known.unconfirmed.get(identity.session_id, -1) == identity.generation:
-        del _known.unconfirmed[identity.session_id]
-        store.confirm_refresh(identity.session_id, identity.generation, clock.now())
+    """Raise Unauthorized TOKEN_REVOKED unless the session still works, and this pair of its tokens."""
+    row = cache.find(identity.session_id)
+    if row is None or row.user_id != identity.user_id or not row.takes(identity.generation):
+        _look_up(identity)
     return identity
+
+
+def _look_up(identity: Identity) -> None:
+    """Check session and pair against what is stored, and remember them. The first use of a pair kills its siblings."""
+    while True:
+        forgotten, now = cache.forgotten, clock.now()
+        session = cache.take_stored(identity.session_id) or store.find_live(identity.session_id, now)
+        if session is None or session["user_id"] != identity.user_id:
+            raise _ended(store.find_by_id(identity.session_id), identity.session_id)
+        if _is_settled(session, identity, now):
+            break
+    if forgotten == cache.forgotten:  # else it may have been revoked since it was read
+        cache.add(session).allow(identity.generation)
+        cache.used.add(session["_id"])
+
+
+def _is_settled(session: Document, identity: Identity, now: datetime) -> bool:
+    """Is the pair good? False when another call was faster, so that the session has to be read again."""
+    state, pair = session["refresh"], identity.generation
+    if state is None or pair is None:
+        return True
+    standing = rotation.standing(state, pair)
+    if standing is rotation.Standing.KILLED:
+        raise _end_reused(session["_id"], session["user_id"])
+    if standing is rotation.Standing.GOOD:
+        return True
+    refresh_hash = tokens.digest(tokens.refresh_token(session["_id"], pair))
+    return store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
 
 
 def renew() -> None:
@@ -244,17 +233,17 @@ def renew() -> None:
 
     Notes that they were seen. Those that were ended by another process are ended here too.
     """
-    due = _known.due()
+    due = cache.due()
     for session_ids in batches(list(due)):
         now = clock.now()
         ends = store.find_ends(session_ids, now)
         for session_id in session_ids:
             row = due[session_id]
             if session_id in ends:
-                _known.renew(session_id, row, ends[session_id])
-            elif row[1] <= now:
-                _known.forget(session_id, revoked=False)  # its time is over, which its token says too
-            elif _known.rows.get(session_id) is row:
+                cache.renew(session_id, row, ends[session_id])
+            elif row.ends_at <= now:
+                cache.forget(session_id, revoked=False)  # its time is over, which its token says too
+            elif cache.rows.get(session_id) is row:
                 _close([session_id], "The session was ended")
         if ends:
             store.touch(list(ends), now)
@@ -298,15 +287,14 @@ def revoke_all(user_id: ObjectId, reason: str, *, keep: ObjectId | None = None) 
     return len(ended)
 
 
-def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str) -> None:
-    for session_id in session_ids:
-        store.revoke(session_id, user_id, clock.now())
+def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str, *, ended_by: str | None = None) -> None:
+    store.revoke_these(session_ids, user_id, clock.now(), ended_by=ended_by)
     _close(session_ids, reason)
 
 
 def _close(session_ids: list[ObjectId], reason: str) -> None:
     for session_id in session_ids:
-        _known.forget(session_id)
+        cache.forget(session_id)
         realtime.close_session(session_id, errors.Code.TOKEN_REVOKED, reason)
 
 

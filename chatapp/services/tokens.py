@@ -148,15 +148,15 @@ def refresh_token(session_id: ObjectId, generation: int) -> str:
     return f"{text}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
-def session_of_refresh_token(token: str) -> ObjectId | None:
-    """The session of a refresh token that is really ours, current or not; else None."""
+def read_refresh_token(token: str) -> tuple[ObjectId, int] | None:
+    """Session and pair of a refresh token that is really ours, current or not; else None."""
     session_text, _, rest = token.partition(".")
     generation = rest.partition(".")[0]
     session_id = object_id(session_text)
     if session_id is None or not generation.isascii() or not generation.isdecimal() or len(generation) > 9:
         return None
     genuine = hmac.compare_digest(refresh_token(session_id, int(generation)).encode(), token.encode())
-    return session_id if genuine else None
+    return (session_id, int(generation)) if genuine else None
 
 
 def digest(token: str) -> str:

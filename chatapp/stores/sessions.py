@@ -2,8 +2,7 @@
 
 A session: `{_id, user_id, protocol, device_name, device_hash?, client, address,
 address_key?, created_at, last_seen_at, expires_at, revoked_at | None,
-refresh: {generation, hash, previous_hash, rotated_at, confirmed_at?} | None}`. `confirmed_at` is
-when a token of the present generation was seen first: then its holder has got the answer that brought it.
+ended_by?, refresh: the state of its token pairs (services.rotation) | None}`.
 """
 
 from collections.abc import Sequence
@@ -61,19 +60,26 @@ def was_on(user_id: ObjectId, device_hash: str) -> bool:
     return db().sessions.find_one({"user_id": user_id, "device_hash": device_hash}, {"_id": 1}) is not None
 
 
-def rotate_refresh(session_id: ObjectId, presented_hash: str, refresh: Document, expires: datetime) -> bool:
-    """Exchange the current refresh token; False when `presented_hash` is not the current one (any more)."""
+def exchange_refresh(session_id: ObjectId, before: Document, after: Document, expires: datetime) -> bool:
+    """Put one refresh state in the place of another; False when that is not there any more."""
+    unchanged = {"refresh.hash": before["hash"], "refresh.confirmed_at": before.get("confirmed_at")}
     result = db().sessions.update_one(
-        {"_id": session_id, "revoked_at": None, "refresh.hash": presented_hash},
-        {"$set": {"refresh": refresh, "expires_at": expires}},
+        {"_id": session_id, "revoked_at": None, **unchanged}, {"$set": {"refresh": after, "expires_at": expires}}
     )
     return result.matched_count == 1
 
 
-def confirm_refresh(session_id: ObjectId, generation: int, moment: datetime) -> None:
-    """Note that a token of this generation was seen, if it is the present one and the first."""
-    present = {"_id": session_id, "refresh.generation": generation, "refresh.confirmed_at": None}
-    db().sessions.update_one(present, {"$set": {"refresh.confirmed_at": moment}})
+def confirm_refresh(
+    session_id: ObjectId, previous_hash: str | None, generation: int, refresh_hash: str, moment: datetime
+) -> bool:
+    """Note which pair of those after `previous_hash` was used first; False when another was, or others came."""
+    unused = {"_id": session_id, "refresh.previous_hash": previous_hash, "refresh.confirmed_at": None}
+    used = {
+        "refresh.generation": generation,
+        "refresh.hash": refresh_hash,
+        "refresh.confirmed_at": moment,
+    }
+    return db().sessions.update_one(unused, {"$set": used}).matched_count == 1
 
 
 def revoke(session_id: ObjectId, user_id: ObjectId, now: datetime) -> bool:
@@ -84,6 +90,12 @@ def revoke(session_id: ObjectId, user_id: ObjectId, now: datetime) -> bool:
     return result.matched_count == 1
 
 
+def revoke_these(session_ids: list[ObjectId], user_id: ObjectId, now: datetime, *, ended_by: str | None) -> None:
+    """End these sessions of the user. `ended_by`: what is to be said of them later."""
+    live = {"_id": {"$in": session_ids}, "user_id": user_id, "revoked_at": None}
+    db().sessions.update_many(live, {"$set": {"revoked_at": now, "ended_by": ended_by}})
+
+
 def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None) -> list[ObjectId]:
     """End the user's sessions but `keep`; gives those that were ended."""
     live = {"user_id": user_id, "revoked_at": None}
@@ -91,6 +103,17 @@ def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None
     if ids:
         db().sessions.update_many({"_id": {"$in": ids}}, {"$set": {"revoked_at": now}})
     return ids
+
+
+def count_of_user(user_id: ObjectId, limit: int) -> int:
+    """How many sessions the user has, ended ones too; no more than `limit` are counted."""
+    return db().sessions.count_documents({"user_id": user_id}, limit=limit)
+
+
+def delete_ended(user_id: ObjectId, now: datetime) -> None:
+    """Remove the user's sessions that are revoked or over."""
+    ended = [{"revoked_at": {"$ne": None}}, {"expires_at": {"$lte": now}}]
+    db().sessions.delete_many({"user_id": user_id, "$or": ended})
 
 
 def delete_over(before: datetime) -> int:

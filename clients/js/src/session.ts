@@ -139,7 +139,7 @@ export class Session implements TokenSource {
     return renewed.accessToken;
   }
 
-  /** A lost answer may be asked for again: the server gives the same one for a while. */
+  /** A lost answer may be asked for again: the server gives another pair, and only the one that is used counts. */
   private async exchanged(session: StoredSession): Promise<Tokens> {
     try {
       const body = { refreshToken: session.refreshToken };

@@ -1,0 +1,105 @@
+"""Sessions that were found live within the last seconds, so that not every call asks the database."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+
+from bson import ObjectId
+
+from chatapp import clock
+from chatapp.extensions import Document, on_reset
+
+RECHECK_SECONDS = 30.0
+RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
+REMEMBERED = 20_000
+_PAIRS = 4  # of one session that are remembered as good
+
+
+@dataclass(slots=True)
+class Row:
+    """A session that is live until `known_until`, as far as is known. `pairs`: numbers of token pairs that are good."""
+
+    user_id: ObjectId
+    ends_at: datetime
+    known_until: float
+    pairs: tuple[int, ...] = ()
+    stored: Document | None = None  # the session, just stored: its first call need not read it
+
+    def takes(self, pair: int | None) -> bool:
+        """Is this pair known to be good? (None: of a token that belongs to none.)"""
+        return pair is None or pair in self.pairs
+
+    def allow(self, pair: int | None) -> None:
+        """Take the tokens of this pair without asking the database."""
+        if pair is not None and pair not in self.pairs:
+            self.pairs = (*self.pairs[1 - _PAIRS :], pair)
+
+
+class SessionCache:
+    """The sessions, those looked up last at the end."""
+
+    def __init__(self) -> None:
+        self.rows: OrderedDict[ObjectId, Row] = OrderedDict()
+        self.used: set[ObjectId] = set()  # since they were looked up together with others
+        self.forgotten = 0  # grows with every revocation
+
+    def find(self, session_id: ObjectId) -> Row | None:
+        """The session, if it is known to be live; it counts as used."""
+        row = self.rows.get(session_id)
+        if row is None or row.ends_at <= clock.now() or row.known_until < clock.monotonic():
+            return None
+        self.used.add(session_id)
+        return row
+
+    def take_stored(self, session_id: ObjectId) -> Document | None:
+        """The session as this process has just stored it, once."""
+        row = self.rows.get(session_id)
+        if row is None or row.stored is None:
+            return None
+        stored, row.stored = row.stored, None
+        return stored
+
+    def add(self, session: Document, *, is_new: bool = False) -> Row:
+        """Take in a live session. `is_new`: it was stored just now, and nobody can have changed it since."""
+        row = Row(session["user_id"], session["expires_at"], clock.monotonic() + RECHECK_SECONDS)
+        row.stored = session if is_new else None
+        self.rows[session["_id"]] = row
+        self.rows.move_to_end(session["_id"])
+        if len(self.rows) > REMEMBERED:
+            self.forget(next(iter(self.rows)), revoked=False)
+        return row
+
+    def due(self) -> dict[ObjectId, Row]:
+        """Those in use whose time is nearly over; others whose time is over are forgotten."""
+        now, due = clock.monotonic(), {}
+        soon = takewhile(lambda item: item[1].known_until < now + RENEW_SECONDS, self.rows.items())
+        for session_id, row in list(soon):
+            if session_id in self.used:
+                due[session_id] = row
+            elif row.known_until < now:
+                self.forget(session_id, revoked=False)
+        return due
+
+    def renew(self, session_id: ObjectId, row: Row, ends_at: datetime) -> None:
+        """It was found live once more; unless it has been forgotten meanwhile, for it was revoked then."""
+        self.used.discard(session_id)
+        if self.rows.get(session_id) is row:
+            row.ends_at, row.known_until = ends_at, clock.monotonic() + RECHECK_SECONDS
+            self.rows.move_to_end(session_id)
+
+    def forget(self, session_id: ObjectId, *, revoked: bool = True) -> None:
+        """The session was revoked, or is not needed."""
+        self.forgotten += revoked
+        self.rows.pop(session_id, None)
+        self.used.discard(session_id)
+
+
+cache = SessionCache()
+
+
+@on_reset
+def reset() -> None:
+    """Forget every session."""
+    cache.rows.clear()
+    cache.used.clear()
