@@ -233,3 +233,18 @@ def test_a_long_avatar_of_before_locks_nobody_out(client, ann):
     assert ann.get("/api/user/profile")["data"]["avatar"] == long and ann.socket().connected
     changed = ann.rest("PUT", "/api/user/profile", json={"name": "Ann"}).json["data"]
     assert len(changed["token"]) < 4096
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ({"name": "Ann\u200f"}, {"avatar": PICTURE}),
+        ({"avatar": "data:image/png;base64,AAAA"}, {"name": "Anna"}),
+        ({"avatar": "file:///a.png", "name": "A\u202enn"}, {}),
+    ],
+)
+def test_an_old_apps_form_may_send_what_was_taken_before(ann, stored, sent):
+    db().users.update_one({"email": "ann@test.com"}, {"$set": stored})
+    form = {"name": "Ann", "email": "ann@test.com", "avatar": ""} | stored | sent
+    data = ann.rest("PUT", "/api/user/profile", json=form).json["data"]
+    assert data["name"] == form["name"] and data["avatar"] == form["avatar"]

@@ -2,7 +2,20 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import MAX_EMAIL, Email, In, Label, Name, Query, Several, Text, identifier, picture
+from chatapp import links
+from chatapp.schemas.fields import (
+    LONGEST_SPELLING,
+    MAX_EMAIL,
+    Email,
+    In,
+    Label,
+    Name,
+    Query,
+    Several,
+    Text,
+    identifier,
+    picture,
+)
 
 _PASSWORD = validate.Length(min=6, max=256)
 
@@ -63,9 +76,16 @@ class AuthRefreshIn(In):
 class ProfileIn(In):
     """Changes to the caller's profile; `avatar: null` removes it. Another e-mail takes the password."""
 
-    name = Name()
+    name = Text(validate=validate.Length(min=1, max=LONGEST_SPELLING))
     email = Email()
     currentPassword = Text(validate=validate.Length(min=1, max=256), metadata={"format": "password"}, allow_none=True)
+    avatar = Text(validate=validate.Length(max=links.LONGEST_BYTES), allow_none=True)
+
+
+class NewProfileIn(In):
+    """Of these changes those that are some: apps send the whole form, with what was taken before there were rules."""
+
+    name = Name()
     avatar = picture()
 
 

@@ -10,7 +10,7 @@ from chatapp import emails, links, text
 
 MAX_ID, MAX_EMAIL = 64, 254
 LONGEST_NAME = 100
-_LONGEST_SPELLING = 4 * LONGEST_NAME  # of a name: with white space, decomposed
+LONGEST_SPELLING = 4 * LONGEST_NAME  # of a name: with white space, decomposed
 MAX_SEQ = 2**53 - 1
 _PLAIN_ID = re.compile(r"[0-9a-f]{24}")
 _HASH = re.compile(r"[0-9a-f]{16}")
@@ -51,7 +51,7 @@ class Name(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         name = super()._deserialize(value, attr, data, **kwargs)
-        refuse_beyond(_LONGEST_SPELLING, name)  # before each character is looked at
+        refuse_beyond(LONGEST_SPELLING, name)  # before each character is looked at
         try:
             return text.read_name(name)
         except ValueError as problem:
@@ -63,7 +63,7 @@ class Label(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         label: str = super()._deserialize(value, attr, data, **kwargs)
-        refuse_beyond(_LONGEST_SPELLING, label)
+        refuse_beyond(LONGEST_SPELLING, label)
         return text.clean_name(label, len(label))
 
 

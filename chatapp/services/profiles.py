@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.extensions import Document, config, object_id
+from chatapp.schemas.accounts import NewProfileIn
 from chatapp.services import changes, conversation_cache, credentials, sessions
 from chatapp.services.tokens import Identity
 from chatapp.stores import conversations, memberships, users
@@ -59,14 +60,12 @@ def update(
     devices are told of it. Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`.
     Raises Conflict EMAIL_IN_USE, Forbidden PASSWORD_REQUIRED, Unauthorized INVALID_CREDENTIALS, RateLimited.
     """
-    changes: Document = {"updated_at": clock.now()}
-    if name is not None:
-        changes |= {"name": name} | name_keys(name)
+    user = existing(identity.user_id)
+    changes: Document = {"updated_at": clock.now()} | _read_changes(user, name, avatar)
     if email is not None:
         changes |= {"email": email, "email_key": emails.key(email)}
-    if avatar is not None or clear_avatar:
-        changes["avatar"] = avatar
-    user = existing(identity.user_id)
+    if clear_avatar:
+        changes["avatar"] = None
     is_moving = email is not None and changes["email_key"] != emails.key(user["email"])
     password_hash = _proved(identity, password) if is_moving else None
     updated = users.update(identity.user_id, changes, password_hash=password_hash)
@@ -80,6 +79,15 @@ def update(
         realtime.publish_email(identity.user_id, user["email"], updated["email"], updated["updated_at"])
     token = sessions.renewed_token(updated, identity)
     return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
+
+
+def _read_changes(user: Document, name: str | None, avatar: str | None) -> Document:
+    """What changes of name and avatar. Raises ValidationError; not for what was taken before there was a rule."""
+    given = {"name": name, "avatar": avatar}
+    changes: Document = NewProfileIn().load(
+        {key: value for key, value in given.items() if value is not None and value != user.get(key)}
+    )
+    return changes | name_keys(changes["name"]) if "name" in changes else changes
 
 
 def _proved(identity: Identity, password: str | None) -> str:
