@@ -30,7 +30,7 @@ from config import TestConfig
 MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
 ENGINE = os.environ.get("TEST_ENGINE", "chatapp")  # "stock" runs all of it on the libraries' own server
-COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts")
+COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "departures")
 PASSWORD = "password123"
 PATIENCE_SECONDS = 20
 

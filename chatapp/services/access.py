@@ -1,10 +1,14 @@
-"""Who may see what. Services reach a conversation on behalf of a person only through these functions."""
+"""Who may see what. Services reach a conversation on behalf of a person only through these functions.
+
+Whatever is shown of a conversation is made of what `seen` returns: for a former member that is the conversation as it
+was at the entry that took them out. Views refuse any other state.
+"""
 
 from bson import ObjectId
 
 from chatapp import errors
 from chatapp.extensions import Document, object_id
-from chatapp.services import conversation_cache
+from chatapp.services import conversation_cache, departures
 from chatapp.services.conversation import Conversation, Member
 from chatapp.stores import entries, memberships
 
@@ -18,14 +22,22 @@ def conversation_id(text: object) -> ObjectId:
 
 
 def readable(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
-    """The stored conversation for somebody who is or was a member. Raises NotFound."""
-    return reader(user_id, conversation_cache.load(conversation_id(conversation_text)))
+    """The stored conversation as somebody who is or was a member sees it. Raises NotFound."""
+    return seen(user_id, conversation_cache.load(conversation_id(conversation_text)))
 
 
 def current(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """The stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
-    conversation, member = readable(user_id, conversation_text)
+    conversation, member = reader(user_id, conversation_cache.load(conversation_id(conversation_text)))
     return conversation, _not_former(member)
+
+
+def seen(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
+    """The conversation as the user may see it: a former member as it was at their last entry. Raises NotFound."""
+    conversation, member = reader(user_id, conversation)
+    if member.is_current:
+        return conversation, member
+    return departures.state_for(conversation, member), member
 
 
 def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
@@ -72,7 +84,7 @@ def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member,
     member = conversation.members.get(user_id) if conversation else None
     if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
-    return conversation, member, entry
+    return *seen(user_id, conversation), entry
 
 
 def message_in(conversation: Conversation, member: Member, message_text: str) -> Document:

@@ -14,6 +14,7 @@ from bson import ObjectId
 from chatapp import clock, emails
 from chatapp.extensions import Document
 from chatapp.realtime.engine.audience import Audience
+from chatapp.services import chain
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 SHOWN_HASH = 16
@@ -84,6 +85,7 @@ class Conversation:
     members: dict[ObjectId, Member]
     touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
+    newest_joined_seq: int = 0  # the last entry since it was loaded that brought somebody in
     _member_ids: Audience[ObjectId] | None = None
 
     @property
@@ -96,6 +98,22 @@ class Conversation:
         if self._member_ids is None:
             self._member_ids = Audience(member.user_id for member in self.members.values() if member.is_current)
         return self._member_ids
+
+    def present_at(self, seq: int) -> list[ObjectId]:
+        """The current members who were members at this entry, which may lie behind the state."""
+        if seq >= self.newest_joined_seq:
+            return self.member_ids
+        return [member.user_id for member in self.members.values() if member.is_current and member.joined_seq <= seq]
+
+    def person(self, user_id: ObjectId) -> dict[str, Any]:
+        """Somebody who wrote here: a member, or one who was too long ago to be known to the viewer."""
+        member = self.members.get(user_id)
+        return member.person() if member else Member(user_id, MEMBER, {"name": "", "avatar": None}).person()
+
+    def require_seen_by(self, viewer: Member) -> None:
+        """Refuse to show a former member what came after them: they see the state at their last entry only."""
+        if viewer.left_seq is not None and viewer.left_seq != self.seq:
+            raise AssertionError("A former member would see a conversation as it is now")
 
     def membership_changed(self) -> None:
         """Who is a member has changed."""
@@ -182,6 +200,18 @@ def from_documents(document: Document, member_rows: list[Document]) -> Conversat
     )
 
 
+def at_the_beginning(document: Document) -> Document:
+    """The stored conversation as it was before its first entry."""
+    return {
+        **document,
+        **document["founded"],
+        "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(document["_id"])},
+        "last_message": None,
+        "last_activity": document["created_at"],
+        "sent": {},
+    }
+
+
 def _member(row: Document) -> Member:
     return Member(
         user_id=row["user_id"],
@@ -235,6 +265,7 @@ def _apply_message(conversation: Conversation, entry: Document) -> None:
 
 def _apply_added(conversation: Conversation, entry: Document) -> None:
     conversation.membership_changed()
+    conversation.newest_joined_seq = entry["seq"]
     for user_id in entry["body"]["user_ids"]:
         profile = entry["profiles"][str(user_id)]
         member = conversation.members.setdefault(user_id, Member(user_id, MEMBER, profile))
@@ -305,6 +336,7 @@ def head_view(head: Document) -> dict[str, Any]:
 
 def view(conversation: Conversation, member: Member, *, is_new: bool | None = None) -> dict[str, Any]:
     """The conversation as one of its members sees it (contract: Conversation)."""
+    conversation.require_seen_by(member)
     conversation_id = str(conversation.id)
     answer: dict[str, Any] = {
         "_id": conversation_id,

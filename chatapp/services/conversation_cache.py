@@ -155,13 +155,18 @@ def peek(conversation_id: ObjectId) -> Conversation | None:
     return place.state if place is not None else None
 
 
+def latest(conversation_id: ObjectId) -> Conversation | None:
+    """The remembered state, also while it is ahead of the store: who is a member as far as this process knows."""
+    place = _slots.get(conversation_id)
+    return (place.state or place.pending) if place is not None else None
+
+
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
     """Move marks of a member up in what is remembered, and in what is being loaded."""
     for raised in _loads:
         raised.append((conversation_id, user_id, marks))
-    place = _slots.get(conversation_id)
-    state = place and (place.state or place.pending)
-    if state:
+    state = latest(conversation_id)
+    if state is not None:
         state.raise_marks(user_id, marks)
 
 

@@ -96,9 +96,7 @@ def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, An
 
 
 def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
-    conversation = conversation_cache.load(conversation_id)
-    assert conversation is not None
-    return {"data": view(conversation, conversation.members[user_id], is_new=False)}
+    return {"data": view(*access.seen(user_id, conversation_cache.load(conversation_id)), is_new=False)}
 
 
 def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str) -> Document:

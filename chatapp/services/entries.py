@@ -32,6 +32,9 @@ class Views:
     """Entries of one conversation as one user sees them (None: all its members). What they share is made once."""
 
     def __init__(self, conversation: Conversation, for_user: ObjectId | None) -> None:
+        self._viewer = conversation.members[for_user] if for_user is not None else None
+        if self._viewer is not None:
+            conversation.require_seen_by(self._viewer)
         self._conversation = conversation
         self._conversation_id = str(conversation.id)
         self._for_user = for_user
@@ -41,8 +44,7 @@ class Views:
         """Any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
-        viewer = None if self._for_user is None else self._conversation.members[self._for_user]
-        change = _CHANGES[entry["type"]](entry, self._conversation, viewer)
+        change = _CHANGES[entry["type"]](entry, self._conversation, self._viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
     def of_message(self, entry: Document, *, is_new: bool = False) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class Views:
     def _person(self, user_id: ObjectId) -> dict[str, Any]:
         person = self._people.get(user_id)
         if person is None:
-            person = self._people[user_id] = self._conversation.members[user_id].person()
+            person = self._people[user_id] = self._conversation.person(user_id)
         return person
 
     def _untold(self) -> dict[str, Any]:
@@ -128,16 +130,18 @@ def _added(entry: Document, conversation: Conversation, viewer: Member | None) -
     is_member = viewer is None or viewer.is_current
     members = []
     for user_id in entry["body"]["user_ids"]:
-        added = conversation.members[user_id]
-        profile = entry["profiles"][str(user_id)] | {"email": added.profile["email"]}
-        shares = is_member and added.is_current
+        added = conversation.members.get(user_id)
+        profile = dict(entry["profiles"][str(user_id)])
+        shares = is_member and added is not None and added.is_current
+        if added is not None and shares:
+            profile["email"] = added.profile["email"]
         members.append({**profile_view(user_id, profile, shares=shares), "role": "member"})
     return {"members": members}
 
 
 def _gone(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     user_id = entry["body"]["user_id"]
-    return {"userId": str(user_id), "user": conversation.members[user_id].person()}
+    return {"userId": str(user_id), "user": conversation.person(user_id)}
 
 
 def _roles(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def announce(conversation: Conversation, entry: Document) -> None:
     """Tell every device of every current member, and of the one whom the entry takes out."""
     data = view(entry, conversation, None)
     if entry["type"] == "message":
-        sockets = realtime.publish_message(conversation.member_ids, data)
+        sockets = realtime.publish_message(conversation.present_at(entry["seq"]), data)
     else:
         sockets = _announce_change(conversation, entry, data)
     tracing.announced(entry, sockets)
@@ -173,7 +177,7 @@ def _announce_change(conversation: Conversation, entry: Document, data: dict[str
             member = conversation.members[user_id]
             realtime.publish_conversation([user_id], conversation_view(conversation, member, is_new=True))
     gone = [entry["body"]["user_id"]] if entry["type"] in ("member_removed", "member_left") else []
-    return realtime.publish_entry([*conversation.member_ids, *gone], data)
+    return realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
 
 
 def page(

@@ -156,11 +156,11 @@ def _append(
     try:
         appended = log.append(conversation_id, draft, entries.announce)
     except log.Unchanged as unchanged:
-        return {"data": view(unchanged.state, unchanged.state.members[user_id])}
+        return {"data": view(*access.seen(user_id, unchanged.state))}
     if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")
-    state = appended.conversation
-    return {"data": view(state, state.members[user_id]), "entry": entries.view(appended.entry, state, user_id)}
+    state, member = access.seen(user_id, appended.conversation)
+    return {"data": view(state, member), "entry": entries.view(appended.entry, state, user_id)}
 
 
 _RANKS = {MEMBER: 0, ADMIN: 1, OWNER: 2}

@@ -26,7 +26,7 @@ from gevent.event import AsyncResult
 from chatapp import clock, errors, logs
 from chatapp.extensions import Document, on_reset
 from chatapp.ids import new_id
-from chatapp.services import chain, conversation_cache
+from chatapp.services import chain, conversation_cache, departures
 from chatapp.services.conversation import (
     Conversation,
     Member,
@@ -89,6 +89,9 @@ class _Append:
     result: AsyncResult = field(default_factory=AsyncResult)
 
 
+_Departed = tuple[ObjectId, int, Document]  # who was taken out, by which entry, what they go on seeing
+
+
 @dataclass(slots=True)
 class _Run:
     """Consecutive entries of one conversation in a round. `state` is what they amount to."""
@@ -98,6 +101,7 @@ class _Run:
     from_seq: int
     calls: list[_Append] = field(default_factory=list)
     entries: list[Document] = field(default_factory=list)
+    departed: list[_Departed] = field(default_factory=list)
 
 
 class _Queue:
@@ -233,7 +237,7 @@ def _runs(calls: list[_Append]) -> list[_Run]:
                 call.result.set(None)
                 continue
             entry = _entry(run.state, call, call.draft.prepare(run.state))
-            apply(run.state, entry)
+            _apply(run.state, entry, run.departed)
         except (errors.ChatError, Unchanged):
             call.result.set(None)  # what was admitted is not allowed any more: _admit says why
         except Exception as error:
@@ -245,6 +249,13 @@ def _runs(calls: list[_Append]) -> list[_Run]:
         if not run.entries:
             run.slot.state, run.slot.pending = run.state, None
     return [run for run in runs.values() if run.entries]
+
+
+def _apply(state: Conversation, entry: Document, departed: list[_Departed]) -> None:
+    """Bring the state forward, and note what somebody whom the entry takes out goes on seeing."""
+    apply(state, entry)
+    if entry["type"] in ("member_removed", "member_left"):
+        departed.append((entry["body"]["user_id"], entry["seq"], departures.snapshot(state)))
 
 
 def _begin(runs: dict[ObjectId, _Run], conversation_id: ObjectId) -> _Run | None:
@@ -323,14 +334,15 @@ def _not_before(last: datetime) -> datetime:
     return max(clock.now(), last)
 
 
+def _head(run: _Run) -> Head:
+    return Head(run.state.id, run.from_seq, run.state.seq, _derived(run.state, run.entries, run.departed))
+
+
 def _conclude(runs: list[_Run]) -> None:
     """Whole runs are in the log: bring forward what is derived, announce the entries, and answer their calls."""
     if not runs:
         return
-    heads.advance(
-        [Head(run.state.id, run.from_seq, run.state.seq, _derived(run.state, run.entries)) for run in runs],
-        at_once=any(_changes_members(run.entries) for run in runs),
-    )
+    heads.advance([_head(run) for run in runs], at_once=any(_changes_members(run.entries) for run in runs))
     for run in runs:
         run.slot.state, run.slot.pending = run.state, None
         for call, entry in zip(run.calls, run.entries, strict=True):
@@ -348,9 +360,9 @@ def _finish(run: _Run, call: _Append, entry: Document) -> None:
         call.result.set(Appended(entry, run.state, duplicate=False))
 
 
-def _derived(state: Conversation, run: list[Document]) -> Document:
-    """What the conversation document says after the run. Memberships are stored at once: done twice they stay the
-    same, and the head says that they are done."""
+def _derived(state: Conversation, run: list[Document], departed: list[_Departed]) -> Document:
+    """What the conversation document says after the run. Memberships and departures are stored at once: done twice they
+    stay the same, and the head says that they are done."""
     changes: dict[str, Any] = head_document(state)
     for entry in run:
         if entry["type"] == "message":
@@ -359,6 +371,7 @@ def _derived(state: Conversation, run: list[Document]) -> Document:
     changed = _changed_members(state, run)
     if changed is not None:
         changes |= group_document(state)
+        departures.keep(state.id, departed)
         memberships.apply(state.id, [membership_document(state.id, member) for member in changed])
     return changes
 
@@ -381,10 +394,10 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
         slot.state = None
     state = _load(conversation_id)
     while run := entries.find_run_after(conversation_id, state.seq):
-        stored_seq = state.seq
+        stored_seq, departed = state.seq, list[_Departed]()
         for entry in run:
-            apply(state, entry)
-        if conversations.advance_head(conversation_id, stored_seq, _derived(state, run)):
+            _apply(state, entry, departed)
+        if conversations.advance_head(conversation_id, stored_seq, _derived(state, run, departed)):
             slot.caught_up = range(stored_seq + 1, state.seq + 1)
             for entry in run:
                 announce(state, entry)

@@ -36,7 +36,8 @@ def send(
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
     metrics.sends.labels("duplicate" if appended.duplicate else "stored").inc()
     is_new = not appended.duplicate
-    message = entries.message_view(appended.entry, appended.conversation, user_id, is_new=is_new)
+    conversation, _ = access.seen(user_id, appended.conversation)
+    message = entries.message_view(appended.entry, conversation, user_id, is_new=is_new)
     return {"data": message} if is_new else {"data": message, "duplicate": True}
 
 

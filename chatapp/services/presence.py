@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from chatapp import clock, limits, realtime
 from chatapp.extensions import on_reset
-from chatapp.services import access
+from chatapp.services import access, conversation_cache
 from chatapp.stores import conversations, users
 
 TYPING_SECONDS = 6
@@ -132,10 +132,16 @@ def sweep() -> None:
     now = clock.monotonic()
     for key, lease in [row for row in _state.typing.items() if row[1].until <= now]:
         _state.typing.pop(key, None)
-        realtime.publish_typing(lease.others, lease.data | {"isTyping": False})
+        realtime.publish_typing(_still_members(key[0], lease.others), lease.data | {"isTyping": False})
     for user_id in realtime.waiting.gone():
         if not realtime.is_online(user_id):
             left(user_id)
+
+
+def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
+    """Those of the users who have not left meanwhile."""
+    conversation = conversation_cache.latest(conversation_id)
+    return user_ids if conversation is None else [row for row in user_ids if row in conversation.member_ids]
 
 
 def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> dict[str, Any]:

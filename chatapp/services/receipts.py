@@ -155,8 +155,9 @@ def tell() -> None:
     _pending.told_at = clock.monotonic()
     moment = clock.now()
     for conversation, readers in rows.values():
+        now = conversation_cache.latest(conversation.id) or conversation  # some may have left meanwhile
         for user_id, moved in readers.items():
-            _publish(conversation, conversation.members[user_id], moved, moment)
+            _publish(now, now.members[user_id], moved, moment)
     gevent.spawn(_store, rows, moment)
 
 
@@ -213,7 +214,9 @@ def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
 
 
 def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> dict[str, Any]:
-    times = {row["user_id"]: row for row in store.find_of_conversation(conversation.id)}
+    # They go on to change: a former member is told what had been reached when they left, but not when.
+    rows = store.find_of_conversation(conversation.id) if viewer.is_current else []
+    times = {row["user_id"]: row for row in rows}
     members = [_of_member(conversation, row, viewer, entry, times) for row in conversation.audience_of(entry)]
     return {
         "messageId": str(entry["_id"]),

@@ -4,7 +4,7 @@ What does not fit into one answer comes in a sweep: the caller's conversations p
 once more whatever has come meanwhile. Database commands of one call: two when there is nothing to report (the caller's
 memberships, the heads of their conversations); one more when the cursors prove new deliveries; three more at most when
 there is something to report (entries, members that have changed, conversations that are not remembered). Never more,
-whatever the number of conversations.
+whatever the number of conversations; but one for each conversation that the caller has left, and did not know of.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,17 @@ from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
 from chatapp.extensions import Document, config
-from chatapp.services import changes, conversation_cache, entries, presence, receipts
+from chatapp.services import access, changes, conversation_cache, entries, presence, receipts
 from chatapp.services import epoch as epochs
-from chatapp.services.conversation import Conversation, head_view, profile_view, view
+from chatapp.services.conversation import (
+    Conversation,
+    Member,
+    head_document,
+    head_view,
+    profile_view,
+    view,
+    was_deleted,
+)
 from chatapp.services.sync_place import Cursor, Place
 from chatapp.services.sync_token import Token
 from chatapp.stores import conversations, memberships
@@ -163,7 +171,8 @@ def _places(user_id: ObjectId, known: Mapping[str, Cursor], own: list[Document],
 
 def _prove_deliveries(user_id: ObjectId, places: list[Place]) -> None:
     """A cursor that is shown says that everything up to it was received."""
-    seqs = [(row.id, row.cursor[0]) for row in places if row.cursor and row.cursor[0] > row.delivered]
+    current = [row for row in places if not row.is_left]
+    seqs = [(row.id, row.cursor[0]) for row in current if row.cursor and row.cursor[0] > row.delivered]
     if seqs:
         receipts.delivered(user_id, seqs)
 
@@ -187,9 +196,11 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
             users |= {} if place.is_left else _users(changed[place.id], since)
             if place.id in states:
                 room -= place.shorten(room) + _CONVERSATION_BYTES
-                report = _report(place, states[place.id], user_id, None if since is None else changed[place.id])
+                state, member = access.seen(user_id, states[place.id])
+                told = None if since is None or place.is_left else changed[place.id]
+                report = _report(place, state, member, told)
                 room -= _RECEIPT_BYTES * len(report["receipts"])
-                room -= _PARTICIPANT_BYTES * len(states[place.id].member_ids) if place.is_limited else 0
+                room -= _PARTICIPANT_BYTES * len(state.member_ids) if place.is_limited else 0
                 data.append(report)
     limits.charge(user_id, rows=sum(map(_rows, data)))
     following = _next(plan, reported)
@@ -229,7 +240,7 @@ def _fetch_entries(behind: list[Place]) -> None:
 def _changed_members(user_id: ObjectId, chosen: list[Place], since: datetime | None) -> dict[ObjectId, list[Document]]:
     """The memberships of which the client may not know the marks or the profile; its user's own marks it does."""
     rows: dict[ObjectId, list[Document]] = {place.id: [] for place in chosen}
-    changed = [place.id for place in chosen if place.has_changed(since)]
+    changed = [place.id for place in chosen if place.has_changed(since) and not place.is_left]
     if since is not None and changed:
         for row in memberships.find_changed(changed, since, user_id):
             rows[row["conversation_id"]].append(row)
@@ -256,28 +267,29 @@ def _states(telling: list[Place], since: datetime | None) -> dict[ObjectId, Conv
     return conversation_cache.current([place.stored for place in telling])
 
 
-def _report(
-    place: Place, conversation: Conversation, user_id: ObjectId, changed: list[Document] | None
-) -> dict[str, Any]:
-    """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all)."""
+def _report(place: Place, conversation: Conversation, member: Member, changed: list[Document] | None) -> dict[str, Any]:
+    """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all).
+
+    A conversation that was left is reported as it was then.
+    """
     for row in changed or []:  # by another process, which has not said so yet
         conversation.raise_marks(row["user_id"], {name: row[name] for name in memberships.MARKS})
     told = None if changed is None or place.is_limited else {row["user_id"] for row in changed}
-    member = conversation.members[user_id]
+    head = place.head if member.is_current else head_document(conversation)["head"]
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
-    views = entries.Views(conversation, user_id)
+    views = entries.Views(conversation, member.user_id)
     answer = {
         "id": str(place.id),
-        "head": head_view(place.head),
+        "head": head_view(head),
         "firstSeq": place.first,
         "entries": [views.of(entry) for entry in place.entries],
         "limited": place.is_limited,
         "gap": place.gap(),
         "reset": place.is_reset,
-        "hidden": place.is_hidden,
+        "hidden": was_deleted(member.cleared_seq, member.cleared_mseq, head["mseq"]),
         "readSeq": read_seq,
         "readMseq": read_mseq,
-        "unreadCount": max(0, place.head["mseq"] - read_mseq),
+        "unreadCount": max(0, head["mseq"] - read_mseq),
         "receipts": [
             conversation.receipt(row, member)
             for row in conversation.current_members

@@ -11,6 +11,7 @@ from chatapp.services.conversation import SHOWN_HASH, was_deleted
 
 log = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450
+_FIRST_OF_ALL = datetime(9999, 1, 1)  # in a sweep: where a left conversation stands says nothing of what came after
 
 Cursor = tuple[int, str | None]
 
@@ -45,6 +46,8 @@ class Place:
         self.state_at = max(stored["touched_at"], own["changed_at"])
         head_seq, left_seq = self.head["seq"], own["left_seq"]
         self.is_left = left_seq is not None
+        if self.is_left:
+            self.active_at = _FIRST_OF_ALL
         self.first = max(own["visible_from"], own["cleared_seq"] + 1)
         self.last = min(left_seq, head_seq) if self.is_left else head_seq
         if self.cursor is not None and self._contradicts(*self.cursor):

@@ -20,6 +20,7 @@ from chatapp.services.conversation import (
     ENTRY_TYPES,
     Conversation,
     apply,
+    at_the_beginning,
     from_documents,
     group_document,
     head_document,
@@ -139,7 +140,7 @@ class _Replay:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.report = Report(document["_id"])
-        self.state = from_documents(_at_the_beginning(document), [])
+        self.state = from_documents(at_the_beginning(document), [])
         self.mseqs = array("Q", [0])  # of each seq
         for entry in entries.iterate_log(document["_id"]):
             if not self._follow(entry):
@@ -215,18 +216,6 @@ class _Replay:
         memberships.set_by_the_log(self.state.id, rows)
         changes = _derived(self.state)
         conversations.advance_head(self.state.id, self.document["head"]["seq"], changes)
-
-
-def _at_the_beginning(document: Document) -> Document:
-    """The conversation as it was before its first entry."""
-    return {
-        **document,
-        **document["founded"],
-        "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(document["_id"])},
-        "last_message": None,
-        "last_activity": document["created_at"],
-        "sent": {},
-    }
 
 
 def _derived(state: Conversation) -> Document:

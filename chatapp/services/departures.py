@@ -1,0 +1,68 @@
+"""What a former member goes on seeing: the conversation as it was at the last entry that was for them.
+
+It is kept when the entry that takes somebody out is stored. Where it is missing (an older version stored the entry) the
+log is replayed once, and the result is kept; people then have the names that the log knows, and no marks.
+"""
+
+from bson import ObjectId
+
+from chatapp.extensions import Document
+from chatapp.services.conversation import Conversation, Member, apply, at_the_beginning, from_documents, head_document
+from chatapp.stores import conversations, entries
+from chatapp.stores import departures as store
+from chatapp.stores.steps import in_steps
+from chatapp.stores.turns import turn
+
+_MOST_FORMER_MEMBERS = 1_000
+_REPLAYED_AT_ONCE = 64
+_UNKNOWN = {"visible_from": 1, "cleared_seq": -1, "cleared_mseq": 0, "changed_seq": 0}
+_KEPT = ("user_id", "role", "profile", "joined_seq", "left_seq", "delivered_seq", "read_seq", "read_mseq")
+
+
+def snapshot(conversation: Conversation) -> Document:
+    """What is kept of the conversation as it is now. Of those who left before, the last thousand."""
+    former = [member for member in conversation.members.values() if not member.is_current]
+    former.sort(key=lambda member: member.left_seq or 0)
+    people = [*conversation.current_members, *former[-_MOST_FORMER_MEMBERS:]]
+    sent = {member.user_id: conversation.sent.get(member.user_id) for member in people}
+    return {
+        **head_document(conversation),
+        **{name: getattr(conversation, name) for name in ("name", "avatar", "history")},
+        "sent": {str(key): {"seq": place[0], "mseq": place[1]} for key, place in sent.items() if place},
+        "people": [{name: getattr(member, name) for name in _KEPT} for member in people],
+    }
+
+
+def keep(conversation_id: ObjectId, departed: list[tuple[ObjectId, int, Document]]) -> None:
+    """Store what those who were taken out go on seeing: (user, the entry that took them out, snapshot)."""
+    for user_id, seq, state in departed:
+        store.keep(conversation_id, user_id, seq, state)
+
+
+def state_for(conversation: Conversation, member: Member) -> Conversation:
+    """The conversation at the entry that took this former member out."""
+    seq = member.left_seq
+    assert seq is not None
+    kept = store.find(conversation.id, member.user_id, seq)
+    if kept is None:
+        with turn(f"replay {conversation.id}"):
+            kept = store.find(conversation.id, member.user_id, seq) or _replay(conversation.id, member.user_id, seq)
+    state = from_documents(
+        kept
+        | {name: getattr(conversation, name) for name in ("type", "created_by", "created_at", "touched_at")}
+        | {"_id": conversation.id, "founders": []},
+        [_UNKNOWN | row for row in kept["people"]],
+    )
+    state.members[member.user_id] = member
+    return state
+
+
+def _replay(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> Document:
+    (document,) = conversations.find_many([conversation_id])
+    state = from_documents(at_the_beginning(document), [])
+    for step in in_steps(range(1, seq + 1), _REPLAYED_AT_ONCE):
+        for entry in entries.find_range(conversation_id, step[0], step[-1]):
+            apply(state, entry)
+    kept = snapshot(state)
+    store.keep(conversation_id, user_id, seq, kept)
+    return kept

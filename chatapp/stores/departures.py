@@ -1,0 +1,35 @@
+"""The `departures` collection: what a former member goes on seeing of a conversation.
+
+A departure: `{_id: "<conversation id>:<user id>", seq, state}`. `seq` is the entry that took the user out; `state` is
+the conversation at that entry (`chatapp.services.departures`). Somebody who is taken out again has the newest only.
+"""
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from chatapp.extensions import Document, db
+from chatapp.stores.turns import turn
+from chatapp.stores.writes import upsert
+
+
+def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: Document) -> None:
+    """Store a departure, unless the one of a later entry is there."""
+    key, row = {"_id": _id(conversation_id, user_id)}, {"seq": seq, "state": state}
+    with turn(f"departure {key['_id']}"):
+        upsert(
+            db().departures,
+            [
+                UpdateOne(key, {"$setOnInsert": row}, upsert=True),
+                UpdateOne(key | {"seq": {"$lt": seq}}, {"$set": row}),
+            ],
+        )
+
+
+def find(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> Document | None:
+    """The state that was kept when the entry `seq` took the user out."""
+    row = db().departures.find_one({"_id": _id(conversation_id, user_id), "seq": seq})
+    return row["state"] if row else None
+
+
+def _id(conversation_id: ObjectId, user_id: ObjectId) -> str:
+    return f"{conversation_id}:{user_id}"
