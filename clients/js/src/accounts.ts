@@ -24,7 +24,11 @@ const LOGOUT_TIMEOUT = 3000;
 export interface AccountsOptions {
   readonly core: Core;
   readonly account: Source<Account>;
-  readonly device: { readonly deviceName?: string; readonly client?: string };
+  readonly device: () => Promise<{
+    readonly deviceName?: string;
+    readonly deviceId?: string;
+    readonly client?: string;
+  }>;
   /** Resolves when it is known who was signed in before. */
   readonly ready: () => Promise<void>;
   /** Resolves when everything is set up for who is signed in now. */
@@ -48,13 +52,13 @@ export class AccountDesk implements Accounts {
     this.privacy = new PrivacySettings(options.core);
   }
 
-  register(registration: Registration): Promise<User> {
-    const body = { protocol: 2, ...this.options.device, ...registration };
+  async register(registration: Registration): Promise<User> {
+    const body = { protocol: 2, ...(await this.options.device()), ...registration };
     return this.signIn(this.options.core.http.post("/api/auth/register", body, { anonymous: true }));
   }
 
-  login(credentials: Credentials): Promise<User> {
-    const body = { protocol: 2, ...this.options.device, ...credentials };
+  async login(credentials: Credentials): Promise<User> {
+    const body = { protocol: 2, ...(await this.options.device()), ...credentials };
     return this.signIn(this.options.core.http.post("/api/auth/login", body, { anonymous: true }));
   }
 

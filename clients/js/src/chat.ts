@@ -8,7 +8,7 @@ import { Delivery } from "./delivery.js";
 import { asChatError, ChatError } from "./errors.js";
 import { Events } from "./events.js";
 import { Http } from "./http.js";
-import { newId } from "./id.js";
+import { deviceId, newId } from "./id.js";
 import { Link } from "./link.js";
 import { Cell, Emitter, Source } from "./observable.js";
 import type { ChatOptions } from "./options.js";
@@ -170,10 +170,11 @@ class ChatClient implements Chat {
     this.accounts = new AccountDesk({
       core: this.core,
       account: this.account,
-      device: {
+      device: async () => ({
         ...(options.deviceName !== undefined && { deviceName: options.deviceName }),
         ...(options.client !== undefined && { client: options.client }),
-      },
+        ...(await deviceId(storage, `${this.namespace}/device`, makeId)),
+      }),
       ready: () => this.ready,
       settled: () => this.switching,
       erase: (userId) => this.erase(userId),

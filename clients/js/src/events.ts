@@ -42,6 +42,10 @@ export class Events {
         typing.heard({ conversationId, userId, name: userName, until }, isTyping);
       },
       userProfileUpdated: ({ userId, name, avatar }) => this.renamed({ id: userId, name, avatar }),
+      emailChanged: ({ before, email }) => {
+        void core.session.changeUser({ id: core.me(), email });
+        core.events.emit("emailChanged", { before, email });
+      },
       newUserRegistered: (user) => contacts.joined(user),
       tokenExpiring: () => this.renew(),
       tokenExpired: () => this.renew(),

@@ -1,4 +1,5 @@
 /** Ids that nobody else makes. */
+import type { ChatStorage } from "./storage/storage.js";
 
 /** A random UUID, also where `crypto.randomUUID` is missing (React Native, plain-HTTP pages). */
 export function newId(random: () => number): string {
@@ -7,4 +8,21 @@ export function newId(random: () => number): string {
   return "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(/[xy]/g, (letter) =>
     (letter === "x" ? digit() : 8 + (digit() % 4)).toString(16),
   );
+}
+
+/** The id by which the server knows this device again, whoever logs in; made once. None where storage fails. */
+export async function deviceId(
+  storage: ChatStorage,
+  key: string,
+  makeId: () => string,
+): Promise<{ readonly deviceId?: string }> {
+  try {
+    const [known] = await storage.read([key]);
+    if (typeof known === "string") return { deviceId: known };
+    const made = makeId();
+    await storage.write([[key, made]], []);
+    return { deviceId: made };
+  } catch {
+    return {};
+  }
 }

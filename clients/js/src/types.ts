@@ -311,6 +311,8 @@ export interface Registration extends Credentials {
 export interface ProfileChanges {
   readonly name?: string;
   readonly email?: string;
+  /** Another e-mail address takes it: PASSWORD_REQUIRED without, INVALID_CREDENTIALS with a wrong one. */
+  readonly currentPassword?: string;
   readonly avatar?: string | null;
 }
 
@@ -390,6 +392,8 @@ export interface ServerLimits {
 export interface ChatEvents {
   /** A message of somebody else has come just now (not one fetched from the past). In one tab only. */
   message: Message;
+  /** The account has another e-mail address now, changed on whichever device: show it. In one tab only. */
+  emailChanged: { readonly before: string; readonly email: string };
   /** The session is gone. */
   signedOut: SignOutReason;
   /** Something failed that no call and no list could tell: storage, a background fetch, a receipt. */

@@ -43,13 +43,13 @@ test("logging out ends the session and removes everything from the device, witho
   chat.draft("x").set("secret");
   await chat.accounts.logout();
   expect(chat.accounts.getSnapshot()).toEqual({ status: "signed-out", user: null, reason: "logout" });
-  expect(await storage.keys("")).toEqual([]);
+  expect(await storage.keys("")).toEqual([expect.stringMatching(/\/device$/)]); // the device's own id: nothing of the user
   await chat.accounts.login({ email, password: PASSWORD });
   await live(chat);
   await proxy.down();
   await chat.accounts.logout();
   expect(chat.accounts.getSnapshot().status).toBe("signed-out");
-  expect(await storage.keys("")).toEqual([]);
+  expect(await storage.keys("")).toEqual([expect.stringMatching(/\/device$/)]);
 });
 
 test("a changed password counts from then on, and other devices are out", async () => {
@@ -80,8 +80,37 @@ test("logging out everywhere ends all sessions", async () => {
 test("a new address is taken over, a taken one is refused", async () => {
   const [tini, bdbb] = await Promise.all([newPerson("Tini"), newPerson("Bdbb")]);
   const email = `new-${randomUUID()}@test.com`;
-  expect(await tini.chat.accounts.updateProfile({ email })).toMatchObject({ email });
-  await expect(tini.chat.accounts.updateProfile({ email: bdbb.email })).rejects.toMatchObject({ code: "EMAIL_IN_USE" });
+  const currentPassword = PASSWORD;
+  const phone = openChat();
+  await phone.accounts.login({ email: tini.email, password: PASSWORD });
+  await live(phone);
+  const told = new Promise((tell) => phone.on("emailChanged", tell));
+  await expect(tini.chat.accounts.updateProfile({ email })).rejects.toMatchObject({ code: "PASSWORD_REQUIRED" });
+  expect(await tini.chat.accounts.updateProfile({ email, currentPassword })).toMatchObject({ email });
+  expect(await told).toEqual({ before: tini.email, email });
+  await until(phone.accounts, ({ user }) => user?.email === email);
+  await expect(tini.chat.accounts.updateProfile({ email: bdbb.email, currentPassword })).rejects.toMatchObject({
+    code: "EMAIL_IN_USE",
+  });
+});
+
+test("a device keeps the id by which the server knows it again", async () => {
+  const { email } = await newPerson("Tini");
+  const bodies: Record<string, unknown>[] = [];
+  const watched = openChat({
+    storage: memoryStorage(),
+    fetch: (url, init) => {
+      if (String(url).endsWith("/auth/login")) bodies.push(JSON.parse(String(init?.body)));
+      return fetch(url, init);
+    },
+  });
+  for (let times = 0; times < 2; times++) {
+    await watched.accounts.login({ email, password: PASSWORD });
+    await watched.accounts.logout();
+  }
+  expect(bodies).toHaveLength(2);
+  expect(bodies[0]?.deviceId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(bodies[1]?.deviceId).toBe(bodies[0]?.deviceId);
 });
 
 test("the server's limits are known", async () => {

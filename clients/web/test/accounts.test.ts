@@ -109,6 +109,32 @@ test("a new name is seen by the others at once", async () => {
   await end(other);
 });
 
+test("another e-mail address takes the password, and the other devices say it", async () => {
+  const ann = await account(server.url, "Ann Moving");
+  const person = await Person.enter(browser, server.url, ann.email);
+  const other = await Person.enter(browser, server.url, ann.email);
+  await person.choose("Menu", "Settings");
+  await person.page
+    .getByRole("navigation", { name: "Settings" })
+    .getByRole("link", { name: /Profile/ })
+    .click();
+  const password = person.page.getByLabel("Current password");
+  expect(await password.count()).toBe(0);
+  await person.page.getByLabel("E-mail").fill(`moved-${ann.email}`);
+  await person.button("Save").click();
+  await person.page.getByText("Enter your password: the address changes.").waitFor();
+  await password.fill("wrong");
+  await person.button("Save").click();
+  await person.page.getByText("This is not your password.").waitFor();
+  await password.fill(PASSWORD);
+  await person.button("Save").click();
+  await person.page.getByText("Your profile is saved.").waitFor();
+  await other.page.getByText(`The e-mail address of your account is moved-${ann.email} now.`).waitFor();
+  expect(await password.count()).toBe(0);
+  await end(person);
+  await end(other);
+});
+
 test("other devices are listed and can be logged out", async () => {
   const joe = await account(server.url, "Joe");
   const [here, there] = [

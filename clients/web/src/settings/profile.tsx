@@ -11,18 +11,28 @@ import css from "./settings.module.css";
 export function Profile() {
   const chat = useChat();
   const { user } = useAccount();
+  const isMoving = (email: string) => email.trim().toLowerCase() !== user?.email.toLowerCase();
   const form = useForm({
-    first: { name: user?.name ?? "", email: user?.email ?? "", avatar: user?.avatar ?? "" },
-    check: ({ name, email, avatar }) => ({
+    first: { name: user?.name ?? "", email: user?.email ?? "", currentPassword: "", avatar: user?.avatar ?? "" },
+    check: ({ name, email, currentPassword, avatar }) => ({
       ...(name.trim() ? {} : { name: "Enter a name: others see it." }),
       ...checkEmail(email),
+      ...(isMoving(email) && !currentPassword ? { currentPassword: "Enter your password: the address changes." } : {}),
       ...checkPicture(avatar),
     }),
-    send: async ({ name, email, avatar }) => {
-      await chat.accounts.updateProfile({ name: name.trim(), email: email.trim(), avatar: avatar.trim() || null });
+    send: async ({ name, email, currentPassword, avatar }) => {
+      await chat.accounts.updateProfile({
+        name: name.trim(),
+        email: email.trim(),
+        ...(isMoving(email) && { currentPassword }),
+        avatar: avatar.trim() || null,
+      });
       notify("Your profile is saved.");
     },
-    explain: (error) => (error.code === "EMAIL_IN_USE" ? { email: sentence(error) } : {}),
+    explain: (error) => {
+      if (error.code === "EMAIL_IN_USE") return { email: sentence(error) };
+      return error.code === "INVALID_CREDENTIALS" ? { currentPassword: "This is not your password." } : {};
+    },
   });
   return (
     <form className={css.form} onSubmit={form.submit} noValidate>
@@ -31,6 +41,15 @@ export function Profile() {
       </div>
       <Field label="Name" autoComplete="name" maxLength={100} {...form.field("name")} />
       <Field label="E-mail" type="email" autoComplete="email" {...form.field("email")} />
+      {isMoving(form.values.email) && (
+        <Field
+          label="Current password"
+          type="password"
+          autoComplete="current-password"
+          hint="Another e-mail address takes your password."
+          {...form.field("currentPassword")}
+        />
+      )}
       <Field
         label="Picture"
         type="url"

@@ -58,8 +58,12 @@ async function showNotification(chat: Chat, message: Message): Promise<void> {
 /** These come again by themselves: the connection banner says so already. */
 const SAID_ELSEWHERE = new Set(["NETWORK_ERROR", "TIMEOUT", "ABORTED", "CLOSED", "SIGNED_OUT"]);
 
-/** What failed in the background, and no screen can tell. */
+/** What failed in the background, or happened on another device, and no screen can tell. */
 export function useReports(chat: Chat): void {
+  useEffect(
+    () => chat.on("emailChanged", ({ email }) => notify(`The e-mail address of your account is ${email} now.`)),
+    [chat],
+  );
   useEffect(
     () =>
       chat.on("error", (error: ChatError) => {
