@@ -130,3 +130,46 @@ def test_every_list_of_every_schema_is_bounded():
     given = [field for schema in schemas() for field in schema().fields.values()]
     loose = [row for row in given if isinstance(row, List | Dict) and not isinstance(row, fields.Several | fields.ById)]
     assert len(given) > 50 and not loose
+
+
+@pytest.fixture
+def large_group(register):
+    """A group of 60, found by its founder (protocol 1) and a last member (protocol 2)."""
+    founder, last = register("founder"), register("last", protocol=2)
+    others = [register(f"member{number:02d}") for number in range(58)]
+    return founder, last, founder.group(*others, last)
+
+
+def list_of(person, transport):
+    if transport == "socket":
+        return person.socket().call("getConversations", None)["data"]
+    return person.get("/api/user/conversations")["data"]
+
+
+@pytest.mark.parametrize("transport", ["rest", "socket"])
+def test_lists_name_some_members_and_say_how_many_there_are(large_group, transport):
+    founder, last, group = large_group
+    for person, named in ((founder, 50), (last, 12)):
+        row = list_of(person, transport)[0]
+        ids = [member["id"] for member in row["participants"]]
+        assert (len(ids), len(set(ids)), row["participantCount"]) == (named, named, 60)
+        assert person.id in ids
+        whole = person.get(f"/api/conversations/{group}")["data"]
+        assert (len(whole["participants"]), whole["participantCount"]) == (60, 60)
+
+
+def test_who_wrote_last_is_named(large_group, register):
+    founder, last, group = large_group
+    last.send(group, "it was me")
+    reader = register("reader", protocol=2)
+    founder.post(f"/api/conversations/{group}/members", {"userIds": [reader.id]})
+    row = list_of(reader, "rest")[0]
+    assert {last.id, reader.id} <= {member["id"] for member in row["participants"]}
+    synced = reader.post("/api/sync", {})["data"]["conversations"][0]
+    assert len(synced["conversation"]["participants"]) == 12 and synced["conversation"]["participantCount"] == 61
+    assert len(synced["receipts"]) == 61
+
+
+def test_a_list_has_two_hundred_conversations_at_most(ann, bob):
+    ann.direct(bob)
+    assert ann.get("/api/user/conversations?limit=1000")["pagination"] == {"skip": 0, "limit": 200, "hasMore": False}

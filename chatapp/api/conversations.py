@@ -15,7 +15,7 @@ from chatapp.schemas.answers import (
     ReadOut,
 )
 from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MessageIn, ReadIn
-from chatapp.services import conversations, messages, receipts
+from chatapp.services import conversations, messages, receipts, sessions
 from chatapp.services.tokens import Identity
 
 bp = Blueprint("conversations", __name__)
@@ -25,7 +25,8 @@ bp = Blueprint("conversations", __name__)
 @endpoint(query=ListQuery, out=ConversationsOut)
 def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> dict[str, Any]:
     """The caller's conversations with last message and unread count, last active first."""
-    return conversations.list_for(caller.user_id, skip=skip, limit=limit)
+    for_old_app = sessions.is_of_old_app(caller.session_id)
+    return conversations.list_for(caller.user_id, skip=skip, limit=limit, for_old_app=for_old_app)
 
 
 @bp.post("/user/conversations")

@@ -216,7 +216,15 @@ class Conversation(Schema):
     name = _maybe_text()
     avatar = _maybe_text()
     history = _text(metadata={"enum": ["all", "since_join"]})
-    participants = fields.List(fields.Nested(Participant), required=True)
+    participants = fields.List(
+        fields.Nested(Participant),
+        required=True,
+        metadata={
+            "description": "All members when one conversation is asked for; in lists, sync and newConversation some of "
+            "them: the caller, who wrote last, and those who joined first"
+        },
+    )
+    participantCount = _number(metadata={"description": "How many members there are"})
     lastMessage = fields.Nested(LastMessage, required=True, allow_none=True)
     unreadCount = _number()
     head = fields.Nested(Head, required=True)

@@ -17,6 +17,7 @@ from chatapp.realtime.engine.audience import Audience
 from chatapp.services import chain
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
+LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
 SHOWN_HASH = 16
 
 
@@ -334,8 +335,10 @@ def head_view(head: Document) -> dict[str, Any]:
     return {"seq": head["seq"], "mseq": head["mseq"], "hash": head["hash"][:SHOWN_HASH]}
 
 
-def view(conversation: Conversation, member: Member, *, is_new: bool | None = None) -> dict[str, Any]:
-    """The conversation as one of its members sees it (contract: Conversation)."""
+def view(
+    conversation: Conversation, member: Member, *, is_new: bool | None = None, most: int | None = None
+) -> dict[str, Any]:
+    """The conversation as one of its members sees it (contract: Conversation), with `most` of its members at most."""
     conversation.require_seen_by(member)
     conversation_id = str(conversation.id)
     answer: dict[str, Any] = {
@@ -345,7 +348,8 @@ def view(conversation: Conversation, member: Member, *, is_new: bool | None = No
         "name": conversation.name,
         "avatar": conversation.avatar,
         "history": conversation.history,
-        "participants": [row.view(member) for row in conversation.current_members],
+        "participants": [row.view(member) for row in _shown_members(conversation, member, most)],
+        "participantCount": len(conversation.member_ids),
         "lastMessage": _last_message_view(conversation, member),
         "unreadCount": conversation.unread(member),
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},
@@ -359,6 +363,21 @@ def view(conversation: Conversation, member: Member, *, is_new: bool | None = No
     if is_new is not None:
         answer["isNew"] = is_new
     return answer
+
+
+def _shown_members(conversation: Conversation, viewer: Member, most: int | None) -> list[Member]:
+    """The current members; where these are too many the viewer, who wrote last, and those who joined first."""
+    if most is None or len(conversation.member_ids) <= most:
+        return conversation.current_members
+    last = conversation.last_message
+    writer = conversation.members.get(last["sender_id"]) if last else None
+    first = (row for row in conversation.members.values() if row.is_current)
+    named = {row.user_id: row for row in (viewer, writer) if row is not None and row.is_current}
+    for row in first:
+        if len(named) >= most:
+            break
+        named[row.user_id] = row
+    return list(named.values())
 
 
 def _last_message_view(conversation: Conversation, member: Member) -> dict[str, Any] | None:

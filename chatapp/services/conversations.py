@@ -9,6 +9,8 @@ from chatapp.extensions import Document, config
 from chatapp.ids import new_id
 from chatapp.services import access, chain, changes, conversation_cache
 from chatapp.services.conversation import (
+    LISTED,
+    LISTED_FOR_OLD_APPS,
     MEMBER,
     OWNER,
     from_documents,
@@ -20,19 +22,25 @@ from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
 from chatapp.stores.turns import turn
 
-PAGE, LARGEST_PAGE = 200, 1000
+PAGE = LARGEST_PAGE = 200
 DIRECT, GROUP = "direct", "group"
 
 
-def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE) -> dict[str, Any]:
-    """The caller's conversations, last active first: `{data, pagination, meta?}`, in two commands at most."""
+def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> dict[str, Any]:
+    """The caller's conversations, last active first: `{data, pagination, meta?}`, LARGEST_PAGE at most.
+
+    Each with some of its members: `get` has them all.
+    """
+    limit = min(limit, LARGEST_PAGE)
+    most = LISTED_FOR_OLD_APPS if for_old_app else LISTED
     heads = store.find_page_of_user(user_id, skip, limit + 1)
     states = conversation_cache.current(heads[:limit])
     data = []
     for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
         member = conversation.members.get(user_id)
         if member is not None and member.is_current and not conversation.is_deleted_for(member):
-            data.append(view(conversation, member))
+            data.append(view(conversation, member, most=most))
+    limits.charge(user_id, rows=sum(1 + len(row["participants"]) for row in data))
     answer: dict[str, Any] = {
         "data": data,
         "pagination": {"skip": skip, "limit": limit, "hasMore": len(heads) > limit},
@@ -161,7 +169,7 @@ def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
     conversation = from_documents(document, [])
     members = conversation.members.values()
     memberships.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
-    data = view(conversation, conversation.members[user_id], is_new=True)
+    data = view(conversation, conversation.members[user_id], is_new=True, most=LISTED_FOR_OLD_APPS)
     realtime.publish_conversation(conversation.member_ids, data)
     return {"data": data}
 

@@ -9,7 +9,14 @@ from bson import ObjectId
 from chatapp import clock, limits, realtime
 from chatapp.extensions import Document
 from chatapp.services import access, tracing
-from chatapp.services.conversation import SHOWN_HASH, Conversation, Member, profile_view, shows_reads
+from chatapp.services.conversation import (
+    LISTED_FOR_OLD_APPS,
+    SHOWN_HASH,
+    Conversation,
+    Member,
+    profile_view,
+    shows_reads,
+)
 from chatapp.services.conversation import view as conversation_view
 from chatapp.stores import entries as store
 
@@ -175,7 +182,9 @@ def _announce_change(conversation: Conversation, entry: Document, data: dict[str
     if entry["type"] == "member_added":
         for user_id in entry["body"]["user_ids"]:
             member = conversation.members[user_id]
-            realtime.publish_conversation([user_id], conversation_view(conversation, member, is_new=True))
+            realtime.publish_conversation(
+                [user_id], conversation_view(conversation, member, is_new=True, most=LISTED_FOR_OLD_APPS)
+            )
     gone = [entry["body"]["user_id"]] if entry["type"] in ("member_removed", "member_left") else []
     return realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
 

@@ -23,6 +23,7 @@ class Row:
     user_id: ObjectId
     ends_at: datetime
     known_until: float
+    protocol: int
     pairs: tuple[int, ...] = ()
     stored: Document | None = None  # the session, just stored: its first call need not read it
 
@@ -62,7 +63,8 @@ class SessionCache:
 
     def add(self, session: Document, *, is_new: bool = False) -> Row:
         """Take in a live session. `is_new`: it was stored just now, and nobody can have changed it since."""
-        row = Row(session["user_id"], session["expires_at"], clock.monotonic() + RECHECK_SECONDS)
+        known_until = clock.monotonic() + RECHECK_SECONDS
+        row = Row(session["user_id"], session["expires_at"], known_until, session.get("protocol", 1))
         row.stored = session if is_new else None
         self.rows[session["_id"]] = row
         self.rows.move_to_end(session["_id"])

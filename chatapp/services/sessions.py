@@ -39,6 +39,12 @@ class Device:
         return hashlib.sha256(self.id.encode()).hexdigest() if self.id else None
 
 
+def is_of_old_app(session_id: ObjectId) -> bool:
+    """Does an app of the first protocol use this session, which was verified for the running call?"""
+    row = cache.rows.get(session_id)
+    return row is not None and row.protocol < ROTATING
+
+
 def begin(user: Document, device: Device) -> dict[str, Any]:
     """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
     now = clock.now()

@@ -19,6 +19,7 @@ from chatapp.extensions import Document, config
 from chatapp.services import access, changes, conversation_cache, entries, presence, receipts
 from chatapp.services import epoch as epochs
 from chatapp.services.conversation import (
+    LISTED,
     Conversation,
     Member,
     head_document,
@@ -200,7 +201,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
                 told = None if since is None or place.is_left else changed[place.id]
                 report = _report(place, state, member, told)
                 room -= _RECEIPT_BYTES * len(report["receipts"])
-                room -= _PARTICIPANT_BYTES * len(state.member_ids) if place.is_limited else 0
+                room -= _PARTICIPANT_BYTES * min(LISTED, len(state.member_ids)) if place.is_limited else 0
                 data.append(report)
     limits.charge(user_id, rows=sum(map(_rows, data)))
     following = _next(plan, reported)
@@ -297,7 +298,7 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
         ],
     }
     if place.is_limited:
-        answer["conversation"] = view(conversation, member)
+        answer["conversation"] = view(conversation, member, most=LISTED)
     return answer
 
 

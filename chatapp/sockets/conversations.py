@@ -4,14 +4,15 @@ from chatapp import realtime
 from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut
 from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn
 from chatapp.schemas.pushed import CountPushed, JoinedPushed
-from chatapp.services import access, conversations
+from chatapp.services import access, conversations, sessions
 from chatapp.sockets.events import Answer, Caller, event
 
 
 @event("getConversations", ListIn, reply="getConversations", out=ConversationsOut, reads=True)
 def get_conversations(caller: Caller, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
     """The caller's conversations, last active first."""
-    return conversations.list_for(caller.user_id, skip=skip, limit=limit)
+    for_old_app = sessions.is_of_old_app(caller.identity.session_id)
+    return conversations.list_for(caller.user_id, skip=skip, limit=limit, for_old_app=for_old_app)
 
 
 @event("newConversation", ConversationIn, failure="newConversation", out=ConversationOut)

@@ -80,7 +80,40 @@ function isMemberAfter(before: boolean, entry: Entry, me: string): boolean {
   return before || ((change.members ?? []) as WireMember[]).some((member) => member.id === me);
 }
 
+/** How many members there are; records of older versions have all of them. */
+export function memberCount({ participants, participantCount }: WireConversation): number {
+  return Math.max(participants.length, participantCount ?? 0);
+}
+
+/** Lists and syncs name only some members of a large group. */
+export function namesAll(conversation: WireConversation): boolean {
+  return conversation.participants.length >= memberCount(conversation);
+}
+
+/** All members as of the answer's head; entries that are applied again later change nothing. */
+export function withMembers(record: ConversationRecord, whole: WireConversation): ConversationRecord {
+  if (whole.head.seq < record.cursor || !namesAll(whole)) return record; // it has gone on: ask again
+  const { participants, participantCount } = whole;
+  return { ...record, conversation: { ...record.conversation, participants, participantCount } };
+}
+
 function changed(conversation: WireConversation, entry: Entry): WireConversation {
+  const next = changedMembers(conversation, entry);
+  if (next === conversation) return conversation;
+  return {
+    ...next,
+    participantCount: namesAll(conversation) ? next.participants.length : countAfter(conversation, entry),
+  };
+}
+
+/** The count of members of whom only some are named. */
+function countAfter(conversation: WireConversation, entry: Entry): number {
+  const count = memberCount(conversation);
+  if (entry.type === "member_added") return count + ((entry.change?.members ?? []) as WireMember[]).length;
+  return entry.type === "member_removed" || entry.type === "member_left" ? count - 1 : count;
+}
+
+function changedMembers(conversation: WireConversation, entry: Entry): WireConversation {
   const change = entry.change ?? {};
   const { participants } = conversation;
   switch (entry.type) {

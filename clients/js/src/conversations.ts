@@ -1,5 +1,5 @@
 /** The list of conversations, and what can be done with one. */
-import { unreadCount } from "./conversation-record.js";
+import { memberCount, namesAll, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
@@ -35,6 +35,7 @@ export class ConversationList implements Conversations {
   readonly unread: Source<number>;
   private readonly views = new Map<string, View>();
   private readonly ones = new Map<string, Source<Conversation | null>>();
+  private readonly naming = new Set<string>();
   private error: ChatError | undefined;
 
   constructor(private readonly core: Core) {
@@ -59,6 +60,7 @@ export class ConversationList implements Conversations {
     connection.subscribe(() => {
       if (isConnected(connection.value)) this.error = undefined;
       this.source.changed();
+      for (const [id, one] of this.ones) if (one.isUsed) void this.nameAll(id);
     });
   }
 
@@ -66,17 +68,37 @@ export class ConversationList implements Conversations {
   private changed(id?: string): void {
     this.source.changed();
     this.unread.changed();
-    if (id === undefined) for (const one of this.ones.values()) one.changed();
-    else this.ones.get(id)?.changed();
+    for (const [known, one] of this.ones) {
+      if (id !== undefined && id !== known) continue;
+      one.changed();
+      if (one.isUsed) void this.nameAll(known);
+    }
   }
 
   one(conversationId: string): Observable<Conversation | null> {
     let one = this.ones.get(conversationId);
     if (!one) {
-      one = new Source(() => this.get(conversationId));
+      one = new Source(() => this.get(conversationId), { first: () => void this.nameAll(conversationId) });
       this.ones.set(conversationId, one);
     }
     return one;
+  }
+
+  /** Lists and syncs name some members of a large group: fetch the others when somebody looks at it. */
+  private async nameAll(id: string): Promise<void> {
+    const record = this.core.delivery.record(id);
+    if (!record?.isMember || namesAll(record.conversation) || this.naming.has(id)) return;
+    if (!isConnected(this.core.connection.value)) return;
+    this.naming.add(id);
+    try {
+      const params = { conversation_id: id };
+      const { data } = await this.core.http.get("/api/conversations/{conversation_id}", undefined, { params });
+      this.core.act({ kind: "members", conversation: data });
+    } catch {
+      // some stay named; the next change, or look, asks again
+    } finally {
+      this.naming.delete(id);
+    }
   }
 
   get(conversationId: string): Conversation | null {
@@ -214,6 +236,7 @@ function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undef
     avatar: (isDirect ? partner?.avatar : conversation.avatar) ?? null,
     history: conversation.history,
     members,
+    memberCount: memberCount(conversation),
     partner,
     role: record.isMember ? (members.find((member) => member.id === me)?.role ?? null) : null,
     isMember: record.isMember,

@@ -15,6 +15,7 @@ import type { Entry, WireConversation } from "./wire.js";
 export type Action =
   | { readonly kind: "entry"; readonly entry: Entry }
   | { readonly kind: "enter"; readonly conversation: WireConversation }
+  | { readonly kind: "members"; readonly conversation: WireConversation }
   | {
       readonly kind: "fill";
       readonly id: string;

@@ -8,6 +8,7 @@ import {
   redescribed,
   withEntry,
   withFirst,
+  withMembers,
   withProfile,
   withRead,
   withReceipt,
@@ -104,6 +105,12 @@ export class Delivery {
     this.put(before, record);
     this.drain(conversation.id, true);
     return this.record(conversation.id) ?? record;
+  }
+
+  /** All members of a conversation of which only some were named. */
+  members(whole: WireConversation): void {
+    const record = this.record(whole.id);
+    if (record) this.put(record, withMembers(record, whole));
   }
 
   /** Somebody's marks, the user's own among them. */

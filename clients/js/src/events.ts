@@ -82,6 +82,9 @@ export class Events {
       case "enter":
         this.enter(action.conversation);
         break;
+      case "members":
+        delivery.members(action.conversation);
+        break;
       case "fill":
         delivery.fill(action.id, action.entries, action.from, action.to);
         break;

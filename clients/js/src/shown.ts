@@ -1,6 +1,7 @@
 /** Entries and outgoing messages as people see them: made once, and again only when something about them changes. */
+import { memberCount, namesAll } from "./conversation-record.js";
 import { ChatError } from "./errors.js";
-import type { ConversationRecord, OutboxRecord } from "./records.js";
+import type { ConversationRecord, Marks, OutboxRecord } from "./records.js";
 import type { Change, ConversationEvent, Message, MessageStatus, Role, TimelineItem, User } from "./types.js";
 import { author, type Entry, type Person } from "./wire.js";
 
@@ -15,14 +16,27 @@ function countFrom(sorted: readonly number[], seq: number): number {
   return sorted.length - low;
 }
 
+const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
+
+/** The other members' marks; of those who are not named the lowest that are known, which promises nothing. */
+function othersMarks({ conversation, receipts }: ConversationRecord, me: string): Marks[] {
+  if (namesAll(conversation)) {
+    const others = conversation.participants.filter((member) => member.id !== me);
+    return others.map((member) => receipts[member.id] ?? NO_MARKS);
+  }
+  const count = memberCount(conversation) - 1;
+  const known = Object.entries(receipts).flatMap(([id, marks]) => (id === me ? [] : [marks]));
+  known.sort((a, b) => a.readSeq - b.readSeq);
+  return [...known.slice(0, count), ...Array<Marks>(Math.max(0, count - known.length)).fill(NO_MARKS)];
+}
+
 /** How far own messages have come: the other members' marks, sorted. */
 export class Reach {
   private readonly delivered: number[];
   private readonly read: number[];
 
   constructor(record: ConversationRecord, me: string) {
-    const others = record.conversation.participants.filter((member) => member.id !== me);
-    const marks = others.map((member) => record.receipts[member.id] ?? { deliveredSeq: 0, readSeq: 0 });
+    const marks = othersMarks(record, me);
     const ascending = (a: number, b: number) => a - b;
     this.delivered = marks.map((row) => Math.max(row.deliveredSeq, row.readSeq)).sort(ascending);
     this.read = marks.map((row) => row.readSeq).sort(ascending);

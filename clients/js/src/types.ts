@@ -90,7 +90,10 @@ export interface Conversation {
   /** The group's avatar, or the other person's. */
   readonly avatar: string | null;
   readonly history: HistoryMode;
+  /** All members once somebody looks at the conversation; of a large group in the list some of them. */
   readonly members: readonly Member[];
+  /** How many members there are. */
+  readonly memberCount: number;
   /** The other person of a direct conversation. */
   readonly partner: Member | null;
   /** The user's own role; null after they left or were removed. */

@@ -39,6 +39,7 @@ function conversation(headSeq: number): WireConversation {
     avatar: null,
     history: "all",
     participants: [],
+    participantCount: 0,
     lastMessage: null,
     unreadCount: headSeq,
     head,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ConversationEvent, TimelineItem } from "../src/index.js";
-import { live, newPerson, type Person, proxied, sees, until } from "./support/chats.js";
+import { live, newPerson, openChat, PASSWORD, type Person, proxied, sees, until } from "./support/chats.js";
 import type { Seen } from "./support/proxy.js";
 
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
@@ -131,4 +131,31 @@ test("a hidden conversation is gone from the own list until the next message, an
   tini.chat.messages(id).send("New");
   await until(bdbb.chat.conversations, ({ data }) => data[0]?.lastMessage?.content === "New");
   await sees(bdbb.chat, id, "New");
+});
+
+test("of a large group the list knows some members and the count; who looks at it sees all", async () => {
+  const tini = await newPerson("Tini");
+  const others = await Promise.all(Array.from({ length: 15 }, (_, number) => newPerson(`Walker${number}`)));
+  const last = others[14] as Person;
+  const memberIds = others.map(({ user }) => user.id);
+  const { id } = await tini.chat.conversations.createGroup({ name: "Walks", memberIds });
+  tini.chat.messages(id).send("Who comes along?");
+
+  const chat = openChat();
+  await chat.accounts.login({ email: last.email, password: PASSWORD });
+  const { data } = await until(chat.conversations, ({ data }) => data.length === 1);
+  expect(data[0]).toMatchObject({ memberCount: 16, role: "member" });
+  expect(data[0]?.members).toHaveLength(12);
+  const mine = chat.messages(id).send("Me!");
+  await until(chat.messages(id), ({ data }) => data.some((item) => item.key === mine.key && item.kind === "message"));
+
+  const looking = chat.conversations.one(id).subscribe(() => {});
+  const whole = await until(chat.conversations.one(id), (now) => now?.members.length === 16);
+  expect(whole?.memberCount).toBe(16);
+  expect(new Set(whole?.members.map(({ id }) => id))).toEqual(new Set([tini.user.id, ...memberIds]));
+
+  await tini.chat.conversations.removeMember(id, memberIds[3] as string);
+  const left = await until(chat.conversations.one(id), (now) => now?.memberCount === 15);
+  expect(left?.members).toHaveLength(15);
+  looking();
 });

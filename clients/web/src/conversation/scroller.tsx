@@ -142,7 +142,7 @@ function RowContent({ row, conversation, ...actions }: RowContentProps) {
           isFirst={row.isFirst}
           isLast={row.isLast}
           isGroup={conversation.type === "group"}
-          others={conversation.members.length - 1}
+          others={conversation.memberCount - 1}
           {...actions}
         />
       );

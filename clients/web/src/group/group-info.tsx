@@ -39,7 +39,7 @@ export function GroupInfo({ conversation }: { conversation: Conversation }) {
             />
           )}
         </p>
-        <p className={panel.soft}>Group · {plural(members.length, "member")}</p>
+        <p className={panel.soft}>Group · {plural(conversation.memberCount, "member")}</p>
       </div>
       <section aria-label="Members">
         <header className={css.heading}>
@@ -79,7 +79,7 @@ function HistorySwitch({ conversation: { id, history } }: { conversation: Conver
 }
 
 function Leaving({ conversation }: { conversation: Conversation }) {
-  const { id, title, isMember, members, role } = conversation;
+  const { id, title, isMember, members, memberCount, role } = conversation;
   const chat = useChat();
   const remove = useRemoveConversation(conversation);
   const owners = members.filter((member) => member.role === "owner").length;
@@ -90,7 +90,7 @@ function Leaving({ conversation }: { conversation: Conversation }) {
       </Button>
     );
   }
-  if (role === "owner" && owners === 1 && members.length > 1) {
+  if (role === "owner" && owners === 1 && memberCount > 1) {
     return (
       <p className={panel.soft}>
         You are the only owner. To leave, first make somebody else the owner: in the menu beside their name.
