@@ -117,6 +117,15 @@ def test_addresses_cannot_be_tried_by_the_thousand(ann, bob, eve, act, settings)
     assert contact(eve, bob, search="bob@test.com")
 
 
+def test_addresses_cannot_be_gathered_by_beginning_conversations(act, ann, bob, eve, register, settings):
+    zoe = register("zoe")
+    settings(RATE_GROUP_ADDS="2 per hour")
+    assert [act(ann, "open", type="direct", participants=[row.id])["success"] for row in (bob, eve)] == [True, True]
+    assert act(ann, "open", type="direct", participants=[zoe.id])["error"]["code"] == "RATE_LIMITED"
+    assert act(ann, "open", type="direct", participants=[bob.id])["success"]  # which there is already
+    assert act(bob, "open", type="direct", participants=[zoe.id])["success"]
+
+
 def test_an_open_directory_takes_ids_and_addresses(act, ann, bob, eve):
     answer = act(ann, "open", type="direct", participants=["BOB@test.com"])
     assert {row["id"] for row in answer["data"]["participants"]} == {ann.id, bob.id}

@@ -89,6 +89,9 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
     existing = store.find_direct(direct_key)
     if existing is not None:
         return _existing(existing["_id"], user_id), False
+    limits.spend(
+        "people added", str(user_id), config().RATE_GROUP_ADDS
+    )  # or all addresses come by, one after the other
     document = _document(DIRECT, user_id, people, role=MEMBER)
     return _insert_or_find(document | {"direct_key": direct_key}, user_id)
 

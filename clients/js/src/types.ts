@@ -42,6 +42,7 @@ export interface List<T> {
 export interface User {
   readonly id: string;
   readonly name: string;
+  /** Empty unless this is oneself, or somebody in a conversation with oneself. */
   readonly email: string;
   readonly avatar: string | null;
 }
