@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("development", "production", "testing")
 SECRET_BYTES = 32
 DAY = 24 * 60 * 60
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+", re.IGNORECASE)
+ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
+STANDARD_PORTS = {"http": "80", "https": "443"}
 ADDRESSES = {
     "MONGO_URI": ("mongodb://", "mongodb+srv://", "litemongo://"),
     "REDIS_URL": ("redis://", "rediss://"),
@@ -33,6 +35,23 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]):
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+@lru_cache(maxsize=256)
+def canonical_origin(text: str) -> str:
+    """An origin as browsers write it: lower case, without the scheme's own port or a final dot, names in ASCII.
+
+    Anything else comes back as it is.
+    """
+    match = ORIGIN.fullmatch(text)
+    if match is None:
+        return text
+    scheme, host, port = match[1].lower(), match[2].lower().removesuffix("."), match[3]
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        return text
+    return f"{scheme}://{host}" + (f":{port}" if port and port != STANDARD_PORTS.get(scheme) else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +141,10 @@ class Config:
     SLOW_COMMAND_MS: int = 250
     METRICS_TOKEN: str = field(default="", repr=False)
     METRICS_REPORT_SECONDS: int = 300
+
+    def __post_init__(self) -> None:
+        """One spelling for each origin, whoever compares them."""
+        object.__setattr__(self, "CORS_ORIGINS", tuple(canonical_origin(origin) for origin in self.CORS_ORIGINS))
 
     @property
     def is_production(self) -> bool:
@@ -271,7 +294,9 @@ def _format_problems(values: dict[str, Any]) -> list[str]:
         if values[name] and not values[name].startswith(schemes):
             problems.append(f"{name}: has to start with {' or '.join(schemes)}; correct it.")
     for origin in values["CORS_ORIGINS"]:
-        if origin != "*" and not ORIGIN.fullmatch(origin):
+        if origin != "*" and "*" in origin:
+            problems.append(f"CORS_ORIGINS: {origin} has a wildcard; list each origin, like https://chat.example.com.")
+        elif origin != "*" and not ORIGIN.fullmatch(origin):
             problems.append(
                 f"CORS_ORIGINS: {origin} is no origin; write it like https://chat.example.com, without a path."
             )

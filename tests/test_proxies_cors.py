@@ -6,6 +6,7 @@ import socketio
 import websocket
 
 from chatapp import extensions, realtime
+from config import canonical_origin
 
 FRIEND, FOE = "https://chat.example.com", "https://evil.example.com"
 PEER = {"environ_base": {"REMOTE_ADDR": "10.0.0.1"}}
@@ -201,3 +202,36 @@ def test_a_real_client_reads_why_it_was_refused(other_app, serve, transport, aut
         client.connect(url, auth=auth, transports=[transport], wait_timeout=PATIENCE_SECONDS)
     assert told[0]["message"].startswith("Authentication error: ") and told[0]["data"]["code"] == code
     client.disconnect()
+
+
+SPELLINGS = ["https://CHAT.Example.com", "HTTPS://chat.example.com", "https://chat.example.com:443", f"{FRIEND}."]
+
+
+def cors_headers(url, path, origin):
+    """What a cross-origin answer says about CORS."""
+    answer = requests.get(url + path, headers={"Origin": origin}, timeout=PATIENCE_SECONDS)
+    return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-Allow-")}
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/socket.io/?EIO=4&transport=polling"])
+@pytest.mark.parametrize(
+    ("setting", "origin"),
+    [
+        *((spelling, FRIEND) for spelling in SPELLINGS),
+        *((FRIEND, spelling) for spelling in SPELLINGS),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("capacitor://localhost", "capacitor://localhost"),
+    ],
+)
+def test_an_origin_is_the_same_in_any_spelling_for_rest_and_sockets(other_app, serve, path, setting, origin):
+    found = cors_headers(serve(other_app(CORS_ORIGINS=(setting,))), path, origin)
+    assert found["Access-Control-Allow-Origin"] == canonical_origin(origin)
+    assert cors_headers(serve(other_app(CORS_ORIGINS=(setting,))), path, f"{origin}:1") == {}
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/socket.io/?EIO=4&transport=polling"])
+@pytest.mark.parametrize("origin", ["null", FOE, "file://", "http://localhost:8081"])
+def test_in_development_no_site_gets_credentials(app, serve, path, origin):
+    """Each may call, as `*` says; none with what the browser keeps for this server."""
+    assert list(cors_headers(serve(app), path, origin)) == ["Access-Control-Allow-Origin"]

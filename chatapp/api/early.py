@@ -17,6 +17,7 @@ from chatapp import errors, logs, metrics
 from chatapp.api import health
 from chatapp.extensions import config
 from chatapp.realtime.engine.http_request import is_host
+from config import canonical_origin
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -38,7 +39,9 @@ class EarlyAnswers:
         self._strict_transport = strict_transport
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if "HTTP_ORIGIN" not in environ:
+        if "HTTP_ORIGIN" in environ:
+            environ["HTTP_ORIGIN"] = canonical_origin(environ["HTTP_ORIGIN"])
+        else:
             if environ.get("PATH_INFO") == _HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 return self._health(environ, start_response)
             if _is_too_large(environ):

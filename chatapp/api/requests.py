@@ -1,5 +1,6 @@
 """What every request has in common: id, limits, log line, metrics, headers, and the central error handler."""
 
+import re
 import time
 from typing import Any
 
@@ -56,7 +57,8 @@ def register(app: Flask) -> None:
     app.json = Json(app)
     CORS(
         app,
-        origins=list(config().CORS_ORIGINS),
+        # The library takes a bracket, as IPv6 addresses have it, for a regular expression.
+        origins=[re.compile(re.escape(row) + r"\Z") if "[" in row else row for row in config().CORS_ORIGINS],
         expose_headers=[
             "X-Request-ID",
             "Retry-After",

@@ -28,7 +28,7 @@ from chatapp.addresses import address_key
 from chatapp.realtime.engine import dispatch
 from chatapp.realtime.engine.frames import ProtocolError
 from chatapp.realtime.engine.packets import Packet
-from chatapp.realtime.engine.server import Admission, Refusal
+from chatapp.realtime.engine.server import Admission, Refusal, without_credentials
 
 _BINARY = (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK)
 _HANDSHAKE = (socketio.packet.CONNECT, socketio.packet.CONNECT_ERROR)
@@ -171,6 +171,10 @@ class StockEngine(engineio.Server):  # type: ignore[misc]
         self.buffer_bytes = buffer_bytes
         self.slow_seconds = slow_seconds
         self.caught_up = on_caught_up
+
+    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+        """See EngineServer."""
+        return without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
 
     def _handle_connect(self, environ: dict[str, Any], *arguments: Any, **more: Any) -> Any:
         """A handshake, if the address may make one."""

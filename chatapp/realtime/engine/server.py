@@ -215,6 +215,10 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             if allowed is not None and origin not in allowed:
                 raise Refusal((BAD_REQUEST[0], "Not an accepted origin."))
 
+    def _cors_headers(self, environ: Environ) -> list[tuple[str, str]]:
+        """Credentials only for an origin that is listed: with "*" any site, and a file (`null`), would get them."""
+        return without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
+
     def _compressed(self, environ: Environ, body: bytes, headers: list[tuple[str, str]]) -> bytes:
         if not self.http_compression or len(body) < self.compression_threshold:
             return body
@@ -347,6 +351,14 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return []
         attributes = self.cookie if isinstance(self.cookie, dict) else {"name": self.cookie, "path": "/"}
         return [("Set-Cookie", self._generate_sid_cookie(sid, {"SameSite": "Lax", **attributes}))]
+
+
+def without_credentials(headers: list[tuple[str, str]], allowed: Any) -> list[tuple[str, str]]:
+    """CORS headers that say nothing about credentials, where they don't name an origin out of a list."""
+    names = {name for name, _ in headers}
+    if "Access-Control-Allow-Origin" in names and allowed is not None and "*" not in allowed:
+        return headers
+    return [row for row in headers if row[0] != "Access-Control-Allow-Credentials"]
 
 
 class _Nobody:
