@@ -155,3 +155,15 @@ def test_typing_goes_on_while_it_is_renewed_and_ends_with_the_message(ann, bob, 
     later(10)
     presence.sweep()
     assert typing(hears) == [("Ann", True)] * 3
+
+
+def test_a_device_in_the_background_says_nothing_while_another_is_in_use(ann, bob, chat):
+    hears, phone, laptop = bob.socket(), ann.socket(), ann.socket()
+    eventually(lambda: statuses(hears, ann) == ["online"])
+    assert phone.call("userOffline")["success"]
+    assert statuses(hears, ann) == ["online"] and hears.received("userOffline") == []
+    laptop.call("userOffline")
+    assert statuses(hears, ann) == ["online", "offline"]
+    phone.call("userOnline")
+    laptop.call("userOffline")
+    assert statuses(hears, ann) == ["online", "offline", "online"]

@@ -173,6 +173,23 @@ def close_session(session_id: ObjectId, code: errors.Code, reason: str) -> None:
         close(connection.sid, "sessionRevoked", code, reason)
 
 
+def note_away(sid: str, away: bool) -> bool:
+    """A device goes to the background, or comes back; True when nothing of its user's is in the foreground."""
+    connection = connections.by_sid.get(sid)
+    if connection is None:
+        return False
+    return connections.note_away(sid, away) and not waiting.is_online(connection.user_id)
+
+
+def replace_oldest(session_id: ObjectId) -> bool:
+    """Close a session's oldest socket, after telling it why; False when the session has none."""
+    of_session = connections.of_session(session_id)
+    if of_session:
+        reason = "The session has too many sockets: a newer one takes this one's place"
+        close(of_session[0].sid, "socketReplaced", errors.Code.RATE_LIMITED, reason)
+    return bool(of_session)
+
+
 def close(sid: str, event: str, code: errors.Code, reason: str) -> None:
     """Close a socket after telling it why."""
     reply(sid, event, {"code": str(code), "message": reason, "reason": reason})

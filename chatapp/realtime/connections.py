@@ -19,6 +19,7 @@ class Connection:
     expires_at: int
     address: str
     warned: bool = False
+    away: bool = False  # its app has said that it is in the background
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Connections:
     def __init__(self) -> None:
         self.by_sid: dict[str, Connection] = {}
         self._by_user: dict[bytes, _User] = {}  # by the id's bytes, whose hash costs a fifth
-        self._by_session: dict[ObjectId, set[str]] = {}
+        self._by_session: dict[ObjectId, dict[str, None]] = {}  # the oldest socket first
         self._resolved: Remembered[tuple[list[str], int]] = Remembered()
 
     def add(self, connection: Connection) -> bool:
@@ -47,7 +48,7 @@ class Connections:
             user = self._by_user[connection.user_id.binary] = _User(connection.user_id, room(connection.user_id))
         user.sids.add(connection.sid)
         self.by_sid[connection.sid] = connection
-        self._by_session.setdefault(connection.session_id, set()).add(connection.sid)
+        self._by_session.setdefault(connection.session_id, {})[connection.sid] = None
         self._changed()
         return first
 
@@ -59,7 +60,7 @@ class Connections:
         key = connection.user_id.binary
         of_user, of_session = self._by_user[key].sids, self._by_session[connection.session_id]
         of_user.discard(sid)
-        of_session.discard(sid)
+        del of_session[sid]
         if not of_user:
             del self._by_user[key]
         if not of_session:
@@ -76,6 +77,12 @@ class Connections:
         connection.session_id, connection.expires_at, connection.warned = session_id, expires_at, False
         self.add(connection)
         return True
+
+    def note_away(self, sid: str, away: bool) -> bool:
+        """A device goes to the background, or comes back; True when all of its user's are in the background."""
+        connection = self.by_sid[sid]
+        connection.away = away
+        return all(self.by_sid[other].away for other in self._by_user[connection.user_id.binary].sids)
 
     def is_online(self, user_id: ObjectId) -> bool:
         """Has the user a socket here?"""
@@ -103,7 +110,7 @@ class Connections:
         return rooms, sockets
 
     def of_session(self, session_id: ObjectId) -> list[Connection]:
-        """The sockets of one session."""
+        """The sockets of one session, the oldest first."""
         return [self.by_sid[sid] for sid in self._by_session.get(session_id, ())]
 
     def _changed(self) -> None:

@@ -24,6 +24,10 @@ PUSHED: dict[str, tuple[type[Schema], str]] = {
     "newUserRegistered": (User, "A new account, while the directory is open."),
     "conversationDeleted": (pushed.HiddenPushed, "Deleted for this user on another device."),
     "sessionRevoked": (pushed.ClosingPushed, "The session was ended; the socket is closed next."),
+    "socketReplaced": (
+        pushed.ClosingPushed,
+        "The session opened too many sockets; its oldest, this one, is closed next.",
+    ),
     "tokenExpiring": (pushed.ExpiringPushed, "The access token is about to expire: send auth:refresh."),
     "tokenExpired": (pushed.ClosingPushed, "The access token has expired; the socket is closed next."),
     "serverShutdown": (pushed.ClosingPushed, "The server restarts; the socket is closed next. Connect again."),

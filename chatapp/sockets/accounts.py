@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chatapp import realtime
 from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn
 from chatapp.schemas.answers import ContactsOut, PresenceOut, PrivacyOut, ProfileChangedOut
 from chatapp.schemas.pushed import DoneOut, OnlineUsersPushed, TextPushed
@@ -45,14 +46,16 @@ def update_profile(
 @event("userOnline", out=DoneOut)
 def user_online(caller: Caller) -> Answer:
     """Tell partners that the app is in the foreground."""
+    realtime.note_away(caller.sid, False)
     presence.announce(caller.user_id, "online")
     return {}
 
 
 @event("userOffline", out=DoneOut)
 def user_offline(caller: Caller) -> Answer:
-    """Tell partners that the app went to the background."""
-    presence.announce(caller.user_id, "offline")
+    """Tell partners that the app went to the background, unless another device of the user is in use."""
+    if realtime.note_away(caller.sid, True):
+        presence.announce(caller.user_id, "offline")
     return {}
 
 

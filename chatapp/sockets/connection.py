@@ -54,7 +54,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     limits.spend("connections", address_key(address), config().RATE_CONNECTS_ADDRESS)
     identity = sessions.authenticate(tokens.in_payload(auth.get("token") if isinstance(auth, dict) else None))
     logs.bind(userId=str(identity.user_id))
-    _limit_user(identity.user_id)
+    _limit_user(identity)
     ready = {
         "sessionId": str(identity.session_id),
         "userId": str(identity.user_id),
@@ -74,9 +74,16 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     gevent.spawn(_welcome, sid, identity.user_id, ready, first)
 
 
-def _limit_user(user_id: ObjectId) -> None:
-    limits.spend("connections", str(user_id), config().RATE_CONNECTS_USER)
-    if realtime.connections.rooms_of([user_id])[1] >= config().MAX_SOCKETS_PER_USER:
+def _limit_user(identity: Identity) -> None:
+    """Raise RateLimited when the user connects too often, or has too many sockets and none of them is this session's.
+
+    A session's oldest socket makes room: a phone that has lost its network leaves sockets behind, which are open until
+    they miss a pong.
+    """
+    limits.spend("connections", str(identity.user_id), config().RATE_CONNECTS_USER)
+    if realtime.connections.rooms_of([identity.user_id])[1] < config().MAX_SOCKETS_PER_USER:
+        return
+    if not realtime.replace_oldest(identity.session_id):
         raise errors.RateLimited("Too many devices are connected. Close one, and try again.", 60)
 
 

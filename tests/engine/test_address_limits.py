@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from chatapp.realtime.engine import frames
-from tests.conftest import ENGINE, eventually
+from tests.conftest import ENGINE, PASSWORD, eventually
 from tests.engine import raw
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -39,14 +39,27 @@ def test_an_address_may_make_so_many_handshakes(url, settings):
     assert int(answers[3].headers["Retry-After"]) > 3_000
 
 
-def test_a_user_has_so_many_sockets(ann, bob, knock, settings):
+def test_a_session_s_oldest_socket_makes_room_for_a_new_one_and_is_told_why(ann, bob, settings):
+    """A phone in a tunnel leaves sockets behind that are open until they miss a pong."""
+    settings(MAX_SOCKETS_PER_USER=2)
+    others = bob.socket()
+    oldest, middle = ann.socket(), ann.socket()
+    newest = ann.socket()
+    assert (oldest.connected, middle.connected, newest.connected, others.connected) == (False, True, True, True)
+    (told,) = oldest.received("socketReplaced")
+    assert told["code"] == "RATE_LIMITED" and told["reason"]
+    assert newest.call("testSocket")["success"] and middle.call("testSocket")["success"]
+
+
+def test_a_user_has_so_many_sockets_over_all_sessions(ann, client, knock, settings):
     settings(MAX_SOCKETS_PER_USER=2)
     sockets = [ann.socket(), ann.socket()]
-    refusal = knock({"token": ann.token})
+    token = client.post("/api/auth/login", json={"email": "ann@test.com", "password": PASSWORD}).json["token"]
+    refusal = knock({"token": token})
     assert refusal["data"]["code"] == "RATE_LIMITED" and refusal["data"]["details"]["retryAfter"] > 0
-    assert knock({"token": bob.token}) is None
+    assert all(socket.connected for socket in sockets)
     sockets[0].inner.disconnect()
-    assert knock({"token": ann.token}) is None
+    assert knock({"token": token}) is None
 
 
 def test_a_user_may_connect_so_often(ann, bob, knock, settings):
