@@ -1,9 +1,11 @@
 """What one user asks for is bounded and has its price, so that others don't feel it."""
 
 import pytest
+from bson import ObjectId
 from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
+from chatapp.services import conversation_cache
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -173,3 +175,20 @@ def test_who_wrote_last_is_named(large_group, register):
 def test_a_list_has_two_hundred_conversations_at_most(ann, bob):
     ann.direct(bob)
     assert ann.get("/api/user/conversations?limit=1000")["pagination"] == {"skip": 0, "limit": 200, "hasMore": False}
+
+
+def test_a_profile_is_remembered_once_however_many_groups_show_it(ann, bob, eve, app):
+    groups = [ObjectId(ann.group(bob, eve)) for _ in range(3)]
+    conversation_cache.remember_all(groups)
+    profiles = [conversation_cache.peek(group).members[ObjectId(bob.id)].profile for group in groups]
+    assert profiles[0] is profiles[1] is profiles[2]
+
+
+def test_what_is_remembered_is_bounded_by_its_members(ann, bob, eve, app, monkeypatch):
+    monkeypatch.setattr(conversation_cache, "_MOST_MEMBERS", 12)
+    groups = [ObjectId(ann.group(bob, eve)) for _ in range(10)]
+    for group in groups:
+        conversation_cache.remember_all([group])
+    remembered = [group for group in groups if conversation_cache.peek(group)]
+    assert 0 < len(remembered) <= 4 and groups[-1] in remembered
+    assert ann.send(str(groups[0]), "all the same")["success"]

@@ -4,6 +4,7 @@ It is loaded from the derived documents (`conversations`, `memberships`) and bro
 `apply` is the one place that says what an entry means.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +13,14 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, emails
-from chatapp.extensions import Document
+from chatapp.extensions import Document, on_reset
 from chatapp.realtime.engine.audience import Audience
 from chatapp.services import chain
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
 SHOWN_HASH = 16
+_SHARED_PROFILES = 20_000
 
 
 @dataclass(slots=True)
@@ -213,11 +215,31 @@ def at_the_beginning(document: Document) -> Document:
     }
 
 
+_profiles: OrderedDict[ObjectId, Document] = OrderedDict()
+
+
+@on_reset
+def reset() -> None:
+    """Forget the profiles that memberships share."""
+    _profiles.clear()
+
+
+def _shared(user_id: ObjectId, profile: Document) -> Document:
+    """The profile, as the one object that all memberships of the user have."""
+    known = _profiles.get(user_id)
+    if known == profile:
+        return known
+    _profiles[user_id] = profile
+    if len(_profiles) > _SHARED_PROFILES:
+        _profiles.popitem(last=False)
+    return profile
+
+
 def _member(row: Document) -> Member:
     return Member(
         user_id=row["user_id"],
         role=row["role"],
-        profile=row["profile"],
+        profile=_shared(row["user_id"], row["profile"]),
         joined_seq=row["joined_seq"],
         left_seq=row["left_seq"],
         visible_from=row["visible_from"],

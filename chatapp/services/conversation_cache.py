@@ -17,6 +17,7 @@ from chatapp.stores import conversations as store
 from chatapp.stores import memberships
 
 _REMEMBERED = 10_000
+_MOST_MEMBERS = 100_000  # of all that is remembered: some 30 MB
 
 
 class Slot:
@@ -32,13 +33,16 @@ class Slot:
 Raised = tuple[ObjectId, ObjectId, dict[str, int]]  # conversation, member, marks
 
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
+_weight = 0  # members of what is remembered, or more
 _loads: list[list[Raised]] = []  # for each load that waits for the store: the marks that were raised meanwhile
 
 
 @on_reset
 def reset() -> None:
     """Forget every conversation."""
+    global _weight
     _slots.clear()
+    _weight = 0
 
 
 def slot(conversation_id: ObjectId) -> Slot:
@@ -55,6 +59,21 @@ def slot(conversation_id: ObjectId) -> Slot:
 def _make_room() -> None:
     for conversation_id in list(_slots)[: max(0, len(_slots) - _REMEMBERED)]:
         if _slots[conversation_id].pending is None:
+            del _slots[conversation_id]
+
+
+def _weigh(state: Conversation) -> None:
+    """Count the members that are remembered; when these may be too many, forget what was used least recently."""
+    global _weight
+    _weight += len(state.members)
+    if _weight <= _MOST_MEMBERS:
+        return
+    _weight = sum(len(place.state.members) for place in _slots.values() if place.state is not None)
+    for conversation_id, place in list(_slots.items()):
+        if _weight <= _MOST_MEMBERS // 2:
+            break
+        if place.pending is None and place.state is not None and place.state is not state:
+            _weight -= len(place.state.members)
             del _slots[conversation_id]
 
 
@@ -128,6 +147,7 @@ def _remember(conversation_id: ObjectId, state: Conversation) -> None:
     place = slot(conversation_id)
     if place.pending is None and (place.state is None or place.state.seq <= state.seq):
         place.state = state
+        _weigh(state)
 
 
 def known(conversation_id: ObjectId) -> Conversation | None:
@@ -140,6 +160,7 @@ def known(conversation_id: ObjectId) -> Conversation | None:
         place = slot(conversation_id)
         if place.state is None and place.pending is None:
             place.state = state
+            _weigh(state)
     return place.state if place is not None and place.state is not None else state
 
 

@@ -11,7 +11,7 @@ log changed last (receipts, profiles of members). Heads are written behind the l
 first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from bson import ObjectId
@@ -21,6 +21,8 @@ from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads
 from chatapp.stores.steps import batches
 from chatapp.stores.writes import again
+
+_LOADED_AT_ONCE = 64  # with all their members
 
 
 @again
@@ -51,7 +53,7 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
     heads.settle(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
     found: list[Document] = []
-    for step in batches(conversation_ids):
+    for step in batches(conversation_ids, _LOADED_AT_ONCE):
         stages: list[Document] = [{"$match": {"_id": {"$in": step}}}, {"$lookup": members}]
         found += db().conversations.aggregate(stages, batchSize=len(step) + 1)
     return found
@@ -60,20 +62,38 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
     """Where the user's current conversations stand, last active first: `{_id, head, touched_at}`."""
     heads.settle()
-    cursor = db().conversations.find({"participants": user_id}, {"head": 1, "touched_at": 1})
+    fields = {"head": 1, "touched_at": 1}
+    if is_embedded():
+        rows = _find_in_turns(find_ids_of_user(user_id), fields | {"last_activity": 1})
+        return sorted(rows, key=_last_active, reverse=True)[skip : skip + limit]
+    cursor = db().conversations.find({"participants": user_id}, fields)
     return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
     """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
     heads.settle(conversation_ids)
-    cursor = db().conversations.find({"_id": {"$in": conversation_ids}}, _head_fields(user_id))
-    return list(cursor.batch_size(len(conversation_ids) + 1))
+    return _find_in_turns(conversation_ids, _head_fields(user_id))
+
+
+def _find_in_turns(conversation_ids: list[ObjectId], fields: Document) -> list[Document]:
+    """These conversations, in no order. Whoever has large groups makes others wait for a few of them at most."""
+    found: list[Document] = []
+    for step in batches(conversation_ids):
+        found += db().conversations.find({"_id": {"$in": step}}, dict(fields)).batch_size(len(step) + 1)
+    return found
+
+
+def _last_active(row: Document) -> tuple[datetime, ObjectId]:
+    return row["last_activity"], row["_id"]
 
 
 def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[Document]:
     """The same of the user's current conversations that come after `before` (last active, id), last active first."""
     heads.settle()
+    if is_embedded():
+        rows = _find_in_turns(find_ids_of_user(user_id), _head_fields(user_id))
+        return sorted((row for row in rows if _last_active(row) < before), key=_last_active, reverse=True)[:limit]
     moment, conversation_id = before
     wanted = {
         "participants": user_id,
@@ -111,12 +131,19 @@ def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
     """Everybody who shares a conversation with the user, without the user."""
-    rows = db().conversations.find({"participants": user_id}, {"participants": 1})
+    fields = {"participants": 1}
+    if is_embedded():
+        rows: Iterable[Document] = _find_in_turns(find_ids_of_user(user_id), fields)
+    else:
+        rows = db().conversations.find({"participants": user_id}, fields)
     return {partner for row in rows for partner in row["participants"]} - {user_id}
 
 
 def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
     """Ids of the user's current conversations."""
+    if is_embedded():  # conversations hold all their members, and are decoded in this process
+        own = db().memberships.find({"user_id": user_id, "left_seq": None}, {"conversation_id": 1})
+        return [row["conversation_id"] for row in own]
     return [row["_id"] for row in db().conversations.find({"participants": user_id}, {"_id": 1})]
 
 

@@ -1,6 +1,9 @@
-"""Long work on the embedded store, which works in this process: in steps, and others get a turn in between."""
+"""Long work in steps, with a turn for others in between: all work on the embedded store, which works in this process,
+and large answers of a database, which are decoded here.
+"""
 
 from collections.abc import Iterator, Sequence
+from time import perf_counter
 from typing import TypeVar
 
 import gevent
@@ -11,6 +14,8 @@ T = TypeVar("T")
 # By a timer: after `sleep(0)` the event loop would come back here before it looks at the sockets.
 _TURN_SECONDS = 1e-4
 _EMBEDDED_ROWS = 4  # 0.2 ms each, and more
+_MOST_EMBEDDED_ROWS = 16
+_STEP_SECONDS = 0.004
 
 
 def in_steps(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -21,6 +26,20 @@ def in_steps(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield rows[start : start + size]
 
 
-def batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """All rows at once, or on the embedded store a few at a time."""
-    return in_steps(rows, _EMBEDDED_ROWS if is_embedded() else max(1, len(rows)))
+def batches(rows: Sequence[T], most: int | None = None) -> Iterator[Sequence[T]]:
+    """On the embedded store a few rows at a time, as many as take some milliseconds; else all, or `most`, at once."""
+    if not is_embedded():
+        return in_steps(rows, most or max(1, len(rows)))
+    return _in_timed_steps(rows)
+
+
+def _in_timed_steps(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    start, size = 0, _EMBEDDED_ROWS
+    while start < len(rows):
+        if start:
+            gevent.sleep(_TURN_SECONDS)
+        began = perf_counter()
+        yield rows[start : start + size]
+        start += size
+        seconds = perf_counter() - began
+        size = max(1, size // 2) if seconds > _STEP_SECONDS else min(2 * size, _MOST_EMBEDDED_ROWS)
