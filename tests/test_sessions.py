@@ -199,6 +199,14 @@ def test_a_session_in_use_is_looked_up_beside_its_calls(phone, code_of, lookups)
     assert not lookups
 
 
+def test_a_device_that_uses_its_old_and_its_new_token_is_not_looked_up_each_time(client, ann, code_of, lookups):
+    body = {"email": "ann@test.com", "password": PASSWORD, "protocol": 2}
+    old = client.post("/api/auth/login", json=body).json
+    new = client.post("/api/auth/refresh", json={"refreshToken": old["refreshToken"]}).json
+    assert [code_of(pair["token"]) for pair in [old, new] * 5] == [None] * 10
+    assert len(lookups) <= 2
+
+
 def test_a_session_that_nobody_uses_is_not_looked_up(ann, phone, code_of, lookups, monkeypatch):
     asked = []
     monkeypatch.setattr(store, "find_ends", lambda ids, now: asked.append(ids) or {})

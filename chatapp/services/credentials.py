@@ -28,7 +28,7 @@ def of_account(email: str, password: str, device: Device) -> tuple[Document, str
     place = f"device {device.hash} {account}" if is_known_device else f"address {address} {account}"
     with ExitStack() as counted:
         counted.enter_context(limits.failures("log-ins", place, config().RATE_LOGIN_ACCOUNT))
-        counted.enter_context(limits.successes("log-ins at once", place, config().RATE_LOGIN_SUCCESSES))
+        counted.enter_context(limits.successes("successful log-ins", place, config().RATE_LOGIN_SUCCESSES))
         if not is_known_device:
             counted.enter_context(limits.failures("log-ins from here", address, config().RATE_LOGIN_ADDRESS))
         try:

@@ -65,6 +65,8 @@ class SessionCache:
         """Take in a live session. `is_new`: it was stored just now, and nobody can have changed it since."""
         known_until = clock.monotonic() + RECHECK_SECONDS
         row = Row(session["user_id"], session["expires_at"], known_until, session.get("protocol", 1))
+        before = self.rows.get(session["_id"])
+        row.pairs = before.pairs if before is not None else ()  # a pair that was used is never killed
         row.stored = session if is_new else None
         self.rows[session["_id"]] = row
         self.rows.move_to_end(session["_id"])
