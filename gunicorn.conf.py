@@ -1,5 +1,13 @@
 """How gunicorn serves chatapp, so that `gunicorn wsgi:app` is the whole command."""
 
+import os
+
+for _descriptor in range(3):  # one that is closed would be given to the next connection, and get log lines
+    try:
+        os.fstat(_descriptor)
+    except OSError:
+        os.open(os.devnull, os.O_RDWR)
+
 from gevent import monkey
 
 monkey.patch_all()  # before the worker class pulls in what has to be cooperative
@@ -13,6 +21,10 @@ try:
     _config = load()
 except ConfigError as error:
     sys.exit("chatapp can't start:\n" + "\n".join(f"  {problem}" for problem in error.problems))
+
+from chatapp import output
+
+output.install()
 
 bind = f"{_config.HOST}:{_config.PORT}"
 workers = 1  # sockets need one process, whatever WEB_CONCURRENCY says

@@ -6,8 +6,9 @@ import gevent
 import structlog
 from flask import Flask
 
-from chatapp import errors, extensions, metrics, realtime
+from chatapp import errors, extensions, logs, metrics, realtime, supervisor
 from chatapp.extensions import config
+from chatapp.realtime.engine import turns, wheel
 from chatapp.services import changes, entries, migrations, presence, sessions
 from chatapp.services import log as entry_log
 
@@ -30,6 +31,10 @@ def start() -> None:
     gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)
     entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
+    _every(1, "log output", logs.flush)
+    _every(1, "appends", entry_log.keep_serving)
+    for line in (wheel.current(), turns.current(), turns.large()):
+        _every(1, "deadlines and turns", line.keep_going)
     _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "sessions in use", sessions.renew)
@@ -74,12 +79,7 @@ def _recover() -> None:
 
 
 def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
-    def loop() -> None:
-        while True:
-            gevent.sleep(seconds)
-            _quietly(name, work)
-
-    gevent.spawn(loop)
+    supervisor.every(seconds, name, lambda: _quietly(name, work))
 
 
 def _quietly(name: str, work: Callable[[], object]) -> bool:

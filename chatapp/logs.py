@@ -1,5 +1,6 @@
 """Structured logs: one line per request and per event, with the request id. Never bodies or tokens."""
 
+import json
 import logging
 import re
 import sys
@@ -10,8 +11,11 @@ import orjson
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
+from chatapp import metrics
+from chatapp.output import Output
 from config import Config
 
+log = structlog.get_logger("chatapp.logs")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LIBRARY_LEVELS = {
     "pymongo": "WARNING",
@@ -23,17 +27,38 @@ _LIBRARY_LEVELS = {
 
 
 class _Output:
-    """Where lines go: standard error, or what `redirect` has put in its place."""
+    """Where lines go: standard error, or what `redirect` has put in its place. A line that can't be written is dropped
+    and counted; that lines were dropped is said once there is somebody to read it."""
 
     stream: TextIO | None = None
 
     def write(self, line: str) -> None:
         stream = self.stream or sys.stderr
-        stream.write(line + "\n")
-        stream.flush()
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # the stream is broken, closed, or was never there
+            metrics.log_lines_dropped.inc()
+        else:
+            _tell_lost(stream)
+
+    def flush(self) -> None:
+        if isinstance(sys.stderr, Output):
+            sys.stderr.flush()
+            _tell_lost(sys.stderr)
+
+
+def _tell_lost(stream: Any) -> None:
+    if isinstance(stream, Output) and (lost := stream.take_lost()):
+        log.warning("log lines were dropped", lines=lost)
 
 
 _output = _Output()
+
+
+def flush() -> None:
+    """Write the lines that wait for a slow reader; called every second."""
+    _output.flush()
 
 
 def redirect(stream: TextIO | None) -> None:
@@ -57,7 +82,12 @@ class _Handler(logging.Handler):
     """The same for what libraries log through the standard library."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _output.write(self.format(record))
+        try:
+            line = self.format(record)
+        except Exception:  # as logging's own handlers do
+            self.handleError(record)
+        else:
+            _output.write(line)
 
 
 def configure(config: Config) -> None:
@@ -67,7 +97,7 @@ def configure(config: Config) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
-    renderers = [structlog.processors.StackInfoRenderer(), *_renderers(config.LOG_FORMAT)]
+    renderers = [structlog.processors.StackInfoRenderer(), *map(_never_failing, _renderers(config.LOG_FORMAT))]
     level = logging.getLevelNamesMapping()[config.LOG_LEVEL]
     structlog.configure(
         processors=[*shared, *renderers],
@@ -103,6 +133,26 @@ def _renderers(log_format: str) -> list[Any]:
             exception_formatter=structlog.dev.plain_traceback,  # the pretty ones show locals: passwords
         )
     ]
+
+
+def _never_failing(processor: Any) -> Any:
+    """Wrap a processor so that a value which it can't write is written in another way instead of failing the act."""
+
+    def process(logger: Any, method: str, record: Any) -> Any:
+        try:
+            return processor(logger, method, record)
+        except Exception:
+            metrics.side_failures.labels("log").inc()
+            return json.dumps(record, default=_shown, skipkeys=True)
+
+    return process
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def _to_json(record: dict[str, Any], default: Any = None, **_: Any) -> str:

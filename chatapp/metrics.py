@@ -40,6 +40,13 @@ users_online = Gauge("chatapp_users_online", "Users with a connected device", re
 sends = Counter("chatapp_messages_sent_total", "Messages stored", ["outcome"], registry=registry)
 resyncs = Counter("chatapp_resyncs_total", "Sockets that were too slow, and caught up", registry=registry)
 deliveries = Counter("chatapp_deliveries_total", "Socket emissions of log entries", registry=registry)
+log_lines_dropped = Counter("chatapp_log_lines_dropped_total", "Log lines that nobody took", registry=registry)
+restarts = Counter(
+    "chatapp_work_restarts_total", "Work beside the requests that ended and was restarted", ["work"], registry=registry
+)
+side_failures = Counter(
+    "chatapp_side_failures_total", "Failures beside an act that went on without", ["part"], registry=registry
+)
 
 # Seconds and counts per route or event since the last report.
 _since_report: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import gevent
+import structlog
 from bson import ObjectId
 
 from chatapp import clock, errors, metrics
@@ -17,6 +18,7 @@ from config import Config
 
 Data = dict[str, Any]
 
+log = structlog.get_logger("chatapp.realtime")
 connections = Connections()
 _resync_handler: Callable[[str], None] | None = None
 waiting = Waiting()
@@ -48,9 +50,17 @@ def _resync(sid: str) -> None:
 
 
 def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
-    """Emit, unless this process serves no sockets (a script that uses the services)."""
-    if socketio.server is not None and to != []:
+    """Emit, unless this process serves no sockets (a script that uses the services).
+
+    A push tells of an act that is done already: when it fails the act stands, and clients find it by their next sync.
+    """
+    if socketio.server is None or to == []:
+        return
+    try:
         socketio.server.emit(event, data, to=to)
+    except Exception:
+        metrics.side_failures.labels("push").inc()
+        log.exception("an event could not be pushed", pushed=event)
 
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:

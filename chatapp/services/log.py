@@ -20,10 +20,11 @@ from typing import Any
 from uuid import uuid4
 
 import gevent
+import structlog
 from bson import ObjectId
 from gevent.event import AsyncResult
 
-from chatapp import clock, errors, logs
+from chatapp import clock, errors, logs, metrics
 from chatapp.extensions import Document, on_reset
 from chatapp.ids import new_id
 from chatapp.services import chain, conversation_cache, departures
@@ -39,6 +40,7 @@ from chatapp.services.conversation_cache import Slot
 from chatapp.stores import conversations, entries, heads, memberships
 from chatapp.stores.heads import Head
 
+logger = structlog.get_logger("chatapp.log")
 _ATTEMPTS = 50
 _MOST_IN_A_ROUND = 200
 _REMEMBERED_BYTES = 2_000_000
@@ -94,7 +96,7 @@ _Departed = tuple[ObjectId, int, Document]  # who was taken out, by which entry,
 
 @dataclass(slots=True)
 class _Run:
-    """Consecutive entries of one conversation in a round. `state` is what they amount to."""
+    """Consecutive entries of one conversation in a round. `state` is what they amount to, also when they are stored."""
 
     slot: Slot
     state: Conversation
@@ -102,12 +104,45 @@ class _Run:
     calls: list[_Append] = field(default_factory=list)
     entries: list[Document] = field(default_factory=list)
     departed: list[_Departed] = field(default_factory=list)
+    is_stored: bool = False
 
 
 class _Queue:
+    """Calls that wait to be stored, and the round that is being stored."""
+
     def __init__(self) -> None:
         self.waiting: deque[_Append] = deque()
+        self.round: list[_Append] = []
+        self.runs: dict[ObjectId, _Run] = {}
         self.greenlet: gevent.Greenlet | None = None  # that stores what waits
+
+    def keep_serving(self) -> None:
+        """See that somebody stores what waits. A round whose greenlet has ended in its middle is over."""
+        if self.greenlet is not None and not self.greenlet.ready():
+            return
+        if self.round:
+            self.end_round(errors.Unavailable(errors.Code.SERVER_BUSY, "This was interrupted. Try again.", 1))
+        if self.waiting:
+            greenlet = gevent.Greenlet(_serve, self)
+            greenlet.link(self._ended)
+            greenlet.start()
+            self.greenlet = greenlet
+
+    def _ended(self, _: object) -> None:
+        self.keep_serving()
+
+    def end_round(self, error: Exception) -> None:
+        """Answer the calls that have no answer yet: their outcome is unknown, so believe only what is stored."""
+        for run in self.runs.values():
+            if run.slot.pending is run.state:
+                run.slot.pending = None
+            if run.slot.state is run.state and not run.is_stored:
+                run.slot.state = None
+        self.runs = {}
+        for call in self.round:
+            if not call.result.ready():
+                call.result.set_exception(error)
+        self.round = []
 
 
 class _Recent:
@@ -169,8 +204,7 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
         if found is None:
             call = _Append(conversation_id, draft, announce, logs.current_request_id())
             _queue.waiting.append(call)
-            if _queue.greenlet is None:
-                _queue.greenlet = gevent.spawn(_serve, _queue)
+            _queue.keep_serving()
             found = call.result.get()
         if found is not None:
             return found
@@ -210,45 +244,49 @@ def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announ
     return None
 
 
+def keep_serving() -> None:
+    """Store what waits, if nobody does; called every second, for what nobody has foreseen."""
+    _queue.keep_serving()
+
+
 def _serve(queue: _Queue) -> None:
-    """Store what waits, round by round."""
-    while queue.waiting:
-        calls = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), _MOST_IN_A_ROUND))]
-        runs = _runs(calls)
+    """Store what waits, round by round. When it ends in the middle of one, `keep_serving` goes on."""
+    while queue.waiting and queue.greenlet is gevent.getcurrent():
         try:
-            _store(list(runs))
-        except BaseException as error:  # the outcome is unknown: believe only what is stored
-            for call in calls:
-                if not call.result.ready():
-                    call.result.set_exception(error)
-        finally:
-            for run in runs:
-                run.slot.pending = None
-    queue.greenlet = None
+            _serve_round(queue)
+        except Exception as error:
+            queue.end_round(error)
 
 
-def _runs(calls: list[_Append]) -> list[_Run]:
-    """The entries of a round. Calls whose conversation has changed under them are to try again."""
-    runs: dict[ObjectId, _Run] = {}
-    for call in calls:
-        run = runs.get(call.conversation_id) or _begin(runs, call.conversation_id)
+def _serve_round(queue: _Queue) -> None:
+    while queue.waiting and len(queue.round) < _MOST_IN_A_ROUND:
+        queue.round.append(queue.waiting.popleft())
+    _prepare(queue)
+    _store(list(queue.runs.values()))
+    queue.round, queue.runs = [], {}
+
+
+def _prepare(queue: _Queue) -> None:
+    """Put the entries of a round into runs. Calls whose conversation has changed under them are to try again."""
+    for call in queue.round:
+        run = queue.runs.get(call.conversation_id) or _begin(queue, call.conversation_id)
+        if run is None:
+            call.result.set(None)
+            continue
         try:
-            if run is None:
-                call.result.set(None)
-                continue
             entry = _entry(run.state, call, call.draft.prepare(run.state))
             _apply(run.state, entry, run.departed)
         except (errors.ChatError, Unchanged):
             call.result.set(None)  # what was admitted is not allowed any more: _admit says why
         except Exception as error:
             call.result.set_exception(error)
+            _abandon(queue.runs.pop(call.conversation_id))
         else:
             run.calls.append(call)
             run.entries.append(entry)
-    for run in runs.values():
-        if not run.entries:
-            run.slot.state, run.slot.pending = run.state, None
-    return [run for run in runs.values() if run.entries]
+    for run in [run for run in queue.runs.values() if not run.entries]:
+        run.slot.state, run.slot.pending = run.state, None
+        del queue.runs[run.state.id]
 
 
 def _apply(state: Conversation, entry: Document, departed: list[_Departed]) -> None:
@@ -258,12 +296,19 @@ def _apply(state: Conversation, entry: Document, departed: list[_Departed]) -> N
         departed.append((entry["body"]["user_id"], entry["seq"], departures.snapshot(state)))
 
 
-def _begin(runs: dict[ObjectId, _Run], conversation_id: ObjectId) -> _Run | None:
+def _abandon(run: _Run) -> None:
+    """A run whose state can't be believed any more: its other calls are to try again, with what is stored."""
+    run.slot.pending = None
+    for call in run.calls:
+        call.result.set(None)
+
+
+def _begin(queue: _Queue, conversation_id: ObjectId) -> _Run | None:
     slot = conversation_cache.slot(conversation_id)
     if slot.state is None:
         return None
+    run = queue.runs[conversation_id] = _Run(slot, slot.state, slot.state.seq)
     slot.pending, slot.state = slot.state, None  # until it is stored
-    run = runs[conversation_id] = _Run(slot, slot.pending, slot.pending.seq)
     return run
 
 
@@ -344,20 +389,22 @@ def _conclude(runs: list[_Run]) -> None:
         return
     heads.advance([_head(run) for run in runs], at_once=any(_changes_members(run.entries) for run in runs))
     for run in runs:
+        run.is_stored = True
         run.slot.state, run.slot.pending = run.state, None
         for call, entry in zip(run.calls, run.entries, strict=True):
-            _finish(run, call, entry)
+            _recent.add(entry)
+            if entry["seq"] not in run.slot.caught_up:
+                _tell(call.announce, run.state, entry)
+            call.result.set(Appended(entry, run.state, duplicate=False))
 
 
-def _finish(run: _Run, call: _Append, entry: Document) -> None:
-    _recent.add(entry)
+def _tell(announce: Announce, state: Conversation, entry: Document) -> None:
+    """Announce an entry. It is stored, so a failure here fails nobody's call; clients get it by their next sync."""
     try:
-        if entry["seq"] not in run.slot.caught_up:
-            call.announce(run.state, entry)
-    except Exception as error:
-        call.result.set_exception(error)
-    else:
-        call.result.set(Appended(entry, run.state, duplicate=False))
+        announce(state, entry)
+    except Exception:
+        metrics.side_failures.labels("announce").inc()
+        logger.exception("an entry could not be announced", conversation=str(state.id), seq=entry["seq"])
 
 
 def _derived(state: Conversation, run: list[Document], departed: list[_Departed]) -> Document:
@@ -400,7 +447,7 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
         if conversations.advance_head(conversation_id, stored_seq, _derived(state, run, departed)):
             slot.caught_up = range(stored_seq + 1, state.seq + 1)
             for entry in run:
-                announce(state, entry)
+                _tell(announce, state, entry)
         else:
             state = _load(conversation_id)
     if slot.pending is None:

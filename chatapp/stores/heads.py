@@ -63,9 +63,7 @@ class _Behind:
         try:
             _bring_forward(list(self.under_way.values()))
         except BaseException:
-            later, self.waiting = self.waiting, {}
-            for head in [*self.under_way.values(), *later.values()]:
-                self.add(head)
+            self.waiting = _together(self.under_way, self.waiting)
             raise
         finally:
             self.under_way = {}
@@ -79,6 +77,12 @@ class _Behind:
         self.timer = None
         if self is _behind:
             _try_to_settle()
+
+
+def _together(earlier: dict[ObjectId, Head], later: dict[ObjectId, Head]) -> dict[ObjectId, Head]:
+    """Both, in one step for each conversation."""
+    steps = {key: earlier[key].followed_by(head) if key in earlier else head for key, head in later.items()}
+    return earlier | steps
 
 
 _behind = _Behind()
@@ -140,9 +144,12 @@ def _find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
 def _try_to_settle() -> None:
     try:
         settle()
-    except STORE_ERRORS as error:
-        log.warning("heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__)
+    except Exception as error:
         _behind.store_after(_RETRY_SECONDS)
+        if isinstance(error, STORE_ERRORS):
+            log.warning("heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__)
+        else:
+            log.exception("heads could not be stored")
 
 
 def _bring_forward(heads: list[Head]) -> None:

@@ -221,8 +221,11 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         send = self.server._send_eio_packet
         held = here.held
         for sid, eio_sid in list(participants.items()):
-            for packet in outgoing:
-                if held and sid in held:
-                    held[sid].append(packet)
-                else:
-                    send(eio_sid, packet)
+            try:
+                for packet in outgoing:
+                    if held and sid in held:
+                        held[sid].append(packet)
+                    else:
+                        send(eio_sid, packet)
+            except Exception:  # one socket's fault is not felt by the others
+                self.server.logger.exception("a packet could not be sent")

@@ -265,6 +265,8 @@ class Session:
                     turns.current().wait()
         finally:
             self._running = False
+            if self._inbox:  # it ended in the middle; the message that it was at is out already
+                self._run()
 
     @property
     def _is_lagging(self) -> bool:

@@ -53,15 +53,22 @@ class Turns:
         self.add(lambda: waiter.switch(None))
         waiter.get()
 
+    def keep_going(self) -> None:
+        """Go on if somebody waits and nothing is to happen; called every second, for what nobody has foreseen."""
+        if self._waiting:
+            self._start()
+
     def _serve(self) -> None:
         """Serve some of those who wait; the others when the loop has looked at the sockets again."""
         end = perf_counter() + BUDGET_SECONDS
-        while self._waiting:
-            _call(self._waiting.popleft())
-            if perf_counter() >= end:
-                break
-        if self._waiting:
-            self._timer.start(self._serve)
+        try:
+            while self._waiting:
+                _call(self._waiting.popleft())
+                if perf_counter() >= end:
+                    break
+        finally:
+            if self._waiting:
+                self._timer.start(self._serve)
 
 
 class Pace:
@@ -84,6 +91,11 @@ class Pace:
         """A large message is whole. Only now it takes the time of its bytes: to announce them costs nothing."""
         self._free_at = max(self._free_at, monotonic()) + size / LARGE_BYTES_PER_SECOND
 
+    def keep_going(self) -> None:
+        """Go on if somebody waits and nothing is to happen; called every second, for what nobody has foreseen."""
+        if self._waiting and (self._timer is None or not self._timer.active):
+            self._arm()
+
     def _arm(self) -> None:
         self._timer = self._loop.timer(max(0.0, self._free_at - monotonic()))
         self._timer.start(self._serve)
@@ -91,10 +103,12 @@ class Pace:
     def _serve(self) -> None:
         self._timer.close()
         self._timer = None
-        if monotonic() >= self._free_at and _call(self._waiting.popleft()) is not False:
-            self._free_at = max(self._free_at, monotonic() + BEGIN_SECONDS)
-        if self._waiting:
-            self._arm()
+        try:
+            if monotonic() >= self._free_at and _call(self._waiting.popleft()) is not False:
+                self._free_at = max(self._free_at, monotonic() + BEGIN_SECONDS)
+        finally:
+            if self._waiting and self._timer is None:
+                self._arm()
 
 
 def _call(act: Act) -> object:

@@ -46,15 +46,15 @@ class Wheel:
             if what.entry[0] <= when:
                 return
             cancel(what)
-        what.entry = [when, what]
+        entry: Entry = [when, what]
         slot = int(when / TICK_SECONDS) + 1
-        entries = self._slots.get(slot)
-        if entries is None:
-            entries = self._slots[slot] = []
+        if slot not in self._slots:
             heappush(self._order, slot)
-            if not self._armed or slot < self._armed:
-                self._arm()
-        entries.append(what.entry)
+            self._slots[slot] = []
+        self._slots[slot].append(entry)
+        what.entry = entry
+        if not self._armed or slot < self._armed:
+            self._arm()
 
     def _arm(self) -> None:
         """Let the timer ring for the first slot."""
@@ -62,25 +62,33 @@ class Wheel:
             self._timer.stop()
             self._timer.close()
             self._timer = None
-        self._armed = self._order[0] if self._order else 0
-        if self._armed:
-            seconds = max(0.0, self._armed * TICK_SECONDS - monotonic())
+        self._armed = 0
+        if self._order:
+            seconds = max(0.0, self._order[0] * TICK_SECONDS - monotonic())
             self._timer = self._loop.timer(seconds, ref=False)
             self._timer.start(self._turn)
+            self._armed = self._order[0]
+
+    def keep_going(self) -> None:
+        """Set the timer anew if a deadline has passed; called every second, for what nobody has foreseen."""
+        if self._order and self._order[0] * TICK_SECONDS < monotonic():
+            self._arm()
 
     def _turn(self) -> None:
         now, endings = monotonic(), 0
-        while self._order and self._order[0] * TICK_SECONDS <= now:
-            entries = self._slots[self._order[0]]
-            while entries and endings < ENDINGS and monotonic() - now < BUDGET_SECONDS:
-                what = entries.pop()[1]
-                if what is not None:
-                    what.entry = None
-                    endings += not self._ask(what, now)
-            if entries:
-                break
-            del self._slots[heappop(self._order)]
-        self._arm()
+        try:
+            while self._order and self._order[0] * TICK_SECONDS <= now:
+                entries = self._slots.get(self._order[0], [])
+                while entries and endings < ENDINGS and monotonic() - now < BUDGET_SECONDS:
+                    what = entries.pop()[1]
+                    if what is not None:
+                        what.entry = None
+                        endings += not self._ask(what, now)
+                if entries:
+                    break
+                self._slots.pop(heappop(self._order), None)
+        finally:
+            self._arm()  # whatever has happened: all deadlines of the process hang on it
 
     def _ask(self, what: Ticking, now: float) -> bool:
         """Will it have to be asked again?"""
