@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -332,11 +333,24 @@ def _production_problems(values: dict[str, Any]) -> list[str]:
     return problems
 
 
+def keep_private(folder: Path) -> None:
+    """Make a folder that only this user can enter, with files that only this user can read. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & stat.S_ISVTX:
+        return  # another user's, or shared like /tmp: not ours to close
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        if not path.is_symlink() and path.stat().st_uid == os.geteuid():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 def _development_secret(folder: Path) -> str:
     """The secret that development made once, so that tokens survive a restart."""
     path = folder / "jwt_secret"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            path.chmod(0o600)
         if path.exists() and (secret := path.read_text().strip()):
             return secret
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:

@@ -31,6 +31,7 @@ workers = 1  # sockets need one process, whatever WEB_CONCURRENCY says
 worker_class = "chatapp.realtime.worker.ChatWorker"
 worker_connections = _config.WORKER_CONNECTIONS
 max_requests = 0
+umask = 0o077
 timeout = 60
 graceful_timeout = _config.DRAIN_SECONDS + 1
 keepalive = 75

@@ -61,6 +61,7 @@ def _migrate_first() -> None:
 
 
 def _migrate() -> None:
+    migrations.refuse_foreign()
     if migrations.pending():
         migrations.run(lambda name: log.info("migrated", migration=name))
 

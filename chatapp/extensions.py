@@ -5,10 +5,12 @@ services, which know no Flask.
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -28,7 +30,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 
 from chatapp import errors, metrics
 from chatapp.stores import monitoring
-from config import Config
+from config import Config, keep_private
 
 Document = dict[str, Any]
 STORE_ERRORS = (PyMongoError, sqlite3.OperationalError)  # what a store raises when it can't do what it was asked
@@ -84,7 +86,7 @@ def start(config: Config) -> None:
     stop()
     uri = config.store_uri
     embedded = uri.startswith("litemongo:")
-    client = litemongo.connect(uri) if embedded else _connect(config)
+    client = _open_embedded(config) if embedded else _connect(config)
     name = config.MONGO_DATABASE if embedded else _database_name(client, config)
     _runtime = _Runtime(config, client, _open(client, name, embedded), embedded)
     metrics.database_up.set_function(is_reachable)
@@ -97,6 +99,14 @@ def stop() -> None:
     if _runtime is not None:
         _runtime.client.close()
     _runtime = None
+
+
+def _open_embedded(config: Config) -> Any:
+    """The embedded store, in files that only this user can read; SQLite makes the later ones by the umask."""
+    os.umask(0o077)
+    for folder in {config.instance_path, Path(config.store_uri.removeprefix("litemongo://"))}:
+        keep_private(folder)
+    return litemongo.connect(config.store_uri)
 
 
 def _connect(config: Config) -> MongoClient[Document]:

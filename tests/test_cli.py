@@ -10,9 +10,10 @@ from pathlib import Path
 
 import jwt
 import pytest
+from bson import ObjectId
 from gevent import pywsgi
 
-from chatapp import extensions
+from chatapp import clock, extensions
 from chatapp.cli import diagnosis
 from chatapp.realtime.serving import handler_class
 from chatapp.services import migrations
@@ -191,3 +192,39 @@ def test_docs_writes_what_the_server_serves(run, client, tmp_path):
     assert run("docs", "--out", str(tmp_path / "new")).exit_code == 0
     for name in ("openapi", "asyncapi"):
         assert json.loads((tmp_path / "new" / f"{name}.json").read_text()) == client.get(f"/api/{name}.json").json
+
+
+def test_seed_again_after_somebody_renamed_its_group(run, client):
+    run("seed")
+    answer = client.post("/api/auth/login", json={"email": "tini@test.com", "password": "password123"})
+    headers = {"Authorization": f"Bearer {answer.json['token']}"}
+    rows = client.get("/api/user/conversations", headers=headers).json["data"]
+    group = next(row for row in rows if row["type"] == "group")
+    path = f"/api/conversations/{group['id']}"
+    assert client.patch(path, json={"name": "Renamed"}, headers=headers).json["success"]
+    result = run("seed")
+    assert (result.exit_code, result.output) == (0, "Added 0 users, 0 conversations, 0 messages.\n")
+
+
+OLD_USER = {"name": "Ann", "email": "Ann@Test.com", "password": "$2b$10$abc", "avatar": "", "created": clock.now()}
+OLD_DATABASES = {
+    "users": OLD_USER,
+    "conversations": {"type": "direct", "participants": [ObjectId(), ObjectId()], "unreadCount": {}},
+    "messages": {"conversationId": ObjectId(), "senderId": ObjectId(), "content": "hello"},
+}
+
+
+@pytest.mark.parametrize("name", OLD_DATABASES)
+@pytest.mark.parametrize("command", ["migrate", "seed", "new-epoch", "doctor"])
+def test_a_database_of_the_old_app_is_refused_before_anything_is_changed(run, name, command):
+    database = extensions.db()
+    database[name].insert_one(dict(OLD_DATABASES[name]))
+    before = {each: list(database[each].find()) for each in (*OLD_DATABASES, "meta", "memberships", "entries")}
+    try:
+        result = run(command)
+        assert result.exit_code == 1 and "use another MONGO_DATABASE" in result.output
+        assert command == "doctor" or len(result.output.splitlines()) == 1
+        after = {each: list(database[each].find()) for each in before}
+        assert after == before
+    finally:
+        database[name].delete_many({})

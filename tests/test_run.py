@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import litemongo
 import pymongo.errors
 import pytest
 import requests
@@ -179,3 +180,28 @@ def test_a_database_that_is_away_at_the_start_is_migrated_later(app, monkeypatch
     monkeypatch.setattr(migrations, "pending", pending)
     background._migrate_first()
     eventually(lambda: len(tries) == 2)
+
+
+def test_the_server_refuses_a_database_of_the_old_app(tmp_path: Path) -> None:
+    store = litemongo.connect(f"litemongo://{tmp_path / 'store'}")
+    store["chatapp"].users.insert_one({"name": "Ann", "email": "Ann@Test.com", "password": "$2b$10$abc"})
+    store.close()
+    result = gunicorn(tmp_path)
+    assert result.returncode != 0 and "belongs to another program" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_nobody_else_can_read_what_is_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "instance"
+    (folder / "store").mkdir(parents=True, mode=0o755)
+    (folder / "store" / "of-yesterday").touch(mode=0o644)
+    mask = os.umask(0o000)
+    try:
+        with running(folder, f"litemongo://{folder / 'store'}", JWT_SECRET="") as server:
+            server.register("ann")
+            found = [folder, *folder.rglob("*")]
+            modes = {path: path.stat().st_mode & 0o777 for path in found if path.name != "server.log"}
+    finally:
+        os.umask(mask)
+    assert any(path.name.endswith("-wal") for path in modes) and any(path.name == "jwt_secret" for path in modes)
+    assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}

@@ -116,6 +116,10 @@ def _database(patient: Patient) -> str:
         raise Problem(
             f"The database can't be reached ({type(error).__name__}): check MONGO_URI and that MongoDB runs."
         ) from None
+    try:
+        migrations.refuse_foreign()
+    except errors.ChatError as error:
+        raise Problem(error.message) from None
     return store_name()
 
 

@@ -3,11 +3,12 @@
 import click
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.services import epoch
+from chatapp.services import epoch, migrations
 
 
 @click.command("new-epoch")
 @plain_failures
 def new_epoch() -> None:
     """After a backup was restored: let every client drop what it has and start anew. Then start the server again."""
+    migrations.refuse_foreign()
     click.echo(f"The epoch is {epoch.renew()}. Start the server again, so that it tells its clients.")

@@ -16,8 +16,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
 from chatapp import background, banner, errors, lifecycle, realtime
-from chatapp.extensions import config, is_embedded, socketio
+from chatapp.extensions import STORE_ERRORS, config, is_embedded, socketio
 from chatapp.realtime.serving import handler_class, is_engine
+from chatapp.services import migrations
 
 log = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100
@@ -87,6 +88,7 @@ def begin_to_serve(worker: Any) -> None:
     _refuse_tls(worker.cfg)
     _allow_open_files()
     _own_store(worker.ppid)
+    _refuse_foreign_database()
     app = worker.wsgi
     app.extensions["chatapp_background"]()
     if config().APP_ENV == "development":
@@ -113,6 +115,17 @@ def _refuse_tls(settings: Any) -> None:
             file=sys.stderr,
         )
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def _refuse_foreign_database() -> None:
+    """Touch nothing of another program's database. While the database is away the server starts, and looks later."""
+    try:
+        migrations.refuse_foreign()
+    except errors.Unavailable as error:
+        print(error.message, file=sys.stderr)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
+    except STORE_ERRORS:
+        pass
 
 
 def _allow_open_files() -> None:

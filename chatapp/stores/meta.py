@@ -68,6 +68,21 @@ def release_migration_lock(owner: str) -> None:
     db().meta.delete_one({"_id": "migration-lock", "owner": owner})
 
 
+_OWN_FIELDS = {"users": "password_hash", "conversations": "head"}
+
+
+def find_foreign() -> list[str]:
+    """Names of collections with documents that are not chatapp's, as far as their first and oldest ones tell."""
+    found = [name for name, field in _OWN_FIELDS.items() if _has_foreign(name, field)]
+    return found if db().messages.find_one({}) is None else [*found, "messages"]
+
+
+def _has_foreign(name: str, field: str) -> bool:
+    collection = db()[name]
+    samples = [collection.find_one({}), collection.find_one({}, sort=[("_id", 1)])]
+    return any(row is not None and field not in row for row in samples)
+
+
 def index_names() -> dict[str, set[str]]:
     """Names of the indexes that exist, by collection."""
     names = ("users", "sessions", "conversations", "memberships", "entries")
