@@ -110,6 +110,7 @@ class Config:
     RATE_CONNECTS_USER: str = "60 per minute"
     RATE_HANDSHAKES_ADDRESS: str = "6000 per minute"
     MAX_SOCKETS_PER_ADDRESS: int = 5_000
+    MAX_IDLE_PER_ADDRESS: int = 3_000
     MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
     RATE_ADDRESS_LOOKUPS: str = "120 per hour"

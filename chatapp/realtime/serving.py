@@ -47,6 +47,9 @@ def handler_class(config: Config) -> type[WSGIHandler]:
         "header_seconds": config.CONNECT_TIMEOUT,
         "body_seconds": config.SLOW_CLIENT_SECONDS,
         "refusal": staticmethod(_refusal),
+        "most_connections": config.WORKER_CONNECTIONS,
+        "most_waiting": 0 if config.TRUSTED_PROXIES else config.MAX_IDLE_PER_ADDRESS,  # a proxy's are everybody's
+        "group_of": staticmethod(address_key),
     }
     return type("ChatHandler", (Handler,), attributes)
 

@@ -184,3 +184,44 @@ def test_the_expectation_of_a_client_is_answered(served):
     assert sock.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
     sock.sendall(b"hello")
     assert sock.recv(65_536).endswith(b" hello")
+
+
+def idle(served, source="127.0.0.1"):
+    """A connection that has had an answer, and now waits."""
+    sock = raw.connect(served, source)
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert sock.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+    return sock
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_an_address_with_too_many_waiting_connections_loses_the_longest_waiting(served, monkeypatch, sent):
+    monkeypatch.setattr(http.Handler, "most_waiting", 2)
+    monkeypatch.setattr(http.Handler, "idle_seconds", 10)
+    monkeypatch.setattr(http.Handler, "header_seconds", 10)
+    other, first, second = idle(served, "127.0.0.2"), idle(served), idle(served)
+    first.sendall(sent)
+    third = idle(served)
+    assert raw.rest_of(first) == b""
+    for sock in (other, second, third):
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, monkeypatch):
+    raw.until(lambda: (gevent.sleep(0.01), not http._crowd().open)[1])
+    monkeypatch.setattr(http.Handler, "most_connections", 3)
+    monkeypatch.setattr(http.Handler, "idle_seconds", 10)
+    first, second = idle(served), idle(served)
+    third = idle(served, "127.0.0.2")
+    assert raw.rest_of(first) == b""
+    for sock in (second, third):
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_no_connection_is_counted_after_its_end(served):
+    for _ in range(3):
+        ask(served, [])
+    raw.until(lambda: (gevent.sleep(0.01), not http._crowd().open)[1])
+    assert not http._crowd().waiting and not http._crowd().by_group

@@ -20,6 +20,7 @@ from gevent.pywsgi import WSGIHandler
 
 from chatapp.realtime.engine import http_request, linger, turns, wheel
 from chatapp.realtime.engine.http_request import Body, Headers, RequestLine, Unacceptable
+from chatapp.realtime.engine.per_loop import PerLoop
 
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
@@ -34,12 +35,50 @@ def _refuse_in_silence(status: int, seconds: float) -> tuple[HeaderList, bytes]:
     return [], b""
 
 
+class Crowd:
+    """Connections that wait for a request, or for the rest of its headers; the one that waits longest comes first."""
+
+    def __init__(self, _: Any) -> None:
+        self.open = 0  # connections, also those whose request is being worked on
+        self.waiting: dict[Handler, None] = {}
+        self.by_group: dict[str, dict[Handler, None]] = {}
+
+    def add(self, handler: "Handler") -> None:
+        """It waits from now on. Where its group has too many, the one that waits longest has to go."""
+        self.waiting[handler] = None
+        group = self.by_group.setdefault(handler.group, {})
+        group[handler] = None
+        if handler.most_waiting and len(group) > handler.most_waiting:
+            next(iter(group)).hang_up()
+
+    def remove(self, handler: "Handler") -> None:
+        """It waits no more."""
+        if handler in self.waiting:
+            del self.waiting[handler]
+            group = self.by_group[handler.group]
+            del group[handler]
+            if not group:
+                del self.by_group[handler.group]
+
+    def make_room(self, handler: "Handler") -> None:
+        """A connection has taken the last place: the one that waits longest makes room for the next."""
+        longest = next(iter(self.waiting))
+        if longest is not handler:
+            longest.hang_up()
+
+
+_crowd = PerLoop(Crowd)
+
+
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One connection's requests, until it ends or is taken over."""
 
     header_seconds: float = 10  # from a request's first byte to the end of its headers
     body_seconds: float = 30  # for its body, and for taking a part of the answer
     idle_seconds: float = 75  # until the next request on the connection
+    most_connections: int = 0  # that the server takes, 0: any number
+    most_waiting: int = 0  # connections of one group that wait for a request, 0: any number
+    group_of: Callable[[str], str] = staticmethod(str)  # the group of an address
     # Headers and body that answer a request which no application sees, by status and the seconds that it took.
     refusal: Refusal = staticmethod(_refuse_in_silence)
 
@@ -63,6 +102,12 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self._deadline = 0.0
         self._wheel = wheel.current()
         self._expect(self.header_seconds)
+        self.group = self.group_of(str(address[0]) if isinstance(address, tuple) else "")
+        self._crowd = _crowd()
+        self._crowd.open += 1
+        self._crowd.add(self)
+        if self.most_connections and self._crowd.open >= self.most_connections:
+            self._crowd.make_room(self)
 
     # What a request may cost
 
@@ -72,6 +117,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             key = name.upper().replace("-", "_")
             if "_" not in name and key not in _ANONYMOUS:
                 yield "HTTP_" + key, value
+
+    def hang_up(self) -> None:
+        """End a connection that waits for a request: its place is needed."""
+        self._crowd.remove(self)
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)  # whoever reads gets an OSError
 
     def _expect(self, seconds: float) -> None:
         """Give the client this long; the connection ends when it takes longer."""
@@ -97,6 +149,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             if line is None:
                 return None
             self._read_headers(line)
+            self._crowd.remove(self)
         except OSError:  # the connection has ended, or it was time
             if line is not None and self.is_late:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -115,6 +168,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         """Wait for a request; its headers have to follow soon."""
         if self.response_length:  # not the first one
             self._expect(self.idle_seconds)
+            self._crowd.add(self)
             self._wait_for_request()
             self._expect(self.header_seconds)
         self._begun = monotonic()
@@ -249,6 +303,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             super().handle()
         finally:
             wheel.cancel(self)
+            self._crowd.remove(self)
+            self._crowd.open -= 1
             self.environ = self.headers = self.result = self.on_reset = None
 
     # Taking over
