@@ -158,3 +158,24 @@ def test_the_banner_leads_to_the_app_and_in_development_to_the_demo_users(app, s
 def test_the_banner_says_how_to_get_the_app_where_there_is_none(app, settings, tmp_path):
     settings(WEB_DIR=str(tmp_path))
     assert "Web app:  not built; `make web`" in banner.text(config(), None)
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "x" * 5_000, "%00", "a%00.js", "..%2f..%2fconfig.py", "%2e%2e/x", "%ff", "%1b[31m"]
+)
+@pytest.mark.parametrize("folder", ["/assets/", "/api/docs/", "/nowhere/"])
+def test_a_name_that_no_file_can_have_is_not_found(client, log, folder, name):
+    answer = client.get(folder + name)
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "ROUTE_NOT_FOUND")
+    assert "Traceback" not in log.text and "\x1b" not in log.text
+
+
+def test_a_page_that_crashes_counts_against_whoever_asks(client, settings, monkeypatch):
+    settings(RATE_ANONYMOUS="2 per hour")
+
+    def crash(_):
+        raise RuntimeError("a fault nobody foresaw")
+
+    assert [client.get("/assets/x").status_code for _ in range(5)] == [404] * 5
+    monkeypatch.setattr("chatapp.api.web._forms", crash)
+    assert [client.get("/assets/x").status_code for _ in range(4)] == [500, 500, 429, 429]

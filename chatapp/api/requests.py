@@ -137,7 +137,7 @@ def _count_out(_: BaseException | None) -> None:
 
 def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
     """The central error handler: any exception, in the one envelope."""
-    known = errors.from_exception(error)
+    known = _counted(errors.from_exception(error))
     g.code = str(known.code)
     metrics.error(known.code)
     if known.code == errors.Code.INTERNAL_ERROR:
@@ -147,6 +147,16 @@ def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
     if isinstance(error, HTTPException) and (allow := dict(error.get_headers()).get("Allow")):
         headers["Allow"] = allow
     return jsonify(errors.envelope(known, logs.current_request_id())), known.status, headers
+
+
+def _counted(error: errors.ChatError) -> errors.ChatError:
+    """The error, or RateLimited: a crash counts where calls don't (pages, documents), so that nobody fills the log."""
+    if error.code == errors.Code.INTERNAL_ERROR and not g.get("counted"):
+        try:
+            limits.spend("calls", f"address:{address_key(request.remote_addr)}", config().RATE_ANONYMOUS)
+        except errors.RateLimited as limited:
+            return limited.with_traceback(None)
+    return error
 
 
 def _count_call(identity: Identity | errors.ChatError) -> None:

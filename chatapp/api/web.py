@@ -121,5 +121,13 @@ def _forms(name: str) -> Iterator[tuple[str | None, Path]]:
     for encoding, suffix in (("br", ".br"), ("gzip", ".gz"), (None, "")):
         path = safe_join(str(config().web_path), name + suffix)
         accepted = encoding is None or request.accept_encodings.quality(encoding) > 0
-        if path and accepted and Path(path).is_file():
+        if path and accepted and _is_file(Path(path)):
             yield encoding, Path(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Is it there? A name that no file can have (too long, with a null character) is the name of none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
