@@ -13,6 +13,7 @@ import { Avatar } from "../ui/avatar";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
 import { RequestId } from "../ui/hint";
+import { Name } from "../ui/name";
 import { notify } from "../ui/notices";
 import { Spinner } from "../ui/spinner";
 import { checkEmail, checkNewPassword, type Form, SHORTEST_PASSWORD, useForm } from "./form";
@@ -172,7 +173,7 @@ function DemoUsers() {
               ) : (
                 <Avatar id={user.email} name={user.name} src={null} size={36} />
               )}
-              {user.name}
+              <Name of={user.name} />
             </button>
           </li>
         ))}

@@ -3,11 +3,13 @@ import { useDraft, useTyping } from "@chatapp/client/react";
 import { memo } from "react";
 import { Link } from "wouter";
 import { Ticks } from "../conversation/ticks";
+import { isolated, tidy } from "../lib/names";
 import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { plural } from "../lib/text";
 import { exactTime, listTime } from "../lib/time";
 import { Avatar } from "../ui/avatar";
+import { Name } from "../ui/name";
 import css from "./conversation-row.module.css";
 
 interface ConversationRowProps {
@@ -32,7 +34,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, isO
       <span className={css.body}>
         <span className={css.line}>
           <span className={css.title} dir="auto">
-            {title}
+            <Name of={title} />
           </span>
           {online && <span className="hidden">, online</span>}
           <time className={css.time} dateTime={time} title={exactTime(time)}>
@@ -62,15 +64,15 @@ function Preview({ conversation, isOpen }: { conversation: Conversation; isOpen:
   if (first) {
     return (
       <span className={`${css.preview} ${css.typing}`}>
-        {type === "group" ? `${first.name} is typing…` : "typing…"}
+        {type === "group" ? `${isolated(first.name)} is typing…` : "typing…"}
       </span>
     );
   }
   if (draft.trim() && !isOpen) {
     return (
-      <span className={css.preview} dir="auto">
+      <span className={css.preview}>
         <span className={css.draft}>Draft: </span>
-        {draft}
+        <bdi>{previewOf(draft)}</bdi>
       </span>
     );
   }
@@ -79,15 +81,24 @@ function Preview({ conversation, isOpen }: { conversation: Conversation; isOpen:
   return <LastMessage message={lastMessage} isGroup={type === "group"} />;
 }
 
+/** As much as a row can have room for. */
+function previewOf(text: string): string {
+  return tidy(text.slice(0, 200).replace(/\s+/g, " "));
+}
+
 function LastMessage({ message, isGroup }: { message: MessagePreview; isGroup: boolean }) {
   const { content, attachment, mine, senderName, status } = message;
   const text = content || (attachment ? "Attachment" : "");
   return (
     <>
       {mine && <Ticks status={status} />}
-      <span className={css.preview} dir="auto">
-        {isGroup && !mine && senderName && <span>{senderName}: </span>}
-        {text}
+      <span className={css.preview}>
+        {isGroup && !mine && senderName && (
+          <span>
+            <Name of={senderName} />:{" "}
+          </span>
+        )}
+        <bdi>{previewOf(text)}</bdi>
       </span>
     </>
   );

@@ -3,6 +3,7 @@
 import { useChat, useConversation, useConversations, useMessages } from "@chatapp/client/react";
 import { ChatBubbleLeftEllipsisIcon } from "@heroicons/react/24/outline";
 import { lazy, Suspense } from "react";
+import { isolated } from "../lib/names";
 import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { ConnectionBanner } from "../shell/connection-banner";
@@ -22,7 +23,7 @@ export function ConversationPane({ id, isInfo }: { id: string; isInfo: boolean }
   if (!conversation) return <Unknown id={id} />;
   return (
     <div className={css.pane} data-info={isInfo}>
-      <section className={css.conversation} aria-label={`Conversation with ${conversation.title}`}>
+      <section className={css.conversation} aria-label={`Conversation with ${isolated(conversation.title)}`}>
         <Header conversation={conversation} />
         <div className={css.banner}>
           <ConnectionBanner />

@@ -1,14 +1,16 @@
 /** What happened in a group, as a sentence. */
+
 import type { ConversationEvent } from "@chatapp/client";
+import { isolated } from "../lib/names";
 import { listed } from "../lib/text";
 
 const ROLES = { owner: "the owner", admin: "an admin", member: "a member" } as const;
 
 export function eventText({ actor, change }: ConversationEvent, me: string): string {
   const isMe = actor.id === me;
-  const who = isMe ? "You" : actor.name;
+  const who = isMe ? "You" : isolated(actor.name);
   const called = (person: { id: string; name: string | null }) =>
-    person.id === me ? "you" : person.id === actor.id ? "themselves" : (person.name ?? "somebody");
+    person.id === me ? "you" : person.id === actor.id ? "themselves" : isolated(person.name ?? "somebody");
   const named = (userId: string, name: string | null) => called({ id: userId, name });
   switch (change.type) {
     case "member_added":
@@ -41,7 +43,7 @@ function roleText(
 }
 
 function changedText(who: string, change: { name?: string | null; avatar?: string | null; history?: string }): string {
-  if (change.name) return `${who} named the group “${change.name}”`;
+  if (change.name) return `${who} named the group “${isolated(change.name)}”`;
   if (change.history === "all") return `${who} let new members see earlier messages`;
   if (change.history === "since_join") return `${who} keeps earlier messages from new members`;
   return change.avatar ? `${who} changed the picture of the group` : `${who} removed the picture of the group`;

@@ -3,6 +3,7 @@ import { useAccount, useTyping } from "@chatapp/client/react";
 import { ArrowLeftIcon, EllipsisVerticalIcon, InformationCircleIcon, TrashIcon } from "@heroicons/react/24/outline";
 import { Link } from "wouter";
 import { useRemoveConversation } from "../group/use-remove-conversation";
+import { isolated } from "../lib/names";
 import { go, goBack } from "../lib/navigation";
 import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
@@ -11,6 +12,7 @@ import { lastSeenTime, useToday } from "../lib/time";
 import { Avatar } from "../ui/avatar";
 import { IconButton } from "../ui/button";
 import { Menu } from "../ui/menu";
+import { Name } from "../ui/name";
 import css from "./header.module.css";
 
 export function Header({ conversation }: { conversation: Conversation }) {
@@ -34,7 +36,7 @@ export function Header({ conversation }: { conversation: Conversation }) {
         <Avatar id={partner?.id ?? id} name={title} src={avatar} size={40} online={online} />
         <span className={css.body}>
           <h2 className={css.title} dir="auto">
-            {title}
+            <Name of={title} />
           </h2>
           <Subtitle conversation={conversation} />
         </span>
@@ -53,7 +55,7 @@ function Subtitle({ conversation }: { conversation: Conversation }) {
   const { online, lastSeen } = useKnownPresence(conversation.partner?.id ?? "");
   const isGroup = conversation.type === "group";
   if (typing.length > 0) {
-    const names = typing.map((person) => person.name);
+    const names = typing.map((person) => isolated(person.name));
     const text = isGroup ? `${listed(names)} ${names.length === 1 ? "is" : "are"} typing` : "typing";
     return (
       <span className={`${css.subtitle} ${css.typing}`} role="status">
@@ -70,6 +72,6 @@ function Subtitle({ conversation }: { conversation: Conversation }) {
     const seen = lastSeen ? `last seen ${lastSeenTime(lastSeen, today)}` : "";
     return <span className={css.subtitle}>{online ? "online" : seen}</span>;
   }
-  const others = conversation.members.filter((member) => member.id !== user?.id).map((member) => member.name);
+  const others = conversation.members.filter((member) => member.id !== user?.id).map((member) => isolated(member.name));
   return <span className={css.subtitle}>{[...others, ...(conversation.isMember ? ["you"] : [])].join(", ")}</span>;
 }

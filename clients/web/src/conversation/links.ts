@@ -11,6 +11,15 @@ export interface Piece {
 
 const MAY_HAVE_LINKS = /[^\s.]\.[^\s.]|@|:\/\//;
 const ALLOWED = /^(https?:\/\/|mailto:)/i;
+/** Begins as only addresses do. */
+const EXPLICIT = /^(https?:\/\/|mailto:|www\.)/i;
+/** Endings that are hardly ever a file's, or a word's after a forgotten space: README.md and "home.it rains" are no links. */
+const ENDINGS =
+  /^[^/?#]+\.(com|org|net|edu|gov|int|io|dev|app|info|eu|de|fr|uk|nl|es|ch|se|dk|fi|ie|pt|cz|gr|hu|pl|ro|sk|ua|ru|tr|il|ca|mx|br|ar|cl|au|nz|jp|cn|kr|tw|hk|sg|za|ke|ng|eg|co|tv)(:\d+)?([/?#]|$)/i;
+/** What ends a sentence or a quotation rather than an address. */
+const TRAILING = /["'”’»›“‘«‹„…」』、。！？，；：,.;:!?*_~]+$/u;
+/** What would show another address than it is. */
+const OVERRIDES = /[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C\u200B-\u200D\u2060\uFEFF]/u;
 
 const finder = createStore<typeof import("linkifyjs").tokenize | null>(null);
 let _loading: Promise<void> | undefined;
@@ -24,6 +33,19 @@ function load(): void {
   );
 }
 
+/** Where the address in the text ends: before an override, a closing quote, the end of the sentence. */
+function lengthOf(text: string): number {
+  const override = text.search(OVERRIDES);
+  const clean = override === -1 ? text : text.slice(0, override);
+  return clean.replace(TRAILING, "").length;
+}
+
+function hrefOf(text: string, isMail: boolean): string | undefined {
+  if (isMail) return text.includes("@") ? `mailto:${text.replace(/^mailto:/i, "")}` : undefined;
+  if (!EXPLICIT.test(text) && !ENDINGS.test(text)) return undefined;
+  return ALLOWED.test(text) ? text : `https://${text}`;
+}
+
 /** The text in pieces, links and addresses on their own. */
 export function usePieces(text: string): readonly Piece[] {
   const find = useObservable(finder);
@@ -33,9 +55,14 @@ export function usePieces(text: string): readonly Piece[] {
   }, [mayHaveLinks, find]);
   return useMemo(() => {
     if (!mayHaveLinks || !find) return [{ text }];
-    return find(text).map((token) => {
-      const href = token.isLink ? token.toHref("https") : "";
-      return ALLOWED.test(href) ? { text: token.toString(), href } : { text: token.toString() };
+    return find(text).flatMap((token) => {
+      const whole = token.toString();
+      if (!token.isLink) return [{ text: whole }];
+      const address = whole.slice(0, lengthOf(whole));
+      const href = hrefOf(address, token.t === "email");
+      if (!href) return [{ text: whole }];
+      const rest = whole.slice(address.length);
+      return rest ? [{ text: address, href }, { text: rest }] : [{ text: address, href }];
     });
   }, [text, mayHaveLinks, find]);
 }

@@ -1,4 +1,5 @@
 /** Who has got a message and who has read it, and when. */
+
 import type { ChatError, Conversation, Message, MessageReceipt } from "@chatapp/client";
 import { useChat } from "@chatapp/client/react";
 import { useCallback, useEffect, useState } from "react";
@@ -7,6 +8,7 @@ import { exactTime } from "../lib/time";
 import { Avatar } from "../ui/avatar";
 import { Dialog } from "../ui/dialog";
 import { Failure } from "../ui/hint";
+import { Name } from "../ui/name";
 import { Skeleton } from "../ui/skeleton";
 import css from "./message-info.module.css";
 import { Ticks } from "./ticks";
@@ -58,7 +60,9 @@ function Section({ title, receipts }: { title: string; receipts: readonly Messag
           return (
             <li key={user.id} className={css.person}>
               <Avatar id={user.id} name={user.name} src={user.avatar} size={36} />
-              <span className={css.name}>{user.name}</span>
+              <span className={css.name}>
+                <Name of={user.name} />
+              </span>
               {time && <time dateTime={time}>{exactTime(time)}</time>}
               <Ticks status={status} />
             </li>

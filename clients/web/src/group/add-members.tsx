@@ -1,6 +1,7 @@
 import type { Conversation, User } from "@chatapp/client";
 import { useChat } from "@chatapp/client/react";
 import { useState } from "react";
+import { isolated } from "../lib/names";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { notify } from "../ui/notices";
@@ -21,7 +22,7 @@ export function AddMembers({ conversation, onClose }: { conversation: Conversati
   const members = new Set(conversation.members.map((member) => member.id));
   return (
     <Dialog
-      title={`Add to ${conversation.title}`}
+      title={`Add to ${isolated(conversation.title)}`}
       onClose={onClose}
       actions={
         <Button variant="primary" disabled={chosen.length === 0} busy={isBusy} onClick={add}>

@@ -10,6 +10,7 @@ import { usePeople } from "../people/use-people";
 import { Avatar } from "../ui/avatar";
 import { Button } from "../ui/button";
 import { Failure, Hint } from "../ui/hint";
+import { Name } from "../ui/name";
 import { SearchField } from "../ui/search-field";
 import { Skeleton } from "../ui/skeleton";
 import css from "./choose-people.module.css";
@@ -38,7 +39,7 @@ export function ChoosePeople({ chosen, onChange, without = NOBODY }: ChoosePeopl
               <button type="button" className={css.chip} onClick={() => toggle(user)}>
                 <Avatar id={user.id} name={user.name} src={user.avatar} size={24} />
                 <span className="hidden">Leave out </span>
-                {user.name}
+                <Name of={user.name} />
                 <XMarkIcon width={16} aria-hidden="true" />
               </button>
             </li>

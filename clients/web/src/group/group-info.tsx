@@ -2,9 +2,11 @@ import type { Conversation } from "@chatapp/client";
 import { useAccount, useChat } from "@chatapp/client/react";
 import { ArrowRightStartOnRectangleIcon, PencilIcon, TrashIcon, UserPlusIcon } from "@heroicons/react/24/outline";
 import { useState } from "react";
+import { isolated } from "../lib/names";
 import { plural } from "../lib/text";
 import { Avatar } from "../ui/avatar";
 import { Button, IconButton } from "../ui/button";
+import { Name } from "../ui/name";
 import { notify } from "../ui/notices";
 import { confirmed } from "../ui/questions";
 import { SwitchRow } from "../ui/switch-row";
@@ -29,7 +31,7 @@ export function GroupInfo({ conversation }: { conversation: Conversation }) {
       <div className={panel.top}>
         <Avatar id={id} name={title} src={avatar} size={112} />
         <p className={panel.name} dir="auto">
-          {title}
+          <Name of={title} />
           {mayManage && (
             <IconButton
               className={css.edit}
@@ -99,7 +101,7 @@ function Leaving({ conversation }: { conversation: Conversation }) {
   }
   const leave = async () => {
     const isSure = await confirmed({
-      title: `Leave ${title}?`,
+      title: `Leave ${isolated(title)}?`,
       text: "You get no more messages of this group. What you have seen stays on your list.",
       action: "Leave the group",
       isDangerous: true,

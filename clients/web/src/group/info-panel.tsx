@@ -2,13 +2,14 @@
 
 import type { Conversation } from "@chatapp/client";
 import { XMarkIcon } from "@heroicons/react/24/outline";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import { goBack } from "../lib/navigation";
 import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { lastSeenTime, useToday } from "../lib/time";
 import { Avatar } from "../ui/avatar";
 import { Button, IconButton } from "../ui/button";
+import { Name } from "../ui/name";
 import { GroupInfo } from "./group-info";
 import css from "./info-panel.module.css";
 import { useRemoveConversation } from "./use-remove-conversation";
@@ -16,6 +17,7 @@ import { useRemoveConversation } from "./use-remove-conversation";
 export default function InfoPanel({ conversation }: { conversation: Conversation }) {
   const { id, type } = conversation;
   const panel = useRef<HTMLElement>(null);
+  useEffect(() => panel.current?.querySelector("button")?.focus(), []);
   return (
     <aside ref={panel} className={css.panel} aria-label={type === "group" ? "Group info" : "Contact info"}>
       <header className={css.header}>
@@ -40,11 +42,11 @@ function PersonInfo({ conversation }: { conversation: Conversation }) {
       <div className={css.top}>
         <Avatar id={partner?.id ?? id} name={title} src={avatar} size={112} online={online} />
         <p className={css.name} dir="auto">
-          {title}
+          <Name of={title} />
         </p>
         <p className={css.soft}>{online ? "Online" : seen}</p>
       </div>
-      {partner && (
+      {partner?.email && (
         <dl className={css.facts}>
           <dt>E-mail</dt>
           <dd>

@@ -8,10 +8,12 @@ import {
   KeyIcon,
   UserMinusIcon,
 } from "@heroicons/react/24/outline";
+import { isolated } from "../lib/names";
 import { useKnownPresence } from "../lib/presence";
 import { useOpenDirect } from "../people/use-open-direct";
 import { Avatar } from "../ui/avatar";
 import { Menu, type MenuItem } from "../ui/menu";
+import { Name } from "../ui/name";
 import { notify } from "../ui/notices";
 import { confirmed } from "../ui/questions";
 import css from "./group-info.module.css";
@@ -34,37 +36,37 @@ export function MemberRow({ conversation, member, isMe }: MemberRowProps) {
       <Avatar id={member.id} name={member.name} src={member.avatar} size={40} online={online} />
       <span className={css.who}>
         <span className={css.name} dir="auto">
-          {isMe ? "You" : member.name}
+          {isMe ? "You" : <Name of={member.name} />}
         </span>
-        <span className={css.email}>{member.email}</span>
       </span>
       {ROLES[member.role] && <span className={css.role}>{ROLES[member.role]}</span>}
       {items.length > 0 && (
-        <Menu label={`What can be done with ${member.name}`} icon={EllipsisVerticalIcon} items={items} />
+        <Menu label={`What can be done with ${isolated(member.name)}`} icon={EllipsisVerticalIcon} items={items} />
       )}
     </div>
   );
 }
 
 function messageItem(member: Member, openDirect: (userId: string) => void): MenuItem {
-  return { label: `Message ${member.name}`, icon: ChatBubbleLeftIcon, onSelect: () => openDirect(member.id) };
+  return { label: `Message ${isolated(member.name)}`, icon: ChatBubbleLeftIcon, onSelect: () => openDirect(member.id) };
 }
 
 /** What the user's role allows them with this member; the server decides in the end. */
 function acts({ conversations }: Chat, { id, title, role }: Conversation, member: Member): MenuItem[] {
+  const [name, group] = [isolated(member.name), isolated(title)];
   const attempt = (work: Promise<void>) => void work.catch(notify.failed);
   const handOver = async () => {
     const isSure = await confirmed({
-      title: `Make ${member.name} the owner?`,
-      text: `${member.name} owns “${title}” then, and you become an admin.`,
+      title: `Make ${name} the owner?`,
+      text: `${name} owns “${group}” then, and you become an admin.`,
       action: "Hand over",
     });
     if (isSure) attempt(conversations.handOver(id, member.id));
   };
   const remove = async () => {
     const isSure = await confirmed({
-      title: `Remove ${member.name}?`,
-      text: `${member.name} gets no more messages of “${title}”.`,
+      title: `Remove ${name}?`,
+      text: `${name} gets no more messages of “${group}”.`,
       action: "Remove",
       isDangerous: true,
     });

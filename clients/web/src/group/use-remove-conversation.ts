@@ -1,5 +1,6 @@
 import type { Conversation } from "@chatapp/client";
 import { useChat } from "@chatapp/client/react";
+import { isolated } from "../lib/names";
 import { replaceWith } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { notify } from "../ui/notices";
@@ -10,7 +11,7 @@ export function useRemoveConversation({ id, title }: Conversation): () => void {
   const chat = useChat();
   return async () => {
     const isSure = await confirmed({
-      title: `Delete the chat with ${title}?`,
+      title: `Delete the chat with ${isolated(title)}?`,
       text: "It disappears from your list on all your devices, with everything in it. The others keep theirs. It comes back with the next message.",
       action: "Delete chat",
       isDangerous: true,

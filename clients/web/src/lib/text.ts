@@ -1,7 +1,10 @@
 /** Text: big emoji, lengths, names. Never HTML. */
+import { tidy } from "./names";
 
-const EMOJI = /^(?:\p{RI}\p{RI}|\p{Emoji}(?:\p{EMod}|\uFE0F\u20E3?)?(?:\u200D\p{Emoji}(?:\p{EMod}|\uFE0F)?)*|\s)+$/u;
-const PICTURE = /[\p{Extended_Pictographic}\p{RI}]/u;
+/** Pairs of letters, keycaps, flags of parts of a country (a black flag with tags), and everything else, joined or not. */
+const EMOJI =
+  /^(?:\p{RI}\p{RI}|[0-9#*]\uFE0F?\u20E3|\p{Emoji}[\u{E0020}-\u{E007E}]+\u{E007F}|\p{Emoji}(?:\p{EMod}|\uFE0F)?(?:\u200D\p{Emoji}(?:\p{EMod}|\uFE0F)?)*|\s)+$/u;
+const PICTURE = /[\p{Extended_Pictographic}\p{RI}]|\u20E3/u;
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** How many emoji the text consists of; 0 when there is anything else in it, or more than three. */
@@ -45,7 +48,7 @@ export function isRightToLeft(text: string): boolean {
 
 /** One or two letters for an avatar. */
 export function initials(name: string): string {
-  const words = name.trim().split(/\s+/).filter(Boolean);
+  const words = tidy(name).trim().split(/\s+/).filter(Boolean);
   const first = (word: string | undefined) => (word ? ([...graphemes.segment(word)][0]?.segment ?? "") : "");
   const letters = words.length > 1 ? first(words[0]) + first(words.at(-1)) : first(words[0]);
   return letters.toLocaleUpperCase() || "?";
@@ -63,6 +66,12 @@ export function characters(text: string): number {
   let count = 0;
   for (const _ of text) count++;
   return count;
+}
+
+/** The first so many characters, none of them cut in half. */
+export function firstCharacters(text: string, count: number): string {
+  const cut = text.slice(0, count * 2); // none takes more than two units
+  return characters(cut) <= count ? cut : [...cut].slice(0, count).join("");
 }
 
 /** For searching: without case, accents and surrounding space. */

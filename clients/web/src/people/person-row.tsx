@@ -2,6 +2,7 @@ import type { User } from "@chatapp/client";
 import type { ReactNode } from "react";
 import { useKnownPresence } from "../lib/presence";
 import { Avatar } from "../ui/avatar";
+import { Name } from "../ui/name";
 import { Spinner } from "../ui/spinner";
 import css from "./person-row.module.css";
 
@@ -22,9 +23,9 @@ export function PersonRow({ user, onClick, isBusy, isChosen, note, children }: P
       <Avatar id={user.id} name={user.name} src={user.avatar} size={44} online={online} />
       <span className={css.body}>
         <span className={css.name} dir="auto">
-          {user.name}
+          <Name of={user.name} />
         </span>
-        <span className={css.note}>{note ?? user.email}</span>
+        {(note || user.email) && <span className={css.note}>{note || user.email}</span>}
       </span>
       {isBusy ? <Spinner /> : children}
     </button>
