@@ -1,7 +1,18 @@
 import type { Message } from "@chatapp/client";
-import { ArrowPathIcon, ClipboardDocumentIcon, InformationCircleIcon, TrashIcon } from "@heroicons/react/24/outline";
+import {
+  ArrowPathIcon,
+  ChatBubbleLeftIcon,
+  ClipboardDocumentIcon,
+  CursorArrowRaysIcon,
+  InformationCircleIcon,
+  LinkIcon,
+  TrashIcon,
+} from "@heroicons/react/24/outline";
 import * as Radix from "@radix-ui/react-dropdown-menu";
 import { copyText } from "../lib/device";
+import { isolated } from "../lib/names";
+import { useOverlay } from "../lib/overlays";
+import { useOpenDirect } from "../people/use-open-direct";
 import type { MenuItem } from "../ui/menu";
 import { notify } from "../ui/notices";
 import { MenuContent } from "../ui/radix-menu";
@@ -10,6 +21,7 @@ import css from "./message-menu.module.css";
 
 interface MessageMenuProps {
   at: MenuAt;
+  isGroup: boolean;
   onClose: () => void;
   onInfo: (message: Message) => void;
   onRetry: (message: Message) => void;
@@ -17,11 +29,29 @@ interface MessageMenuProps {
 }
 
 /** What can be done with a message, where it was asked for. */
-export default function MessageMenu({ at: { message, x, y }, onClose, onInfo, onRetry, onDiscard }: MessageMenuProps) {
+export default function MessageMenu({
+  at: { message, x, y },
+  isGroup,
+  onClose,
+  onInfo,
+  onRetry,
+  onDiscard,
+}: MessageMenuProps) {
+  useOverlay(onClose);
+  const { openDirect } = useOpenDirect();
   const isFailed = message.status === "failed";
   const items: MenuItem[] = [];
-  if (message.content)
+  if (message.content) {
     items.push({ label: "Copy text", icon: ClipboardDocumentIcon, onSelect: () => copy(message.content) });
+    items.push({ label: "Select text", icon: CursorArrowRaysIcon, onSelect: () => select(message.key) });
+  }
+  const address = /https?:\/\/[^\s”"<>]+/.exec(message.content)?.[0] ?? message.attachment;
+  if (address)
+    items.push({ label: "Copy address", icon: LinkIcon, onSelect: () => copy(address, "The address is copied.") });
+  if (isGroup && !message.mine) {
+    const label = `Message ${isolated(message.sender.name)}`;
+    items.push({ label, icon: ChatBubbleLeftIcon, onSelect: () => openDirect(message.sender.id) });
+  }
   if (message.mine && message.id)
     items.push({ label: "Who has read it", icon: InformationCircleIcon, onSelect: () => onInfo(message) });
   if (isFailed) items.push({ label: "Try again", icon: ArrowPathIcon, onSelect: () => onRetry(message) });
@@ -38,6 +68,12 @@ export default function MessageMenu({ at: { message, x, y }, onClose, onInfo, on
   );
 }
 
-function copy(text: string): void {
-  copyText(text).then(() => notify("The text is copied."), notify.failed);
+function copy(text: string, done = "The text is copied."): void {
+  copyText(text).then(() => notify(done), notify.failed);
+}
+
+/** Selects all of its text, to take a part of it from there. */
+function select(key: string): void {
+  const text = document.querySelector(`li[data-key="${CSS.escape(key)}"] p`);
+  if (text) setTimeout(() => window.getSelection()?.selectAllChildren(text)); // once the menu has given the focus back
 }

@@ -14,9 +14,11 @@ import { JumpButton } from "./jump-button";
 import { type Row, timeOf } from "./rows";
 import css from "./scroller.module.css";
 import { useNews } from "./use-news";
+import { useOlder } from "./use-older";
 import { useReading } from "./use-reading";
 import { useRowKeys } from "./use-row-keys";
 import { FAR, type Rows, useRows } from "./use-rows";
+import { useView } from "./use-view";
 
 const MessageMenu = lazy(() => import("./message-menu"));
 const MessageInfo = lazy(() => import("./message-info"));
@@ -34,12 +36,16 @@ export function Scroller(props: ScrollerProps) {
   const { conversation, timeline, rows, today } = props;
   const messages = useChat().messages(conversation.id);
   const scroller = useRef<HTMLDivElement>(null);
-  const virtualizer = useRows(scroller, rows, timeline, messages);
+  const seen = useRef(conversation.readSeq);
+  const virtualizer = useRows(scroller, rows, timeline.hasOlder);
+  const view = useView(scroller, virtualizer, { rows, hasOlder: timeline.hasOlder }, messages, seen);
   const [menu, setMenu] = useState<MenuAt | null>(null);
   const [info, setInfo] = useState<Message | null>(null);
-  useReading(virtualizer, rows, messages);
-  useNews(virtualizer, props);
-  const { pressed, focusRow } = useRowKeys(scroller, virtualizer, rows, setMenu);
+  const first = virtualizer.getVirtualItems()[0]?.index ?? 0;
+  useOlder(timeline, messages, view.isSettled() ? first : Number.POSITIVE_INFINITY);
+  useReading(scroller, virtualizer, rows, messages, view, seen);
+  useNews(scroller, view, seen, props);
+  const { pressed, focusRow } = useRowKeys(scroller, view, rows, setMenu);
   const retry = useCallback((message: Message) => messages.retry(message.clientMsgId), [messages]);
   const discard = useCallback((message: Message) => messages.discard(message.clientMsgId), [messages]);
   const closeMenu = useCallback(() => {
@@ -70,6 +76,7 @@ export function Scroller(props: ScrollerProps) {
                   ref={virtualizer.measureElement}
                   className={css.row}
                   data-index={index}
+                  data-key={row.key}
                   data-kind={row.kind}
                   tabIndex={-1}
                 >
@@ -88,10 +95,19 @@ export function Scroller(props: ScrollerProps) {
       <JumpButton
         isShown={virtualizer.getDistanceFromEnd() > FAR}
         unread={conversation.unreadCount}
-        onClick={() => virtualizer.scrollToEnd({ behavior: "auto" })}
+        onClick={view.toEnd}
       />
       <Suspense>
-        {menu && <MessageMenu at={menu} onClose={closeMenu} onInfo={setInfo} onRetry={retry} onDiscard={discard} />}
+        {menu && (
+          <MessageMenu
+            at={menu}
+            isGroup={conversation.type === "group"}
+            onClose={closeMenu}
+            onInfo={setInfo}
+            onRetry={retry}
+            onDiscard={discard}
+          />
+        )}
         {info && <MessageInfo message={info} conversation={conversation} onClose={() => setInfo(null)} />}
       </Suspense>
     </div>

@@ -1,8 +1,10 @@
 /** The messages of a conversation, or why there are none. */
+
 import type { Conversation } from "@chatapp/client";
 import { useChat, useMessages } from "@chatapp/client/react";
 import { HandRaisedIcon } from "@heroicons/react/24/outline";
 import { useMemo, useState } from "react";
+import { isolated } from "../lib/names";
 import { useToday } from "../lib/time";
 import { Button } from "../ui/button";
 import { Failure, Hint } from "../ui/hint";
@@ -10,6 +12,11 @@ import { Spinner } from "../ui/spinner";
 import { rowsOf } from "./rows";
 import { Scroller } from "./scroller";
 import css from "./timeline.module.css";
+import { useReach } from "./use-older";
+import { seqLeftAt } from "./use-view";
+
+/** More unread messages than this are not loaded to open at the first of them. */
+const MOST_UNREAD = 1000;
 
 export function Timeline({ conversation }: { conversation: Conversation }) {
   const chat = useChat();
@@ -19,8 +26,13 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
     conversation.unreadCount > 0 ? conversation.readSeq : undefined,
   );
   const { status, data, error, hasOlder } = timeline;
+  const messages = chat.messages(conversation.id);
+  const newest = data.findLast((item) => item.seq !== null)?.seq ?? 0;
+  const isNear = unreadAfter !== undefined && newest - unreadAfter <= MOST_UNREAD;
+  const firstUnread = isNear ? unreadAfter + 1 : undefined;
+  const isReaching = useReach(timeline, messages, seqLeftAt(messages) ?? firstUnread);
   const rows = useMemo(() => rowsOf(data, { hasOlder, unreadAfter, now: today }), [data, hasOlder, unreadAfter, today]);
-  if (status === "loading") {
+  if (status === "loading" || isReaching) {
     return (
       <div className={css.place} role="status" aria-label="Loading messages">
         <Spinner size={28} />
@@ -28,7 +40,7 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
     );
   }
   if (status === "error" && error) {
-    const retry = () => void chat.messages(conversation.id).refresh();
+    const retry = () => void messages.refresh();
     return (
       <div className={css.place}>
         <Failure title="The messages can't be loaded" error={error} retry={retry} />
@@ -52,7 +64,11 @@ function Empty({ conversation: { id, title, isMember } }: { conversation: Conver
   const chat = useChat();
   return (
     <div className={css.place}>
-      <Hint icon={HandRaisedIcon} title="No messages yet" text={isMember ? `Say hello to ${title}!` : undefined}>
+      <Hint
+        icon={HandRaisedIcon}
+        title="No messages yet"
+        text={isMember ? `Say hello to ${isolated(title)}!` : undefined}
+      >
         {isMember && (
           <Button variant="soft" onClick={() => chat.messages(id).send("👋")}>
             Wave <span aria-hidden="true">👋</span>

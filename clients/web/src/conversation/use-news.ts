@@ -1,25 +1,33 @@
-import { useEffect, useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
+import { isolated } from "../lib/names";
 import { announce } from "../ui/announcer";
 import type { ScrollerProps } from "./scroller";
 import { isLookedAt } from "./use-reading";
-import { END, type Rows } from "./use-rows";
+import { isAtEnd, type View } from "./use-view";
 
 /** What a new message at the end does beside being there: it is announced, and moves the unread line and the view. */
-export function useNews(virtualizer: Rows, props: ScrollerProps): void {
-  const { conversation, timeline, unreadAfter, onUnreadAfter } = props;
+export function useNews(
+  scroller: RefObject<HTMLDivElement | null>,
+  view: View,
+  seen: RefObject<number>,
+  { timeline, unreadAfter, onUnreadAfter }: ScrollerProps,
+): void {
   const newest = timeline.data.at(-1);
-  const known = useRef(newest?.key);
+  const known = useRef(newest);
   useEffect(() => {
-    if (!newest || newest.key === known.current) return;
-    known.current = newest.key;
+    const before = known.current;
+    if (!newest || newest.key === before?.key) return;
+    known.current = newest;
     if (newest.kind !== "message") return;
     if (newest.mine) {
       onUnreadAfter(undefined);
-      if (newest.status === "sending") virtualizer.scrollToEnd();
+      if (newest.status === "sending") view.toEnd();
       return;
     }
-    announce(`${newest.sender.name}: ${newest.content || "Attachment"}`);
-    const isSeen = isLookedAt() && virtualizer.isAtEnd(END);
-    if (!isSeen && unreadAfter === undefined) onUnreadAfter(conversation.readSeq);
-  }, [newest, virtualizer, conversation.readSeq, unreadAfter, onUnreadAfter]);
+    announce(`${isolated(newest.sender.name)}: ${newest.content || "Attachment"}`);
+    const element = scroller.current;
+    const isSeen = isLookedAt(element) && element !== null && isAtEnd(element);
+    const isFirst = unreadAfter === undefined || (before?.seq ?? 0) <= seen.current;
+    if (!isSeen && isFirst) onUnreadAfter(seen.current);
+  }, [newest, scroller, view, seen, unreadAfter, onUnreadAfter]);
 }

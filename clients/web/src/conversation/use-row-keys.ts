@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type RefObject, useCallback } from "react";
 import type { MenuAt } from "./bubble";
 import type { Row } from "./rows";
-import type { Rows } from "./use-rows";
+import type { View } from "./use-view";
 
 function rowElement(scroller: HTMLElement | null, index: number): HTMLElement | null {
   return scroller?.querySelector<HTMLElement>(`li[data-index="${index}"]`) ?? null;
@@ -20,19 +20,20 @@ export function focusComposer(): void {
 /** Arrows move from message to message, Enter opens what can be done with one, End leads to the newest. */
 export function useRowKeys(
   scroller: RefObject<HTMLDivElement | null>,
-  virtualizer: Rows,
+  view: View,
   rows: readonly Row[],
   onMenu: (at: MenuAt) => void,
 ) {
   const focusRow = useCallback(
     (index: number) => {
-      if (index < 0) return;
-      virtualizer.scrollToIndex(index, { align: "auto" });
-      const focus = () => rowElement(scroller.current, index)?.focus({ preventScroll: true });
-      if (rowElement(scroller.current, index)) focus();
-      else requestAnimationFrame(focus); // it is drawn with the next frame
+      const key = rows[index]?.key;
+      if (key === undefined) return;
+      view.intoSight(key);
+      const element = () => scroller.current?.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`);
+      if (element()) element()?.focus({ preventScroll: true });
+      else requestAnimationFrame(() => element()?.focus({ preventScroll: true })); // it is drawn with the next frame
     },
-    [scroller, virtualizer],
+    [scroller, view, rows],
   );
 
   const openMenu = (index: number): boolean => {
