@@ -20,11 +20,20 @@ export type Place =
 
 const SECTIONS: readonly string[] = ["profile", "password", "privacy", "devices", "appearance"];
 
+/** As it is, where it is not encoded as it should be: there is no such conversation then. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What an address shows to somebody who is signed in. Unknown ones show the list. */
 export function placeOf(path: string): Place {
   const [, app, panel, name, more] = path.split("/");
   if (app !== "app") return { panel: "chats" };
-  if (panel === "chats" && name) return { panel, conversationId: decodeURIComponent(name), isInfo: more === "info" };
+  if (panel === "chats" && name) return { panel, conversationId: decoded(name), isInfo: more === "info" };
   if (panel === "contacts" || panel === "new-group") return { panel };
   if (panel !== "settings") return { panel: "chats" };
   return name && SECTIONS.includes(name) ? { panel, section: name as SettingsSection } : { panel };

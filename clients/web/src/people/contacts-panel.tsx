@@ -7,6 +7,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { focusFirstRow } from "../chats/conversation-list";
 import { copyText } from "../lib/device";
+import { isComposing } from "../lib/keys";
 import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { Button } from "../ui/button";
@@ -24,7 +25,7 @@ export default function ContactsPanel() {
   const [query, setQuery] = useState("");
   const panel = useRef<HTMLDivElement>(null);
   const pressed = (event: KeyboardEvent) => {
-    if (event.key !== "ArrowDown") return;
+    if (event.key !== "ArrowDown" || isComposing(event.nativeEvent)) return;
     event.preventDefault();
     focusFirstRow(panel.current);
   };

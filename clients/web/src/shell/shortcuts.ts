@@ -1,6 +1,7 @@
 /** Keys that work everywhere in the app. */
 import type { Chat } from "@chatapp/client";
 import { useEffect } from "react";
+import { isComposing, isInText } from "../lib/keys";
 import { go } from "../lib/navigation";
 import { type Place, placeOf, routes } from "../lib/routes";
 import { createStore } from "../lib/store";
@@ -34,26 +35,35 @@ function neighbour(chat: Chat, open: string | undefined, step: 1 | -1): string |
 }
 
 /** Where Esc leads: out of the innermost thing. Menus and dialogs have taken it before. */
-function outOf(place: Place): string {
+function outOf(place: Place, open: string | undefined): string {
   if (place.panel === "settings" && place.section) return routes.settings;
   return place.panel === "chats" && place.conversationId && place.isInfo
     ? routes.conversation(place.conversationId)
-    : routes.home;
+    : place.panel !== "chats" && open
+      ? routes.conversation(open)
+      : routes.home;
+}
+
+/** Out of the text, up to the messages: the next Esc closes the conversation. */
+function leaveText(): void {
+  (document.activeElement as HTMLElement | null)?.blur();
+  document.querySelector<HTMLElement>("[data-timeline]")?.focus();
 }
 
 export function useShortcuts(chat: Chat, open: string | undefined): void {
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.isComposing) return;
+      if (event.defaultPrevented || isComposing(event)) return;
       const isCommand = event.ctrlKey || event.metaKey;
       const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
       if (isCommand && event.key.toLowerCase() === "k") focusSearch();
       else if (isCommand && event.key === "/") isHelpOpen.set(true);
-      else if (event.altKey && !isCommand && step !== 0) {
+      else if (event.altKey && !isCommand && step !== 0 && !isInText(event.target)) {
         const id = neighbour(chat, open, step);
         if (id) go(routes.conversation(id));
-      } else if (event.key === "Escape" && !document.querySelector("[role=dialog], [role=alertdialog], [role=menu]"))
-        go(outOf(placeOf(window.location.pathname)));
+      } else if (event.key === "Escape" && isInText(event.target)) leaveText();
+      else if (event.key === "Escape" && !document.querySelector("[role=dialog], [role=alertdialog], [role=menu]"))
+        go(outOf(placeOf(window.location.pathname), open));
       else return;
       event.preventDefault();
     };

@@ -1,5 +1,6 @@
 import { useObservable } from "@chatapp/client/react";
 import * as Radix from "@radix-ui/react-alert-dialog";
+import { useOverlay } from "../lib/overlays";
 import { Button } from "./button";
 import css from "./dialog.module.css";
 import { question } from "./questions";
@@ -7,6 +8,7 @@ import { question } from "./questions";
 /** Draws the question that waits for an answer. */
 export default function Confirmation() {
   const asked = useObservable(question);
+  useOverlay(() => asked?.answer(false), asked !== null);
   if (!asked) return null;
   return (
     <Radix.Root open onOpenChange={(isOpen) => isOpen || asked.answer(false)}>

@@ -2,6 +2,7 @@
 import { XMarkIcon } from "@heroicons/react/24/outline";
 import * as Radix from "@radix-ui/react-dialog";
 import type { ReactNode } from "react";
+import { useOverlay } from "../lib/overlays";
 import { IconButton } from "./button";
 import css from "./dialog.module.css";
 
@@ -18,6 +19,7 @@ interface DialogProps {
  * keeps the page from scrolling, and this page never scrolls.
  */
 export function Dialog({ title, onClose, children, actions }: DialogProps) {
+  useOverlay(onClose);
   return (
     <Radix.Root open onOpenChange={(isOpen) => isOpen || onClose()}>
       <Radix.Portal>

@@ -1,5 +1,5 @@
 import { ArrowLeftIcon } from "@heroicons/react/24/outline";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { goBack } from "../lib/navigation";
 import { IconButton } from "./button";
 import css from "./panel.module.css";
@@ -13,8 +13,14 @@ interface PanelHeaderProps {
 }
 
 export function PanelHeader({ title, back, before, children }: PanelHeaderProps) {
+  const header = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const panel = header.current?.parentElement;
+    if (back !== undefined && !panel?.contains(document.activeElement))
+      header.current?.querySelector("button")?.focus();
+  }, [back]);
   return (
-    <header className={css.header}>
+    <header className={css.header} ref={header}>
       {back !== undefined && <IconButton label="Back" icon={ArrowLeftIcon} onClick={() => goBack(back)} />}
       {before}
       <h1 className={css.title}>{title}</h1>

@@ -1,5 +1,6 @@
 import * as Radix from "@radix-ui/react-dropdown-menu";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
+import { useOverlay } from "../lib/overlays";
 import { IconButton } from "./button";
 import type { MenuItem, MenuProps } from "./menu";
 import css from "./menu.module.css";
@@ -7,13 +8,15 @@ import css from "./menu.module.css";
 /** The menu of `Menu`, open when it first appears: a click, or a key, has brought it here. */
 export default function RadixMenu(props: MenuProps & { isByKeyboard: boolean }) {
   const { label, icon, items, className, tabIndex, isByKeyboard } = props;
+  const [isOpen, setOpen] = useState(true);
+  useOverlay(() => setOpen(false), isOpen);
   useEffect(() => {
     if (!isByKeyboard) return;
     const frame = requestAnimationFrame(() => document.querySelector<HTMLElement>("[role=menuitem]")?.focus());
     return () => cancelAnimationFrame(frame);
   }, [isByKeyboard]);
   return (
-    <Radix.Root defaultOpen modal={false}>
+    <Radix.Root open={isOpen} onOpenChange={setOpen} modal={false}>
       <Radix.Trigger asChild>
         <IconButton label={label} icon={icon} className={className} tabIndex={tabIndex} />
       </Radix.Trigger>
