@@ -3,6 +3,7 @@ import { lazy, Suspense } from "react";
 import { useLocation } from "wouter";
 import { Registration, SignIn } from "./auth/sign-in";
 import { routes } from "./lib/routes";
+import { useTimeZone } from "./lib/time";
 import { Messenger } from "./shell/messenger";
 import { Announcer } from "./ui/announcer";
 import { notices } from "./ui/notices";
@@ -26,8 +27,9 @@ export function App() {
 function Screen() {
   const { status, user } = useAccount();
   const [path] = useLocation();
+  const zone = useTimeZone(); // another one shows all times anew
   if (status === "starting") return null;
-  if (user) return <Messenger key={user.id} />;
+  if (user) return <Messenger key={`${user.id} ${zone}`} />;
   return path === routes.register ? <Registration /> : <SignIn />;
 }
 

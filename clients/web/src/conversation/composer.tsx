@@ -1,15 +1,19 @@
 /** Where messages are written. The draft is kept on the device, for each conversation. */
 
 import type { Conversation } from "@chatapp/client";
-import { useChat, useDraft, useObservable, useTyping } from "@chatapp/client/react";
+import { useChat, useObservable, useTyping } from "@chatapp/client/react";
 import { PaperAirplaneIcon } from "@heroicons/react/24/solid";
 import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef } from "react";
 import { isTouch } from "../lib/device";
-import { characters } from "../lib/text";
+import { isComposing } from "../lib/keys";
+import { isolated } from "../lib/names";
+import { characters, firstCharacters } from "../lib/text";
 import { IconButton } from "../ui/button";
+import { notify } from "../ui/notices";
 import css from "./composer.module.css";
 import { EmojiButton } from "./emoji-button";
 import { focusNewestMessage } from "./use-row-keys";
+import { useText } from "./use-text";
 
 const encoder = new TextEncoder();
 
@@ -24,30 +28,32 @@ function useExcess(text: string): number {
 
 export function Composer({ conversation: { id, title } }: { conversation: Conversation }) {
   const messages = useChat().messages(id);
-  const [text, setText] = useDraft(id);
+  const { text, write: keep, clear } = useText(id);
   const [, setTyping] = useTyping(id);
   const area = useRef<HTMLTextAreaElement>(null);
   const excess = useExcess(text);
   const canSend = text.trim() !== "" && excess === 0;
   useGrowing(area, text);
+  const bounded = useBounded(area);
   useEffect(() => {
     if (!isTouch()) area.current?.focus();
     return () => setTyping(false);
   }, [setTyping]);
 
-  const write = (next: string) => {
-    setText(next);
+  const write = (given: string) => {
+    const next = bounded(given);
+    keep(next);
     setTyping(next.trim() !== "");
   };
   const send = (event?: FormEvent) => {
     event?.preventDefault();
     if (!canSend) return;
-    messages.send(text.trim());
-    setText("");
+    messages.send(text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd()); // spaces at its beginning are part of it
+    clear();
     area.current?.focus();
   };
   const pressed = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event.nativeEvent)) return;
     if (event.key === "Enter" && !event.shiftKey && !isTouch()) send(event);
     else if (event.key === "ArrowUp" && !event.altKey && text === "") {
       event.preventDefault();
@@ -75,7 +81,7 @@ export function Composer({ conversation: { id, title } }: { conversation: Conver
           data-composer
           rows={1}
           dir="auto"
-          aria-label={`Message to ${title}`}
+          aria-label={`Message to ${isolated(title)}`}
           placeholder="Write a message"
           enterKeyHint={isTouch() ? "enter" : "send"}
           aria-invalid={excess > 0 || undefined}
@@ -95,6 +101,45 @@ export function Composer({ conversation: { id, title } }: { conversation: Conver
       </div>
     </form>
   );
+}
+
+/** What is longer than the limit by so much is cut: nobody shortens that by hand, and each key would take long. */
+const SLACK = 1000;
+
+/**
+ * Cuts what is far too long, and says so. What is pasted or dropped is cut before it is in the field: a browser takes
+ * seconds to lay out millions of characters.
+ */
+function useBounded(area: React.RefObject<HTMLTextAreaElement | null>): (text: string) => string {
+  const { maxTextLength } = useObservable(useChat().limits);
+  useEffect(() => {
+    const element = area.current;
+    if (!element) return;
+    const inserting = (event: InputEvent) => {
+      const data = event.data ?? event.dataTransfer?.getData("text/plain") ?? "";
+      const kept = element.value.length - (element.selectionEnd - element.selectionStart);
+      if (kept + data.length <= maxTextLength + SLACK) return;
+      if (!/^insertFrom(Paste|Drop)/.test(event.inputType)) return;
+      event.preventDefault();
+      const room = Math.max(
+        0,
+        maxTextLength - characters(element.value) + (element.selectionEnd - element.selectionStart),
+      );
+      document.execCommand("insertText", false, firstCharacters(data, room)); // keeps what can be undone
+      tell(maxTextLength);
+    };
+    element.addEventListener("beforeinput", inserting);
+    return () => element.removeEventListener("beforeinput", inserting);
+  }, [area, maxTextLength]);
+  return (text) => {
+    if (text.length <= maxTextLength + SLACK || characters(text) <= maxTextLength + SLACK) return text;
+    tell(maxTextLength);
+    return firstCharacters(text, maxTextLength);
+  };
+}
+
+function tell(most: number): void {
+  notify(`That was too long for one message: it was cut after ${most.toLocaleString()} characters.`);
 }
 
 /** As high as its text, up to what the style allows. */

@@ -1,13 +1,41 @@
 /** Times as people say them. `now` is given, so that they can be tested and are the same within one rendering. */
+import { useObservable } from "@chatapp/client/react";
 import { useEffect, useState } from "react";
+import { createStore } from "./store";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const shortFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const fullFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+function formats() {
+  const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(undefined, options);
+  return {
+    zone: format({}).resolvedOptions().timeZone,
+    clock: format({ timeStyle: "short" }),
+    weekday: format({ weekday: "long" }),
+    short: format({ day: "numeric", month: "short" }),
+    full: format({ day: "numeric", month: "long", year: "numeric" }),
+    exact: format({ dateStyle: "long", timeStyle: "short" }),
+  };
+}
+
+const current = createStore(formats());
+
+/** Formats keep the time zone that they were made in: travellers need others. */
+function lookAtZone(): void {
+  if (new Intl.DateTimeFormat().resolvedOptions().timeZone !== current.getSnapshot().zone) current.set(formats());
+}
+
+/** The device's time zone, looked at whenever somebody comes back to the page. */
+export function useTimeZone(): string {
+  useEffect(() => {
+    window.addEventListener("focus", lookAtZone);
+    document.addEventListener("visibilitychange", lookAtZone);
+    return () => {
+      window.removeEventListener("focus", lookAtZone);
+      document.removeEventListener("visibilitychange", lookAtZone);
+    };
+  }, []);
+  return useObservable(current).zone;
+}
 
 function midnight(time: Date): number {
   return new Date(time.getFullYear(), time.getMonth(), time.getDate()).getTime();
@@ -20,12 +48,12 @@ function daysAgo(time: Date, now: Date): number {
 
 /** 14:05 */
 export function clockTime(iso: string): string {
-  return clockFormat.format(new Date(iso));
+  return current.getSnapshot().clock.format(new Date(iso));
 }
 
 /** 3 February 2026 at 14:05 */
 export function exactTime(iso: string): string {
-  return exactFormat.format(new Date(iso));
+  return current.getSnapshot().exact.format(new Date(iso));
 }
 
 /** Names the calendar day on this device, for comparing: two messages of one day have the same. */
@@ -40,23 +68,23 @@ export function dayLabel(iso: string, now: Date): string {
   const days = daysAgo(time, now);
   if (days === 0) return "Today";
   if (days === 1) return "Yesterday";
-  return days > 1 && days < 7 ? weekdayFormat.format(time) : fullFormat.format(time);
+  return days > 1 && days < 7 ? current.getSnapshot().weekday.format(time) : current.getSnapshot().full.format(time);
 }
 
 /** What a list has room for: 14:05, Yesterday, Tuesday, 3 Feb */
 export function listTime(iso: string, now: Date): string {
   const time = new Date(iso);
   const days = daysAgo(time, now);
-  if (days <= 0) return clockFormat.format(time);
+  if (days <= 0) return current.getSnapshot().clock.format(time);
   if (days === 1) return "Yesterday";
-  return days < 7 ? weekdayFormat.format(time) : shortFormat.format(time);
+  return days < 7 ? current.getSnapshot().weekday.format(time) : current.getSnapshot().short.format(time);
 }
 
 /** today at 14:05, yesterday at 14:05, 3 February 2026 */
 export function lastSeenTime(iso: string, now: Date): string {
   const days = daysAgo(new Date(iso), now);
   if (days <= 0) return `today at ${clockTime(iso)}`;
-  return days === 1 ? `yesterday at ${clockTime(iso)}` : fullFormat.format(new Date(iso));
+  return days === 1 ? `yesterday at ${clockTime(iso)}` : current.getSnapshot().full.format(new Date(iso));
 }
 
 /** Now, renewed at midnight: what was today is yesterday then. */
