@@ -13,11 +13,13 @@ import {
 import { type KeyboardEvent, lazy, Suspense, useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
 import { isTouch } from "../lib/device";
+import { isComposing } from "../lib/keys";
 import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { useSignOut } from "../settings/sign-out";
 import { ConnectionBanner } from "../shell/connection-banner";
 import { isHelpOpen, searchWishes } from "../shell/shortcuts";
+import { UpdateBanner } from "../shell/update-banner";
 import { Avatar } from "../ui/avatar";
 import { Button, IconButton } from "../ui/button";
 import { Failure, Hint } from "../ui/hint";
@@ -41,6 +43,7 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
     if (wishes > 0) field.current?.select();
   }, [wishes]);
   const pressed = (event: KeyboardEvent) => {
+    if (isComposing(event.nativeEvent)) return;
     if (event.key === "Escape" && query) setQuery("");
     else if (event.key === "ArrowDown") focusFirstRow(panel.current);
     else return;
@@ -51,6 +54,7 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
       <Header />
       <SearchField label="Search" value={query} onChange={setQuery} onKeyDown={pressed} ref={field} />
       <ConnectionBanner />
+      <UpdateBanner />
       {query.trim() ? (
         <Suspense fallback={<Skeleton label="Searching" />}>
           <SearchResults query={query} open={open} onChosen={() => setQuery("")} />

@@ -1,12 +1,14 @@
 import type { Message } from "@chatapp/client";
 import { ChevronDownIcon } from "@heroicons/react/24/outline";
-import { type MouseEvent, memo } from "react";
+import { type CSSProperties, type MouseEvent, memo } from "react";
+import { hueOf } from "../lib/colours";
 import { isTouch } from "../lib/device";
 import { sentence } from "../lib/errors";
-import { plural, spread } from "../lib/text";
+import { plural } from "../lib/text";
 import { clockTime, exactTime } from "../lib/time";
 import { Avatar } from "../ui/avatar";
 import { Button } from "../ui/button";
+import { Name } from "../ui/name";
 import { Attachment } from "./attachment";
 import css from "./bubble.module.css";
 import { MessageText } from "./message-text";
@@ -52,8 +54,11 @@ export const Bubble = memo(function Bubble(props: BubbleProps) {
         {/* biome-ignore lint/a11y/noStaticElementInteractions: keys open the same menu from the row around it */}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same */}
         <div className={css.bubble} onContextMenu={openMenu} onClick={isTouch() ? openMenu : undefined}>
-          <span className={showsSender && isFirst ? `${css.sender} ${css[`hue${spread(sender.id, 8)}`]}` : "hidden"}>
-            {mine ? "You" : sender.name}
+          <span
+            className={showsSender && isFirst ? css.sender : "hidden"}
+            style={{ "--hue": hueOf(sender.id) } as CSSProperties}
+          >
+            {mine ? "You" : <Name of={sender.name} />}
             <span className="hidden">: </span>
           </span>
           {attachment && <Attachment address={attachment} />}

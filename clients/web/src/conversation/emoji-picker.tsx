@@ -1,3 +1,4 @@
+import { useObservable } from "@chatapp/client/react";
 import { FaceSmileIcon } from "@heroicons/react/24/outline";
 import * as Popover from "@radix-ui/react-popover";
 import {
@@ -5,12 +6,15 @@ import {
   type EmojiPickerListEmojiProps,
   type EmojiPickerListRowProps,
   EmojiPicker as Picker,
+  type SkinTone,
 } from "frimousse";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { isTouch } from "../lib/device";
+import { useOverlay } from "../lib/overlays";
 import { IconButton } from "../ui/button";
 import type { EmojiButtonProps } from "./emoji-button";
 import css from "./emoji-picker.module.css";
+import { emojiHabits, keepSkinTone, wasChosen } from "./recent-emoji";
 
 /** Where the build has put the names and groups of the emoji. */
 declare const __EMOJI_DATA__: string;
@@ -42,8 +46,34 @@ const PARTS = {
   ),
 };
 
+/** In the order of the list. */
+const CATEGORIES = [
+  ["😀", "Smileys"],
+  ["👋", "People"],
+  ["🐻", "Animals and nature"],
+  ["🍎", "Food and drink"],
+  ["🚗", "Travel and places"],
+  ["⚽", "Activities"],
+  ["💡", "Objects"],
+  ["🔣", "Symbols"],
+  ["🏁", "Flags"],
+] as const;
+
 export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
   const [isOpen, setOpen] = useState(true);
+  const [query, setQuery] = useState("");
+  const viewport = useRef<HTMLDivElement>(null);
+  const { skinTone } = useObservable(emojiHabits);
+  useOverlay(() => setOpen(false), isOpen);
+  const choose = (emoji: string) => {
+    wasChosen(emoji);
+    onChosen(emoji);
+    setOpen(false);
+  };
+  const showCategory = (index: number) => {
+    const category = viewport.current?.querySelectorAll<HTMLElement>("[frimousse-list] [frimousse-category]")[index];
+    if (viewport.current && category) viewport.current.scrollTop = category.offsetTop;
+  };
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
       <Popover.Trigger asChild>
@@ -66,25 +96,84 @@ export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
             className={css.picker}
             columns={COLUMNS}
             emojibaseUrl={__EMOJI_DATA__}
-            onEmojiSelect={({ emoji }) => {
-              onChosen(emoji);
-              setOpen(false);
-            }}
+            skinTone={skinTone as SkinTone}
+            onEmojiSelect={({ emoji }) => choose(emoji)}
           >
-            <Picker.Search
-              className={css.search}
-              aria-label="Search emoji"
-              placeholder="Search emoji"
-              autoFocus={!isTouch()}
-            />
-            <Picker.Viewport className={css.viewport}>
+            <div className={css.above}>
+              <Picker.Search
+                className={css.search}
+                aria-label="Search emoji"
+                placeholder="Search emoji"
+                autoFocus={!isTouch()}
+                value={query}
+                onChange={(event) => setQuery(event.target.value)}
+              />
+              <SkinToneButton />
+            </div>
+            {!query && <Recent onChosen={choose} />}
+            <Picker.Viewport className={css.viewport} ref={viewport}>
               <Picker.Loading className={css.note}>Loading…</Picker.Loading>
               <Picker.Empty className={css.note}>No emoji found.</Picker.Empty>
               <Picker.List className={css.list} components={PARTS} />
             </Picker.Viewport>
+            {!query && (
+              <div className={css.categories} role="toolbar" aria-label="Categories">
+                {CATEGORIES.map(([emoji, label], index) => (
+                  <button
+                    key={label}
+                    type="button"
+                    aria-label={label}
+                    title={label}
+                    onClick={() => showCategory(index)}
+                  >
+                    {emoji}
+                  </button>
+                ))}
+              </div>
+            )}
           </Picker.Root>
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
+  );
+}
+
+/** The hand shows the tone; each press takes the next. */
+function SkinToneButton() {
+  return (
+    <Picker.SkinTone emoji="✋">
+      {({ skinTone, setSkinTone, skinToneVariations }) => {
+        const index = skinToneVariations.findIndex((variation) => variation.skinTone === skinTone);
+        const next = skinToneVariations[(index + 1) % skinToneVariations.length];
+        const label = `Skin tone: ${skinTone === "none" ? "yellow" : skinTone.replace("-", " ")}`;
+        const change = () => {
+          if (!next) return;
+          setSkinTone(next.skinTone);
+          keepSkinTone(next.skinTone);
+        };
+        return (
+          <button type="button" className={css.tone} aria-label={label} title={label} onClick={change}>
+            {skinToneVariations[index]?.emoji ?? "✋"}
+          </button>
+        );
+      }}
+    </Picker.SkinTone>
+  );
+}
+
+function Recent({ onChosen }: { onChosen: (emoji: string) => void }) {
+  const { recent } = useObservable(emojiHabits);
+  if (recent.length === 0) return null;
+  return (
+    <section aria-label="Recent">
+      <p className={css.category}>Recent</p>
+      <div className={css.recent}>
+        {recent.slice(0, COLUMNS).map((emoji) => (
+          <button key={emoji} type="button" className={css.emoji} onClick={() => onChosen(emoji)}>
+            {emoji}
+          </button>
+        ))}
+      </div>
+    </section>
   );
 }

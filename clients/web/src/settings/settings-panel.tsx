@@ -15,6 +15,7 @@ import { Link } from "wouter";
 import { routes, type SettingsSection } from "../lib/routes";
 import { Avatar } from "../ui/avatar";
 import { Button, type Icon } from "../ui/button";
+import { Name } from "../ui/name";
 import { PanelHeader } from "../ui/panel";
 import { Appearance } from "./appearance";
 import { Devices } from "./devices";
@@ -39,8 +40,14 @@ const SECTIONS: Record<SettingsSection, Section> = {
   password: { title: "Password", hint: "Change it", icon: KeyIcon, content: Password },
 };
 
-export default function SettingsPanel({ section }: { section?: SettingsSection }) {
-  if (!section) return <Overview />;
+interface SettingsPanelProps {
+  section?: SettingsSection;
+  /** The section that is shown beside it, where there is room. */
+  current?: SettingsSection;
+}
+
+export default function SettingsPanel({ section, current }: SettingsPanelProps) {
+  if (!section) return <Overview current={current} />;
   const { title, content: Content } = SECTIONS[section];
   return (
     <div className={css.panel}>
@@ -52,7 +59,23 @@ export default function SettingsPanel({ section }: { section?: SettingsSection }
   );
 }
 
-function Overview() {
+/** One section, with a desktop's room. */
+export function SettingsPage({ section }: { section: SettingsSection }) {
+  const { title, hint, content: Content } = SECTIONS[section];
+  return (
+    <section className={css.page} aria-label={title}>
+      <header>
+        <h2 className={css.title}>{title}</h2>
+        <p className={css.hint}>{hint}</p>
+      </header>
+      <div className={css.card}>
+        <Content />
+      </div>
+    </section>
+  );
+}
+
+function Overview({ current }: { current?: SettingsSection }) {
   const { user } = useAccount();
   const signOut = useSignOut();
   return (
@@ -64,7 +87,7 @@ function Overview() {
             <Avatar id={user.id} name={user.name} src={user.avatar} size={64} />
             <span className={css.words}>
               <span className={css.name} dir="auto">
-                {user.name}
+                <Name of={user.name} />
               </span>
               <span className={css.hint}>{user.email}</span>
             </span>
@@ -74,7 +97,12 @@ function Overview() {
           <ul>
             {Object.entries(SECTIONS).map(([name, { title, hint, icon: Picture }]) => (
               <li key={name}>
-                <Link className={css.link} href={routes.section(name as SettingsSection)} state={{ isOurs: true }}>
+                <Link
+                  className={css.link}
+                  href={routes.section(name as SettingsSection)}
+                  state={{ isOurs: true }}
+                  aria-current={name === current ? "page" : undefined}
+                >
                   <Picture width={24} aria-hidden="true" />
                   <span className={css.words}>
                     <span>{title}</span>

@@ -9,14 +9,18 @@ import { useIsNarrow } from "../lib/media";
 import { type Place, placeOf } from "../lib/routes";
 import { Spinner } from "../ui/spinner";
 import { ErrorBoundary } from "./error-boundary";
+import { useKeptFocus } from "./kept-focus";
 import css from "./messenger.module.css";
 import { Nothing } from "./nothing";
+import { useNotifications } from "./notifications";
 import { useShortcuts } from "./shortcuts";
-import { useBadge, useNotifications, useReports } from "./signals";
+import { useBadge, useReports, useVersionCheck } from "./signals";
+import { useAnnouncements } from "./use-announcements";
 
 const ContactsPanel = lazy(() => import("../people/contacts-panel"));
 const NewGroupPanel = lazy(() => import("../group/new-group-panel"));
 const SettingsPanel = lazy(() => import("../settings/settings-panel"));
+const SettingsPage = lazy(() => import("../settings/settings-panel").then((part) => ({ default: part.SettingsPage })));
 
 /** The open conversation stays open beside panels that have nothing to do with it. */
 function useOpenConversation(place: Place): string | undefined {
@@ -30,13 +34,17 @@ function useOpenConversation(place: Place): string | undefined {
 export function Messenger() {
   const [path] = useLocation();
   const place = placeOf(path);
+  const isNarrow = useIsNarrow();
   const open = useOpenConversation(place);
   const isInfo = place.panel === "chats" && place.isInfo === true;
   const chat = useChat();
   useShortcuts(chat, open);
+  useKeptFocus();
   useBadge(open);
   useNotifications(chat);
+  useAnnouncements(chat, open);
   useReports(chat);
+  useVersionCheck();
   useEffect(loadAhead, []);
   return (
     <div className={css.shell} data-open={place.panel === "chats" && open !== undefined}>
@@ -49,24 +57,31 @@ export function Messenger() {
         {place.panel !== "chats" && (
           <div className={css.over} key={place.panel}>
             <Guarded place={path}>
-              <Panel place={place} />
+              <Panel place={place} isNarrow={isNarrow} />
             </Guarded>
           </div>
         )}
       </aside>
       <main className={css.main}>
-        <Guarded place={open ?? ""}>
-          {open === undefined ? <Nothing /> : <ConversationPane key={open} id={open} isInfo={isInfo} />}
-        </Guarded>
+        {place.panel === "settings" && !isNarrow ? (
+          <Guarded place={path}>
+            <SettingsPage section={place.section ?? "profile"} />
+          </Guarded>
+        ) : (
+          <Guarded place={open ?? ""}>
+            {open === undefined ? <Nothing /> : <ConversationPane key={open} id={open} isInfo={isInfo} />}
+          </Guarded>
+        )}
       </main>
     </div>
   );
 }
 
-function Panel({ place }: { place: Place }) {
+function Panel({ place, isNarrow }: { place: Place; isNarrow: boolean }) {
   if (place.panel === "contacts") return <ContactsPanel />;
   if (place.panel === "new-group") return <NewGroupPanel />;
-  return place.panel === "settings" ? <SettingsPanel section={place.section} /> : null;
+  if (place.panel !== "settings") return null;
+  return isNarrow ? <SettingsPanel section={place.section} /> : <SettingsPanel current={place.section ?? "profile"} />;
 }
 
 function Guarded({ place, children }: { place: string; children: ReactNode }) {

@@ -1,10 +1,8 @@
-/** What the app says outside of its own page: title, badge, notifications; and failures that no screen shows. */
-import type { Chat, ChatError, Message } from "@chatapp/client";
-import { useConversation, useUnread } from "@chatapp/client/react";
+/** What the app says outside of its own page: title and badge; and failures that no screen shows. */
+import type { Chat, ChatError } from "@chatapp/client";
+import { useConnection, useConversation, useUnread } from "@chatapp/client/react";
 import { useEffect } from "react";
-import { go } from "../lib/navigation";
-import { preferences } from "../lib/preferences";
-import { routes } from "../lib/routes";
+import { tidy } from "../lib/names";
 import { notify } from "../ui/notices";
 
 /** The number of unread messages, in the title and on the app's icon. */
@@ -12,47 +10,23 @@ export function useBadge(open: string | undefined): void {
   const unread = useUnread();
   const title = useConversation(open ?? "")?.title;
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${title ? `${title} · ` : ""}chatapp`;
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${title ? `${tidy(title)} · ` : ""}chatapp`;
   }, [unread, title]);
   useEffect(() => {
     navigator.setAppBadge?.(unread).catch(() => {}); // where it is not installed, there is no icon
   }, [unread]);
 }
 
-/** Messages that come while nobody looks, for those who have asked for it. */
-export function useNotifications(chat: Chat): void {
+/** The server that is back may have brought a new version of the app. */
+export function useVersionCheck(): void {
+  const { status } = useConnection();
   useEffect(() => {
-    const shown = (event: MessageEvent) => typeof event.data?.show === "string" && go(event.data.show);
-    navigator.serviceWorker?.addEventListener("message", shown);
-    const ending = chat.on("message", (message) => {
-      if (preferences.getSnapshot().notifications && !document.hasFocus()) void showNotification(chat, message);
-    });
-    return () => {
-      navigator.serviceWorker?.removeEventListener("message", shown);
-      ending();
-    };
-  }, [chat]);
-}
-
-async function showNotification(chat: Chat, message: Message): Promise<void> {
-  if (Notification.permission !== "granted") return;
-  const conversation = chat.conversations.get(message.conversationId);
-  const isGroup = conversation?.type === "group";
-  const path = routes.conversation(message.conversationId);
-  const title = isGroup ? `${message.sender.name} in ${conversation.title}` : message.sender.name;
-  const options = {
-    body: message.content || "Attachment",
-    tag: message.conversationId,
-    icon: "/assets/icons/icon-192.png",
-    data: path,
-  };
-  const registration = await navigator.serviceWorker?.getRegistration();
-  if (registration) return registration.showNotification(title, options);
-  const notification = new Notification(title, options);
-  notification.onclick = () => {
-    window.focus();
-    go(path);
-  };
+    if (status === "live")
+      navigator.serviceWorker
+        ?.getRegistration()
+        .then((found) => found?.update())
+        .catch(() => {});
+  }, [status]);
 }
 
 /** These come again by themselves: the connection banner says so already. */

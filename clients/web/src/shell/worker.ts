@@ -1,5 +1,10 @@
 /** The service worker keeps the app itself, so that it opens offline. A new version waits until the user agrees. */
-import { notify } from "../ui/notices";
+import { createStore } from "../lib/store";
+
+/** Takes the new version that waits; null while there is none, or the user has put it off. */
+export const newVersion = createStore<(() => void) | null>(null);
+
+const HOUR = 60 * 60 * 1000;
 
 export function installWorker(): void {
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
@@ -16,6 +21,7 @@ export function installWorker(): void {
     .then((registration) => {
       if (registration.waiting) offer(registration.waiting);
       registration.addEventListener("updatefound", () => watch(registration.installing));
+      lookAgain(registration);
     })
     .catch(() => {}); // The app works without; it only needs the server to open.
 }
@@ -40,5 +46,13 @@ function watch(worker: ServiceWorker | null): void {
 }
 
 function offer(worker: ServiceWorker): void {
-  notify("A new version of the app is there.", { label: "Use it", run: () => worker.postMessage("take-over") });
+  newVersion.set(() => worker.postMessage("take-over"));
+}
+
+/** A page that stays open hears of a new version when somebody comes back to it, and when the network does. */
+function lookAgain(registration: ServiceWorkerRegistration): void {
+  const look = () => void registration.update().catch(() => {}); // offline: the next occasion asks again
+  window.addEventListener("focus", look);
+  window.addEventListener("online", look);
+  setInterval(look, HOUR);
 }

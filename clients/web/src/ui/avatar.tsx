@@ -1,5 +1,6 @@
-import { useState } from "react";
-import { initials, spread } from "../lib/text";
+import { type CSSProperties, useState } from "react";
+import { hueOf } from "../lib/colours";
+import { initials } from "../lib/text";
 import css from "./avatar.module.css";
 
 interface AvatarProps {
@@ -11,8 +12,6 @@ interface AvatarProps {
   /** Draws the dot of somebody who is online. */
   online?: boolean;
 }
-
-const HUES = 8;
 
 /** A picture, or initials where there is none or it does not load. The name stands beside it: it is decoration. */
 export function Avatar({ id, name, src, size = 48, online = false }: AvatarProps) {
@@ -33,7 +32,9 @@ export function Avatar({ id, name, src, size = 48, online = false }: AvatarProps
           onError={() => setFailed(src)}
         />
       ) : (
-        <span className={`${css.initials} ${css[`hue${spread(id, HUES)}`]}`}>{initials(name)}</span>
+        <span className={css.initials} style={{ "--hue": hueOf(id) } as CSSProperties}>
+          {initials(name)}
+        </span>
       )}
       {online && <span className={css.online} />}
     </span>

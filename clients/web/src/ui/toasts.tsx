@@ -9,7 +9,7 @@ import css from "./toasts.module.css";
 export default function Toasts() {
   const shown = useObservable(notices);
   return (
-    <Toast.Provider duration={5000} swipeDirection="down" label="Notice">
+    <Toast.Provider duration={5000} swipeDirection="up" label="Notice">
       {shown.map((notice) => (
         <One key={notice.id} notice={notice} />
       ))}
