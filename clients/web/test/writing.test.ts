@@ -76,7 +76,7 @@ test("the focus never falls to the page: it goes back to where it was when a pan
   await person.heading("Settings").waitFor();
   await expect.poll(() => hasFocus(page)).toBe("Back");
   await page.keyboard.press("Escape");
-  await expect.poll(() => hasFocus(page)).toBe("Menu");
+  await expect.poll(() => hasFocus(page)).toMatch(/^Message to/); // the conversation is open again
   await person.choose("More", "Contact info");
   await expect.poll(() => hasFocus(page)).toBe("Close the info");
   await page.keyboard.press("Escape");
@@ -326,13 +326,12 @@ test("emoji: categories, what was chosen last, and skin tones", async () => {
   await person.button("Emoji").click();
   await picker.getByText("Smileys").first().waitFor();
   await picker.getByRole("button", { name: "Flags" }).click();
-  await picker.getByRole("gridcell", { name: "Chequered flag" }).or(picker.getByText("🏁").last()).first().waitFor();
+  await picker.getByRole("gridcell", { name: /^chequered flag$/i }).waitFor();
   await picker.getByRole("button", { name: /^Skin tone: yellow/ }).click();
   await picker.getByRole("searchbox").fill("waving hand");
-  await picker
-    .getByRole("gridcell", { name: /waving hand/i })
-    .first()
-    .click();
+  await picker.getByRole("gridcell", { name: "Waving hand" }).waitFor();
+  await person.page.keyboard.press("Enter");
+  await picker.waitFor({ state: "detached" });
   expect(await person.composer.inputValue()).toMatch(/^👋\p{EMod}$/u);
   await person.button("Emoji").click();
   await picker.getByRole("region", { name: "Recent" }).getByRole("button").click();
