@@ -5,7 +5,8 @@ import { Directory } from "./contacts.js";
 import { ConversationList } from "./conversations.js";
 import { type Core, signedOutError, type TypingRow } from "./core.js";
 import { Delivery } from "./delivery.js";
-import { asChatError, ChatError } from "./errors.js";
+import { DraftOf } from "./drafts.js";
+import { asChatError, type ChatError, storageFailed } from "./errors.js";
 import { Events } from "./events.js";
 import { Http } from "./http.js";
 import { deviceId, newId } from "./id.js";
@@ -13,13 +14,15 @@ import { Link } from "./link.js";
 import { Cell, Emitter, Source } from "./observable.js";
 import type { ChatOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
-import { DraftOf, PresenceBook, TypingIn, TypingLeases } from "./people.js";
+import { PresenceBook, TypingIn, TypingLeases } from "./people.js";
 import { listenToPlatform } from "./platform.js";
 import { Receipts } from "./receipts.js";
 import { key } from "./records.js";
 import { Session } from "./session.js";
 import { type Post, Sharing } from "./sharing.js";
-import { toStorage } from "./storage/adapters.js";
+import { toStorage, toTokenStorage } from "./storage/adapters.js";
+import { GuardedStorage } from "./storage/guarded.js";
+import type { ChatStorage } from "./storage/storage.js";
 import { Store } from "./store.js";
 import { Tabs, tabPlatform } from "./tabs.js";
 import { ConversationMessages } from "./timeline.js";
@@ -59,6 +62,7 @@ class ChatClient implements Chat {
   private readonly account: Source<Account>;
   private readonly namespace: string;
   private readonly isShared: boolean;
+  private readonly storage: GuardedStorage;
   private readonly messagesOf = new Map<string, ConversationMessages>();
   private readonly draftsOf = new Map<string, DraftOf>();
   private readonly typingOf = new Map<string, TypingIn>();
@@ -73,20 +77,34 @@ class ChatClient implements Chat {
     const clock = options.clock ?? systemClock;
     const timing = { ...defaultTiming, ...options.timing };
     const random = options.random ?? Math.random;
-    const storage = toStorage(options.storage);
+    const makeId = () => newId(random);
+    const guarded = (given: ChatStorage, isDroppable: (key: string) => boolean) =>
+      new GuardedStorage({
+        storage: given,
+        clock,
+        limit: timing.storageTimeout,
+        probe: `${this.namespace}/session`,
+        isDroppable,
+        onFailure: (error) => this.report(error),
+      });
+    const storage = guarded(toStorage(options.storage), (name) => name.startsWith(`${this.namespace}/u/`));
+    const tokens = options.tokenStorage && guarded(toTokenStorage(options.tokenStorage), () => false);
     const fetcher = options.fetch ?? ((...call: Parameters<typeof fetch>) => fetch(...call));
     const platform = options.tabs === false || !storage.shared ? undefined : (options.tabs ?? tabPlatform());
 
+    this.storage = storage;
     this.tabs = new Tabs<Post>(this.namespace, platform, clock, timing);
     this.isShared = platform !== undefined;
     const http = new Http({ url, fetch: fetcher, clock, timing, random });
     const session = new Session({
       key: `${this.namespace}/session`,
-      storage,
+      storage: tokens ?? storage,
+      ...(tokens && { formerStorage: storage }),
       http,
       tabs: this.tabs,
       clock,
       timing,
+      newId: makeId,
       onChange: (account, isOurs) => this.onSession(account, isOurs),
       onStorageFailure: (thrown) => this.report(storageFailure(thrown)),
     });
@@ -99,7 +117,6 @@ class ChatClient implements Chat {
       onFailure: (error) => this.report(error),
     });
     const me = () => session.account.user?.id ?? "";
-    const makeId = () => newId(random);
     const events = new Emitter<ChatEvents>();
     const delivery = new Delivery({
       store,
@@ -188,11 +205,7 @@ class ChatClient implements Chat {
       getSnapshot: this.core.connection.getSnapshot,
       retryNow: () => this.sharing.act({ kind: "wake" }),
       setOnline: (isOnline) => link.setOnline(isOnline),
-      setForeground: (isForeground) => {
-        if (!isForeground) return;
-        this.tabs.challengeLeader();
-        this.sharing.act({ kind: "wake" });
-      },
+      setForeground: (isForeground) => (isForeground ? this.cameBack() : this.wentAway()),
     };
     const { core, contacts, presence, receipts, typingLeases } = this;
     const said = new Events({ core, contacts, presence, receipts, typing: typingLeases });
@@ -201,25 +214,43 @@ class ChatClient implements Chat {
       tabs: this.tabs,
       perform: (action) => said.perform(action),
       prefix: () => (this.openUser ? this.prefix(this.openUser) : undefined),
-      onSession: () => session.restore().catch((thrown) => this.report(storageFailure(thrown))),
+      onSession: (changed) => session.heard(changed).catch((thrown) => this.report(storageFailure(thrown))),
       onErase: (prefix) => this.forgetToo(prefix),
     });
-    this.stopListening = listenToPlatform(this.connection);
+    this.stopListening = listenToPlatform(this.connection, () => this.saveDrafts());
     this.ready = this.start();
   }
 
   // -------------------------------------------------------------- start, sign-in, end
 
+  /** Ends in time whatever the device does: what can't be read is told, and everything works without it. */
   private async start(): Promise<void> {
+    const { session } = this.core;
+    const failure = await this.storage.check();
     try {
-      await this.core.session.restore();
+      await session.restore();
+      if (failure && session.account.status === "signed-out") session.unreadable(failure);
     } catch (thrown) {
-      this.core.session.unreadable(storageFailure(thrown));
+      session.unreadable(storageFailure(thrown));
     }
     await this.switching;
     if (this.isClosed) return;
-    this.tabs.start({ lead: () => this.lead(), follow: () => this.follow(), hear: (post) => this.sharing.hear(post) });
+    const listener = {
+      lead: () => this.lead(),
+      follow: () => this.follow(),
+      hear: (post: Post) => this.sharing.hear(post),
+    };
+    this.tabs.start(listener, failure !== undefined);
     this.tabs.post({ kind: "hello" });
+  }
+
+  private cameBack(): void {
+    this.tabs.challengeLeader();
+    this.sharing.act({ kind: "wake" });
+  }
+
+  private wentAway(): void {
+    this.saveDrafts();
   }
 
   private prefix(userId: string): string {
@@ -255,7 +286,8 @@ class ChatClient implements Chat {
 
   private onSession(account: Account, isOurs: boolean): void {
     this.account.changed();
-    if (isOurs) this.tabs.post({ kind: "session" });
+    const session = account.status === "signed-out" ? null : this.core.session.unstored;
+    if (isOurs) this.tabs.post({ kind: "session", ...(session !== undefined && { session }) });
     if (account.status === "signed-out" && account.reason) this.core.events.emit("signedOut", account.reason);
     const refusal = signedOutError(this.core);
     if (refusal) this.core.outbox.refuse(refusal);
@@ -288,6 +320,7 @@ class ChatClient implements Chat {
   private async switchTo(userId: string): Promise<void> {
     const { link, store } = this.core;
     this.stopWork();
+    this.saveDrafts();
     await store.close();
     this.core.presence.set(new Map());
     this.core.connection.set(SIGNED_OUT);
@@ -300,6 +333,7 @@ class ChatClient implements Chat {
   /** The socket goes on with the new access token. */
   private reauthenticate(): void {
     const token = this.core.session.accessToken;
+    if (this.tabs.isLeader && this.core.store.isOpen) this.core.link.start(); // where the tokens before were no good
     const socket = this.core.link.liveSocket;
     if (!token || !socket) return;
     socket.request("auth:refresh", { token }).catch(() => this.core.link.suspect());
@@ -309,6 +343,7 @@ class ChatClient implements Chat {
     this.isClosed = true;
     this.stopListening();
     await this.switching;
+    this.saveDrafts();
     this.stopWork();
     this.sharing.stop();
     this.core.session.stop();
@@ -316,11 +351,17 @@ class ChatClient implements Chat {
     this.tabs.stop();
   }
 
+  private saveDrafts(): void {
+    for (const draft of this.draftsOf.values()) draft.save();
+  }
+
   // -------------------------------------------------------------- parts by conversation
 
   messages(conversationId: string): ConversationMessages {
     return memo(this.messagesOf, conversationId, () => {
-      return new ConversationMessages(this.core, conversationId, () => this.typing(conversationId).sent());
+      return new ConversationMessages(this.core, conversationId, () => {
+        this.typing(conversationId).sent();
+      });
     });
   }
 
@@ -353,7 +394,5 @@ function memo<T>(known: Map<string, T>, id: string, make: () => T): T {
 }
 
 function storageFailure(thrown: unknown): ChatError {
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
-  const message = `The device's storage failed (${reason}): the session may be lost when the app ends.`;
-  return new ChatError({ code: "STORAGE_FAILED", message, cause: thrown });
+  return storageFailed("The device's storage failed", thrown, "The session may be lost when the app ends.");
 }

@@ -24,6 +24,9 @@ export const defaultTiming: Timing = {
   hold: 1 * SECOND,
   receiptBatch: 2 * SECOND,
   typingEvery: 3 * SECOND,
+  draftPause: 0.5 * SECOND,
+  storageTimeout: 5 * SECOND,
+  refreshTimeout: 90 * SECOND,
   leaderSilence: 3 * SECOND,
   sleep: 90 * SECOND,
 };

@@ -19,6 +19,7 @@ export type LocalErrorCode =
   | "BAD_ANSWER"
   | "SIGNED_OUT"
   | "STORAGE_FAILED"
+  | "TOO_LARGE"
   | "CLOSED";
 
 export type ErrorCode = LocalErrorCode | (string & {});
@@ -99,6 +100,12 @@ export function fromAnswer(body: unknown, statusCode: number): ChatError {
 
 export function signedOut(): ChatError {
   return new ChatError({ code: "SIGNED_OUT", message: "Nobody is signed in." });
+}
+
+/** `what` failed because of `thrown`; `effect` is a sentence that says what comes of it. */
+export function storageFailed(what: string, thrown: unknown, effect: string): ChatError {
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ChatError({ code: "STORAGE_FAILED", message: `${what} (${reason}). ${effect}`, cause: thrown });
 }
 
 /** Whatever was thrown, as a ChatError. */

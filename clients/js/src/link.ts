@@ -130,7 +130,10 @@ export class Link {
       const ended = await this.round(signal).catch(asChatError);
       const error = this.isOnline ? ended : unreachable();
       if (signal.aborted) return;
-      if (isSessionGone(error) || error.code === "SIGNED_OUT") return this.options.session.lost(error);
+      if (isSessionGone(error) || error.code === "SIGNED_OUT") {
+        this.stop(); // until there is a session again
+        return this.options.session.lost(error);
+      }
       this.attempts++;
       const wait = Math.max((error.retryAfter ?? 0) * 1000, this.delay());
       await this.wait(wait, this.isReachable ? "connecting" : "offline", error, signal);

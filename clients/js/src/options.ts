@@ -4,9 +4,18 @@ import type { ChatStorage } from "./storage/storage.js";
 /** What `AsyncStorage` of React Native looks like. */
 export interface AsyncStorageLike {
   getItem(key: string): Promise<string | null>;
-  setItem(key: string, value: string): Promise<void>;
-  removeItem(key: string): Promise<void>;
+  setItem(key: string, value: string): Promise<unknown>;
+  removeItem(key: string): Promise<unknown>;
   getAllKeys(): Promise<readonly string[]>;
+  multiSet?(rows: [key: string, value: string][]): Promise<unknown>;
+  multiRemove?(keys: string[]): Promise<unknown>;
+}
+
+/** A secure store of the platform: Keychain, Keystore. Its keys have letters, digits, ".", "-" and "_". */
+export interface TokenStorage {
+  getItem(key: string): Promise<string | null>;
+  setItem(key: string, value: string): Promise<unknown>;
+  removeItem(key: string): Promise<unknown>;
 }
 
 /** Time and timers, so that tests can turn the clock. */
@@ -35,6 +44,12 @@ export interface Timing {
   readonly hold: number;
   readonly receiptBatch: number;
   readonly typingEvery: number;
+  /** A draft is stored, and told to other tabs, when nothing was typed for so long. */
+  readonly draftPause: number;
+  /** How long one step of the storage may take. */
+  readonly storageTimeout: number;
+  /** How long another tab may take to refresh the tokens. */
+  readonly refreshTimeout: number;
   /** How long the leading tab may be silent when another one, that somebody looks at, asks for a sign of life. */
   readonly leaderSilence: number;
   /** A pause of the whole process longer than this counts as sleep. */
@@ -52,6 +67,8 @@ export interface ChatOptions {
   readonly url: string;
   /** Where sessions, conversations and unsent messages are kept. */
   readonly storage: ChatStorage | AsyncStorageLike;
+  /** Where the tokens are kept: a secure store of the phone. By default `storage` has them too. */
+  readonly tokenStorage?: ChatStorage | TokenStorage;
   /** What the user sees in the list of their devices. */
   readonly deviceName?: string;
   readonly client?: string;

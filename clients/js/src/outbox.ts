@@ -7,7 +7,7 @@
 import { retryDelay } from "./clock.js";
 import { asChatError, type ChatError } from "./errors.js";
 import type { Clock, Timing } from "./options.js";
-import { key, type OutboxRecord } from "./records.js";
+import { byteLength, key, type OutboxRecord } from "./records.js";
 import type { Store } from "./store.js";
 import type { Entry } from "./wire.js";
 
@@ -27,6 +27,13 @@ export interface OutboxOptions {
   readonly refusal: () => ChatError | undefined;
 }
 
+/** Bytes of a message that can be stored; the server takes fewer. */
+const LARGEST = 256 * 1024;
+const TOO_LARGE = {
+  code: "TOO_LARGE",
+  message: "This message is larger than 256 KB: it can be neither sent nor kept. Send it in parts.",
+};
+
 /** Worth waiting for: the session may come back, the client is about to stop. */
 const NOT_ITS_FAULT = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
 
@@ -34,8 +41,11 @@ export class Outbox {
   private readonly busy = new Set<string>();
   private readonly timers = new Set<unknown>();
   private readonly attempts = new Map<string, number>();
-  /** What was sent while the session was still being read from storage, so that nobody knew whose it was. */
-  private early: OutboxRecord[] = [];
+  /**
+   * In memory only: what was sent while the session was still being read from storage, so that nobody knew whose it
+   * was, and what is too large to be kept.
+   */
+  private unstored: OutboxRecord[] = [];
   private lastOrder = 0;
   private blockedUntil = 0;
 
@@ -49,7 +59,7 @@ export class Outbox {
 
   all(): OutboxRecord[] {
     const stored = this.options.store.list<OutboxRecord>("o");
-    return [...stored, ...this.early].sort((a, b) => (a.order < b.order ? -1 : 1));
+    return [...stored, ...this.unstored].sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 
   /** Throws SIGNED_OUT. */
@@ -66,9 +76,9 @@ export class Outbox {
       state: "sending",
       attempted: false,
     };
-    this.put(message);
+    const row = this.put(message);
     this.pump();
-    return message;
+    return row;
   }
 
   /** A failed message goes to the end of its queue. */
@@ -95,7 +105,10 @@ export class Outbox {
 
   /** An entry of the user's own is in the log: its message has arrived. */
   settle(clientMsgIds: ReadonlySet<string>): void {
-    for (const message of this.all()) if (clientMsgIds.has(message.clientMsgId)) this.remove(message);
+    for (const message of this.all().filter((row) => clientMsgIds.has(row.clientMsgId))) {
+      this.remove(message);
+      if (this.busy.has(message.conversationId)) this.markNext(message.conversationId);
+    }
   }
 
   /** Sends what can be sent; called whenever that may have changed. */
@@ -120,7 +133,7 @@ export class Outbox {
   private async work(conversationId: string): Promise<void> {
     try {
       for (;;) {
-        const message = this.of(conversationId).find((row) => row.state === "sending");
+        const message = this.next(conversationId);
         if (!message || !this.options.canSend()) return;
         const blocked = this.blockedUntil - this.options.clock.now();
         if (blocked > 0) return this.later(blocked);
@@ -135,8 +148,22 @@ export class Outbox {
     }
   }
 
+  private next(conversationId: string): OutboxRecord | undefined {
+    return this.of(conversationId).find((row) => row.state === "sending");
+  }
+
+  /** It may reach the server from now on. */
+  private mark(message: OutboxRecord | undefined): void {
+    if (message && !message.attempted) this.put({ ...message, attempted: true });
+  }
+
+  /** In one write with what came of the message before. */
+  private markNext(conversationId: string): void {
+    if (this.options.canSend()) this.mark(this.next(conversationId));
+  }
+
   private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
-    if (!message.attempted) this.put({ ...message, attempted: true });
+    this.mark(message);
     await this.options.store.flush();
     if (!this.find(message.clientMsgId)) return undefined; // discarded, or arrived meanwhile
     try {
@@ -145,6 +172,7 @@ export class Outbox {
       const current = this.find(message.clientMsgId);
       if (current) this.put({ ...current, state: "sent", entry });
       this.options.onSent(entry);
+      this.markNext(message.conversationId);
       return undefined;
     } catch (thrown) {
       return asChatError(thrown);
@@ -178,30 +206,34 @@ export class Outbox {
 
   /** There is no session after all: what was sent early fails, and nobody else will send it. */
   refuse(error: ChatError): void {
-    for (const message of this.early) this.put({ ...message, state: "failed", error: error.toJSON() });
+    for (const message of this.unstored) this.put({ ...message, state: "failed", error: error.toJSON() });
   }
 
   /** The store is open: what was sent early is stored, and sent. */
   private adopt(): void {
     if (!this.options.store.isOpen) return;
-    const early = this.early.filter(({ state }) => state === "sending");
-    this.early = [];
+    const early = this.unstored.filter(({ state }) => state === "sending");
+    this.unstored = [];
     for (const message of early) this.put(message);
     this.pump();
   }
 
-  private put(message: OutboxRecord): void {
+  /** Gives the record as it is kept. */
+  private put(message: OutboxRecord): OutboxRecord {
     const { store } = this.options;
-    if (store.isOpen) {
+    const isTooLarge = byteLength(message.content) + byteLength(message.attachment ?? "") > LARGEST;
+    if (store.isOpen && !isTooLarge) {
       store.put(key.outbox(message.order), message);
-    } else {
-      this.early = [...this.early.filter(({ order }) => order !== message.order), message];
-      store.events.emit("record", key.outbox(message.order));
+      return message;
     }
+    const row: OutboxRecord = isTooLarge ? { ...message, state: "failed", error: TOO_LARGE } : message;
+    this.unstored = [...this.unstored.filter(({ order }) => order !== message.order), row];
+    store.events.emit("record", key.outbox(message.order));
+    return row;
   }
 
   private remove(message: OutboxRecord): void {
-    this.early = this.early.filter(({ order }) => order !== message.order);
+    this.unstored = this.unstored.filter(({ order }) => order !== message.order);
     this.options.store.delete(key.outbox(message.order));
   }
 

@@ -1,9 +1,8 @@
-/** Presence, typing and drafts. */
+/** Presence and typing. */
 import type { Core, TypingRow } from "./core.js";
 import { asChatError } from "./errors.js";
 import { Source } from "./observable.js";
-import { key } from "./records.js";
-import type { Draft, Observable, Presence, PresenceMap, Typing, TypingUser } from "./types.js";
+import type { Observable, Presence, PresenceMap, Typing, TypingUser } from "./types.js";
 
 export class PresenceBook implements PresenceMap {
   readonly subscribe: PresenceMap["subscribe"];
@@ -148,34 +147,5 @@ export class TypingLeases {
     for (const timer of this.timers.values()) this.core.clock.clearTimeout(timer);
     this.timers.clear();
     this.core.typing.set([]);
-  }
-}
-
-export class DraftOf implements Draft {
-  private readonly source: Source<string>;
-  readonly subscribe: Draft["subscribe"];
-  readonly getSnapshot: Draft["getSnapshot"];
-  private readonly name: string;
-
-  constructor(
-    private readonly core: Core,
-    conversationId: string,
-  ) {
-    this.name = key.draft(conversationId);
-    this.source = new Source(() => this.core.store.get<string>(this.name) ?? "");
-    this.subscribe = this.source.subscribe;
-    this.getSnapshot = this.source.getSnapshot;
-    core.store.events.on("record", (changed) => changed === this.name && this.source.changed());
-    core.store.events.on("reset", () => this.source.changed());
-  }
-
-  set(text: string): void {
-    if (text === this.getSnapshot()) return;
-    if (text === "") this.core.store.delete(this.name);
-    else this.core.store.put(this.name, text);
-  }
-
-  clear(): void {
-    this.set("");
   }
 }

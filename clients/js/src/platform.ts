@@ -1,11 +1,14 @@
 /** What a browser says by itself of its network and of being looked at. Other platforms are told by the app. */
 import type { Connection, Unsubscribe } from "./types.js";
 
-export function listenToPlatform(connection: Connection): Unsubscribe {
+export function listenToPlatform(connection: Connection, onHidden: () => void): Unsubscribe {
   if (typeof window === "undefined" || typeof document === "undefined" || !window.addEventListener) return () => {};
   const online = () => connection.setOnline(true);
   const offline = () => connection.setOnline(false);
-  const looked = () => document.visibilityState === "visible" && connection.setForeground(true);
+  const looked = () => {
+    if (document.visibilityState === "visible") connection.setForeground(true);
+    else onHidden(); // the page may be ended without another word
+  };
   window.addEventListener("online", online);
   window.addEventListener("offline", offline);
   window.addEventListener("pageshow", looked);

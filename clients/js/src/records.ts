@@ -75,6 +75,69 @@ export const key = {
   sync: "sync",
 } as const;
 
+/** Bytes of the text in UTF-8. */
+export function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff)) bytes += 2;
+    else if (unit >= 0x80) bytes += 1; // a pair of surrogates is 4 bytes
+  }
+  return bytes;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isRange(value: unknown): boolean {
+  return Array.isArray(value) && Number.isSafeInteger(value[0]) && Number.isSafeInteger(value[1]);
+}
+
+function isConversation({ conversation, ranges, receipts, ...record }: Fields, id: string): boolean {
+  const numbers = [record.cursor, record.headMseq, record.headSeq, record.firstSeq, record.readSeq, record.readMseq];
+  return (
+    record.id === id &&
+    typeof record.updatedAt === "string" &&
+    numbers.every(Number.isSafeInteger) &&
+    Array.isArray(ranges) &&
+    ranges.every(isRange) &&
+    isObject(receipts) &&
+    isObject(conversation) &&
+    Array.isArray(conversation.participants) &&
+    conversation.participants.every(isObject)
+  );
+}
+
+function isOutgoing({ order, clientMsgId, conversationId, content, state }: Fields, name: string): boolean {
+  const texts = [clientMsgId, conversationId, content, state];
+  return order === name && texts.every((text) => typeof text === "string");
+}
+
+/** Whether what was stored as this record can be one: another app, a fault of the device, may have written anything. */
+export function isSound(recordKey: string, value: unknown): boolean {
+  const [kind = "", ...rest] = recordKey.split("/");
+  const name = rest.join("/");
+  switch (kind) {
+    case "d":
+      return typeof value === "string";
+    case "c":
+      return isObject(value) && isConversation(value, name);
+    case "o":
+      return isObject(value) && isOutgoing(value, name);
+    case key.sync:
+      return isObject(value) && typeof value.epoch === "string";
+    default:
+      return isObject(value) || Array.isArray(value);
+  }
+}
+
+export function isEntry(value: unknown): value is Entry {
+  return isObject(value) && Number.isSafeInteger(value.seq) && typeof value.conversationId === "string";
+}
+
 /** Adds a range to ascending ranges that do not touch, and keeps them so. */
 export function withRange(ranges: readonly Range[], added: Range): readonly Range[] {
   let [from, to] = added;

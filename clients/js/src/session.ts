@@ -1,6 +1,7 @@
 /** The session on this device: its tokens, kept fresh by one refresh at a time, in one tab at a time. */
-import { asChatError, type ChatError, signedOut } from "./errors.js";
+import { asChatError, ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
+import { leased } from "./lease.js";
 import type { Clock, Timing } from "./options.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Tabs } from "./tabs.js";
@@ -24,14 +25,19 @@ export interface Tokens {
 }
 
 const REFRESH_ATTEMPTS = 4;
+/** The exchange ends well before another tab may take its turn. */
+const EXCHANGE_SHARE = 2 / 3;
 
 export interface SessionOptions {
   readonly key: string;
   readonly storage: ChatStorage;
+  /** Where an earlier version of the app kept the session, where that is another storage. */
+  readonly formerStorage?: ChatStorage;
   readonly http: Http;
   readonly tabs: Tabs<never> | Tabs<unknown>;
   readonly clock: Clock;
   readonly timing: Timing;
+  readonly newId: () => string;
   /** Called whenever the account or its tokens are others than before; `isOurs` when this tab changed them. */
   readonly onChange: (account: Account, isOurs: boolean) => void;
   readonly onStorageFailure: (error: unknown) => void;
@@ -43,6 +49,8 @@ export class Session implements TokenSource {
   private refreshing: Promise<string> | undefined;
   private timer: unknown;
   private isEnding = false;
+  /** Storage has refused the session that is current, so it has an older one, or none. */
+  private isUnstored = false;
 
   constructor(private readonly options: SessionOptions) {}
 
@@ -50,11 +58,38 @@ export class Session implements TokenSource {
     return this.current?.accessToken;
   }
 
-  /** Takes over what is stored: at the start, and when another tab has changed it. */
+  /** For other tabs, which can't read it from storage. */
+  get unstored(): StoredSession | undefined {
+    return this.isUnstored ? this.current : undefined;
+  }
+
+  /** Takes over what is stored. */
   async restore(): Promise<void> {
     const stored = await this.stored();
-    if (stored) this.adopt(stored, false);
+    const former = await this.moved(stored !== undefined);
+    this.take(stored ?? former);
+  }
+
+  /** Another tab has changed the session: it is stored, unless the tab gives it, or null where it has ended. */
+  async heard(session: StoredSession | null | undefined): Promise<void> {
+    this.isUnstored = isSession(session);
+    this.take(session === undefined ? await this.stored() : (session ?? undefined));
+  }
+
+  private take(session: StoredSession | undefined): void {
+    if (session) this.adopt(session, false);
     else if (this.account.status !== "signed-out") this.drop({ status: "signed-out", user: null }, false);
+  }
+
+  /** What was kept with everything else goes to the storage that is for tokens alone. */
+  private async moved(isReplaced: boolean): Promise<StoredSession | undefined> {
+    const { formerStorage, key } = this.options;
+    if (!formerStorage) return undefined;
+    const [former] = await formerStorage.read([key]);
+    if (former === undefined) return undefined;
+    if (!isReplaced && isSession(former)) await this.store(former);
+    if (!this.isUnstored) await formerStorage.write([], [key]);
+    return isSession(former) ? former : undefined;
   }
 
   /** Storage can't be read: nobody is signed in as far as this device knows, and nothing is removed. */
@@ -71,8 +106,8 @@ export class Session implements TokenSource {
 
   /** The user has another name, avatar or address. The tokens stay those that are stored: another tab's may be newer. */
   changeUser(changes: Partial<User> & Pick<User, "id">): Promise<void> {
-    return this.options.tabs.alone("refresh", async () => {
-      const session = (await this.stored()) ?? this.current;
+    return this.alone(async () => {
+      const session = (await this.storedIfReadable()) ?? this.current;
       if (!session || !this.current || session.user.id !== changes.id) return;
       const renamed = { ...session, user: { ...session.user, ...changes } };
       await this.store(renamed);
@@ -87,10 +122,12 @@ export class Session implements TokenSource {
     this.stop();
     try {
       await this.options.storage.write([], [this.options.key]);
+      await this.options.formerStorage?.write([], [this.options.key]);
     } catch (failure) {
       this.options.onStorageFailure(failure);
     }
     this.isEnding = false;
+    this.isUnstored = false;
     this.drop({ status: "signed-out", user: null, reason, ...(error && { error }) }, true);
   }
 
@@ -101,20 +138,27 @@ export class Session implements TokenSource {
     return isFresh ? session.accessToken : this.renew(session.accessToken);
   }
 
-  /** The server knows this token's session no more. An answer about an earlier session counts for nothing. */
+  /**
+   * The server knows this token's session no more. An answer about an earlier session counts for nothing, and where
+   * another tab has newer tokens, they count.
+   */
   lost(error: ChatError, token = this.current?.accessToken): void {
     if (token !== this.current?.accessToken) return;
-    void this.end(error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended", error);
+    const end = () => this.end(error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended", error);
+    void this.alone(async () => {
+      if (token !== this.current?.accessToken) return;
+      const newer = this.current && (await this.newerThan(this.current));
+      if (newer) this.adopt(newer, false);
+      else await end();
+    });
   }
 
   /** Another access token than `expired`. Throws what kept it from being got; SIGNED_OUT when the session is over. */
   renew(expired: string): Promise<string> {
     if (this.current && this.current.accessToken !== expired) return Promise.resolve(this.current.accessToken);
-    this.refreshing ??= this.options.tabs
-      .alone("refresh", () => this.refresh(expired))
-      .finally(() => {
-        this.refreshing = undefined;
-      });
+    this.refreshing ??= this.alone(() => this.refresh(expired)).finally(() => {
+      this.refreshing = undefined;
+    });
     return this.refreshing;
   }
 
@@ -123,34 +167,53 @@ export class Session implements TokenSource {
     this.current = undefined;
   }
 
+  /** In one tab at a time: two pairs of tokens in use would look like a theft to the server. */
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const { tabs, storage, key, clock, newId, timing } = this.options;
+    if (tabs.hasLocks || !storage.shared) return tabs.alone("refresh", work);
+    return leased({ storage, key: `${key}/lease`, clock, newId, lifetime: timing.refreshTimeout }, work);
+  }
+
   private async refresh(expired: string): Promise<string> {
-    const stored = await this.stored();
-    const session = stored ?? this.current;
+    const session = (await this.storedIfReadable()) ?? this.current;
     if (!session || !this.current) throw signedOut();
-    if (session.accessToken !== expired) {
-      this.adopt(session, false); // another tab was faster
-      return session.accessToken;
+    if (session.accessToken !== expired) return this.follow(session);
+    const tokens = await this.exchanged(session).catch(asChatError);
+    const newer = await this.newerThan(session); // this tab may have slept, and another one went on
+    if (newer) return this.follow(newer);
+    if (tokens instanceof ChatError) {
+      if (tokens.statusCode === 401) await this.end(reasonOf(tokens), tokens);
+      throw tokens;
     }
-    const tokens = await this.exchanged(session);
-    const renewed = this.fromTokens(tokens, session.user);
     if (!this.current) throw signedOut();
+    const renewed = this.fromTokens(tokens, session.user);
     await this.store(renewed);
     this.adopt(renewed, true);
     return renewed.accessToken;
   }
 
+  /** Another tab was faster. */
+  private follow(session: StoredSession): string {
+    if (!this.current) throw signedOut();
+    this.adopt(session, false);
+    return session.accessToken;
+  }
+
+  private async newerThan(session: StoredSession): Promise<StoredSession | undefined> {
+    const stored = await this.storedIfReadable();
+    return stored && stored.accessToken !== session.accessToken ? stored : undefined;
+  }
+
   /** A lost answer may be asked for again: the server gives another pair, and only the one that is used counts. */
   private async exchanged(session: StoredSession): Promise<Tokens> {
+    const { clock, timing, http } = this.options;
+    const controller = new AbortController();
+    const timer = clock.setTimeout(() => controller.abort(), timing.refreshTimeout * EXCHANGE_SHARE);
     try {
-      const body = { refreshToken: session.refreshToken };
-      return await this.options.http.post("/api/auth/refresh", body, { anonymous: true, attempts: REFRESH_ATTEMPTS });
-    } catch (thrown) {
-      const error = asChatError(thrown);
-      if (error.statusCode === 401) {
-        const gone = error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended";
-        await this.end(error.code === "TOKEN_EXPIRED" ? "session-expired" : gone, error);
-      }
-      throw error;
+      const call = { anonymous: true, attempts: REFRESH_ATTEMPTS, signal: controller.signal };
+      return await http.post("/api/auth/refresh", { refreshToken: session.refreshToken }, call);
+    } finally {
+      clock.clearTimeout(timer);
     }
   }
 
@@ -196,17 +259,46 @@ export class Session implements TokenSource {
   }
 
   private async stored(): Promise<StoredSession | undefined> {
+    if (this.isUnstored) return this.current;
     const [stored] = await this.options.storage.read([this.options.key]);
-    return stored as StoredSession | undefined;
+    if (stored === undefined || isSession(stored)) return stored;
+    this.options.onStorageFailure(new Error("the stored session is damaged"));
+    return undefined;
+  }
+
+  private async storedIfReadable(): Promise<StoredSession | undefined> {
+    try {
+      return await this.stored();
+    } catch (failure) {
+      this.options.onStorageFailure(failure);
+      return undefined;
+    }
   }
 
   private async store(session: StoredSession): Promise<void> {
     try {
       await this.options.storage.write([[this.options.key, session]], []);
+      this.isUnstored = false;
     } catch (failure) {
+      this.isUnstored = true;
       this.options.onStorageFailure(failure);
     }
   }
+}
+
+function isSession(value: unknown): value is StoredSession {
+  const { user, accessToken, refreshToken, expiresAt } = (value ?? {}) as Partial<StoredSession>;
+  return (
+    typeof user?.id === "string" &&
+    typeof accessToken === "string" &&
+    typeof refreshToken === "string" &&
+    typeof expiresAt === "number"
+  );
+}
+
+function reasonOf(error: ChatError): SignOutReason {
+  if (error.code === "TOKEN_EXPIRED") return "session-expired";
+  return error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended";
 }
 
 const LONGEST_TIMER = 2 ** 31 - 1;

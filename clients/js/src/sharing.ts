@@ -3,13 +3,15 @@
 import type { StoredBatch } from "./batch.js";
 import type { Action, Core, TypingRow } from "./core.js";
 import { ChatError } from "./errors.js";
+import type { StoredSession } from "./session.js";
 import type { Tabs } from "./tabs.js";
 import type { ConnectionState, Presence } from "./types.js";
 
 export type Post =
   | { readonly kind: "written"; readonly prefix: string; readonly batch: StoredBatch }
   | { readonly kind: "action"; readonly action: Action }
-  | { readonly kind: "session" }
+  /** The session is another one: as stored, as given where storage has refused it, or none. */
+  | { readonly kind: "session"; readonly session?: StoredSession | null }
   | { readonly kind: "erase"; readonly prefix: string }
   | { readonly kind: "hello" }
   | { readonly kind: "connection"; readonly state: Omit<ConnectionState, "error">; readonly error?: object }
@@ -27,7 +29,7 @@ export interface SharingOptions {
   /** The prefix of what is open here; undefined while nobody is signed in. */
   readonly prefix: () => string | undefined;
   /** Another tab has changed the session. */
-  readonly onSession: () => void;
+  readonly onSession: (session: StoredSession | null | undefined) => void;
   /** Another tab erases everything below the prefix. */
   readonly onErase: (prefix: string) => void;
 }
@@ -61,7 +63,7 @@ export class Sharing {
         core.outbox.pump();
         break;
       case "session":
-        onSession();
+        onSession(post.session);
         break;
       case "erase":
         onErase(post.prefix);

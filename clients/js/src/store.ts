@@ -6,8 +6,10 @@
  * that say how far they go.
  */
 import { Batch, inOrder, Records, type StoredBatch } from "./batch.js";
-import { asChatError, ChatError } from "./errors.js";
+import { type ChatError, storageFailed } from "./errors.js";
 import { Emitter } from "./observable.js";
+import { isEntry, isSound, key as keyOf } from "./records.js";
+import { unreadable } from "./storage/guarded.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Entry } from "./wire.js";
 
@@ -24,6 +26,10 @@ interface StoreEvents {
 }
 
 type Chunk = Record<number, Entry>;
+type Put = readonly [key: string, value: unknown];
+
+/** After so many values in a row that storage refuses, it is full, or away. */
+const MOST_REFUSALS = 5;
 
 export interface StoreOptions {
   readonly storage: ChatStorage;
@@ -42,6 +48,8 @@ export class Store {
   private writing: Batch | undefined;
   private flushing: Promise<void> | undefined;
   private isFailing = false;
+  /** Records that are being written, and those that storage has refused: they are tried again with what comes next. */
+  private readonly unwritten = new Set<string>();
   /** What other tabs wrote while this one reads. */
   private heard: StoredBatch[] | undefined;
 
@@ -77,14 +85,27 @@ export class Store {
     try {
       const keys = await this.options.storage.keys(start);
       const values = await this.options.storage.read(keys);
-      return keys.flatMap((key, index) => {
-        const value = values[index];
-        return value === undefined ? [] : [[key.slice(start.length), value] as [string, unknown]];
-      });
+      const found = keys.map((key, index) => [key.slice(start.length), values[index]] as [string, unknown]);
+      const records = found.filter(([, value]) => value !== undefined);
+      await this.drop(
+        start,
+        records.filter(([key, value]) => !isSound(key, value)).map(([key]) => key),
+      );
+      return records.filter(([key, value]) => isSound(key, value));
     } catch (thrown) {
       this.failed("read", thrown);
       return [];
     }
+  }
+
+  /** Records that are none. */
+  private async drop(start: string, bad: readonly string[]): Promise<void> {
+    if (bad.length === 0) return;
+    this.options.onFailure(unreadable(bad.length, new Error("it is damaged")));
+    await this.options.storage.write(
+      [],
+      bad.map((key) => start + key),
+    );
   }
 
   /** Forgets what is in memory, after writing what waits. */
@@ -92,6 +113,7 @@ export class Store {
     await this.flush();
     this.prefix = undefined;
     this.records.clear();
+    this.unwritten.clear();
     this.waiting = new Batch();
     this.events.emit("reset", undefined);
   }
@@ -99,6 +121,7 @@ export class Store {
   /** Writes nothing more: another tab erases it all. */
   abandon(): void {
     this.prefix = undefined;
+    this.unwritten.clear();
     this.waiting = new Batch();
   }
 
@@ -175,7 +198,7 @@ export class Store {
     }
     try {
       const values = await this.options.storage.read(keys);
-      return values.filter((value) => value !== undefined) as Chunk[];
+      return values.map(chunkOf);
     } catch (thrown) {
       this.failed("read", thrown);
       return [];
@@ -229,15 +252,14 @@ export class Store {
 
   private async write(batch: Batch): Promise<void> {
     const prefix = this.prefix as string;
+    for (const key of batch.puts.keys()) this.unwritten.add(key);
+    for (const key of batch.deletes) this.unwritten.delete(key);
     try {
       const dropped = await this.droppedKeys(batch);
       if (dropped.length) await this.options.storage.write([], dropped);
       const chunks = await this.mergedChunks(batch);
-      const records = inOrder(batch.puts).map(([key, value]) => [`${prefix}r/${key}`, value] as const);
-      await this.options.storage.write(
-        [...chunks, ...records],
-        [...batch.deletes].map((key) => `${prefix}r/${key}`),
-      );
+      const deletes = [...batch.deletes].map((key) => `${prefix}r/${key}`);
+      await this.writeAllOrEach(prefix, chunks, this.recordsToWrite(batch), deletes);
       this.isFailing = false;
     } catch (thrown) {
       this.failed("write", thrown);
@@ -245,6 +267,45 @@ export class Store {
     const entries = [...batch.entries].map(([id, rows]) => [id, [...rows.values()]] as const);
     const { puts, deletes, dropped } = batch;
     this.options.onWritten({ puts: [...puts], deletes: [...deletes], dropped: [...dropped], entries }, prefix);
+  }
+
+  private recordsToWrite(batch: Batch): Put[] {
+    const values = [...this.unwritten].map((key) => [key, batch.puts.get(key) ?? this.records.get(key)] as const);
+    return inOrder(new Map(values.filter(([, value]) => value !== undefined)));
+  }
+
+  private async writeAllOrEach(
+    prefix: string,
+    chunks: readonly Put[],
+    records: readonly Put[],
+    deletes: readonly string[],
+  ): Promise<void> {
+    const { storage } = this.options;
+    const puts = [...chunks, ...records.map(([key, value]) => [`${prefix}r/${key}`, value] as const)];
+    try {
+      await storage.write(puts, deletes);
+      for (const [key] of records) this.unwritten.delete(key);
+    } catch (thrown) {
+      for (const chunk of chunks) await storage.write([chunk], []).catch(() => {}); // fetched again where it is missing
+      await this.writeEach(prefix, records);
+      await storage.write([], deletes);
+      throw thrown;
+    }
+  }
+
+  /** What storage refuses takes nothing with it but how far sync is, which would speak of what is not stored. */
+  private async writeEach(prefix: string, records: readonly Put[]): Promise<void> {
+    let refusals = 0;
+    for (const [key, value] of records) {
+      if (refusals >= MOST_REFUSALS || (key === keyOf.sync && this.unwritten.size > 1)) return;
+      try {
+        await this.options.storage.write([[`${prefix}r/${key}`, value]], []);
+        this.unwritten.delete(key);
+        refusals = 0;
+      } catch {
+        refusals++;
+      }
+    }
   }
 
   private async droppedKeys(batch: Batch): Promise<string[]> {
@@ -265,7 +326,7 @@ export class Store {
       }
     }
     const stored = await this.options.storage.read([...chunks.keys()]);
-    return [...chunks].map(([key, chunk], index) => [key, { ...(stored[index] as Chunk | undefined), ...chunk }]);
+    return [...chunks].map(([key, chunk], index) => [key, { ...chunkOf(stored[index]), ...chunk }]);
   }
 
   private chunkKey(conversationId: string, chunk: number): string {
@@ -276,13 +337,13 @@ export class Store {
   private failed(what: string, thrown: unknown): void {
     if (this.isFailing) return;
     this.isFailing = true;
-    const reason = thrown instanceof Error ? thrown.message : asChatError(thrown).message;
-    this.options.onFailure(
-      new ChatError({
-        code: "STORAGE_FAILED",
-        message: `The device's storage failed (${what}: ${reason}). What is on the screen may be lost when the app ends.`,
-        cause: thrown,
-      }),
-    );
+    const effect = "What is on the screen may be lost when the app ends.";
+    this.options.onFailure(storageFailed(`The device's storage failed (${what})`, thrown, effect));
   }
+}
+
+/** What is sound of a stored piece of a log. */
+function chunkOf(value: unknown): Chunk {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.values(value).flatMap((entry) => (isEntry(entry) ? [[entry.seq, entry]] : [])));
 }

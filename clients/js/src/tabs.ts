@@ -40,15 +40,24 @@ export class Tabs<Post> {
     private readonly timing: Timing,
   ) {}
 
-  start(listener: TabListener<Post>): void {
+  get hasLocks(): boolean {
+    return this.platform !== undefined;
+  }
+
+  /** `isAlone` where this tab shares no storage with the others after all. */
+  start(listener: TabListener<Post>, isAlone: boolean): void {
     this.listener = listener;
-    if (!this.platform) {
+    if (!this.platform || isAlone) {
       this.lead();
       return;
     }
-    this.channel = this.platform.openChannel(this.name);
-    this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.hear(event.data);
-    this.queue({ signal: this.ending.signal });
+    try {
+      this.channel = this.platform.openChannel(this.name);
+      this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.hear(event.data);
+      this.queue({ signal: this.ending.signal });
+    } catch {
+      this.lead(); // what a sandboxed frame has is refused only when it is used
+    }
   }
 
   private lead(): void {
@@ -65,11 +74,16 @@ export class Tabs<Post> {
         this.release = resolve;
       });
     });
-    held?.catch(() => this.lost()); // stolen, or this tab ends while it waits
+    held?.catch((error) => this.lost(error));
   }
 
-  private lost(): void {
-    if (this.ending.signal.aborted || !this.isLeader) return;
+  /** The lock was stolen, this tab ends while it waits for it, or the browser gives none. */
+  private lost(error: unknown): void {
+    if (this.ending.signal.aborted) return;
+    if (!this.isLeader) {
+      if ((error as Error | undefined)?.name === "SecurityError") this.lead();
+      return;
+    }
     this.isLeader = false;
     this.listener?.follow();
     this.queue({ signal: this.ending.signal });
@@ -102,10 +116,28 @@ export class Tabs<Post> {
     this.channel?.postMessage(envelope);
   }
 
-  /** Runs `work` in one tab at a time. */
+  /** Runs `work` in one tab at a time. A tab that holds the others up for too long, because it is frozen, loses its turn. */
   async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
     if (!this.platform) return work();
-    return (await this.platform.locks.request(`${this.name}:${what}`, work)) as T;
+    const { locks } = this.platform;
+    const name = `${this.name}:${what}`;
+    const patience = new AbortController();
+    const timer = this.clock.setTimeout(() => patience.abort(), this.timing.refreshTimeout);
+    let turn: Promise<T> | undefined;
+    const begin = () => {
+      this.clock.clearTimeout(timer);
+      turn = work();
+      return turn;
+    };
+    try {
+      return (await locks.request(name, { signal: patience.signal }, begin)) as T;
+    } catch {
+      if (turn) return await turn; // what it throws, or what it gives although its lock was taken
+      if (!patience.signal.aborted) return await work(); // this browser has no locks after all
+      return (await locks.request(name, { steal: true }, work)) as T;
+    } finally {
+      this.clock.clearTimeout(timer);
+    }
   }
 
   stop(): void {

@@ -199,7 +199,10 @@ export interface MessageReceipt {
 
 export interface Messages extends Observable<Timeline> {
   readonly conversationId: string;
-  /** Shows the message at once and sends it when it can; never throws, never blocks. */
+  /**
+   * Shows the message at once and sends it when it can; never blocks. One above 256 KB shows as `failed` (`TOO_LARGE`).
+   * Throws SIGNED_OUT.
+   */
   send(message: string | Outgoing): Message;
   /** Sends a failed message again. */
   retry(clientMsgId: string): void;
@@ -218,6 +221,7 @@ export interface Messages extends Observable<Timeline> {
 }
 
 export interface Draft extends Observable<string> {
+  /** Call it on every key stroke; it is stored, and told to other tabs, when the typing pauses. */
   set(text: string): void;
   clear(): void;
 }

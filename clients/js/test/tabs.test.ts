@@ -1,70 +1,12 @@
 import { expect, test } from "vitest";
-import { type Chat, type ChatOptions, type ChatStorage, memoryStorage, type TabPlatform } from "../src/index.js";
-import { later, live, newPerson, openChat, PASSWORD, proxied, sees, textsOf, until } from "./support/chats.js";
+import type { Chat } from "../src/index.js";
+import { Browser } from "./support/browser.js";
+import { later, live, newPerson, PASSWORD, proxied, sees, textsOf, until } from "./support/chats.js";
 import type { Seen } from "./support/proxy.js";
 import { Server } from "./support/server.js";
 
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
 const refreshes = ({ path }: Seen) => path === "/api/auth/refresh";
-
-interface Held {
-  /** Resolves when everybody who has asked so far is through. */
-  readonly over: Promise<void>;
-  /** Takes the lock away from who holds it. */
-  readonly rob: () => void;
-}
-
-/** One browser: storage, locks and channels that its tabs share. */
-class Browser {
-  readonly storage: ChatStorage = { ...memoryStorage(), shared: true };
-  private readonly held = new Map<string, Held>();
-  private readonly name = Math.random().toString(36);
-
-  open(options: Partial<ChatOptions> = {}): Chat {
-    return openChat({ storage: this.storage, tabs: this.platform, ...options });
-  }
-
-  private readonly platform: TabPlatform = {
-    locks: { request: (...call: unknown[]) => this.request(...(call as [string])) } as never,
-    openChannel: (name) => new BroadcastChannel(`${this.name}:${name}`),
-  };
-
-  /** Whether the tabs on `freezable` hear nothing of the others. */
-  isFrozen = false;
-  readonly freezable: TabPlatform = {
-    locks: this.platform.locks,
-    openChannel: (name) => this.freezing(this.platform.openChannel(name)),
-  };
-
-  private freezing(channel: BroadcastChannel): BroadcastChannel {
-    const browser = this;
-    return {
-      close: () => channel.close(),
-      postMessage: (message: unknown) => this.isFrozen || channel.postMessage(message),
-      set onmessage(listener: (event: MessageEvent) => void) {
-        channel.onmessage = (event) => browser.isFrozen || listener(event as MessageEvent);
-      },
-    } as unknown as BroadcastChannel;
-  }
-
-  /** `navigator.locks.request`: exclusive, first come first served, abortable while it waits, or taken by force. */
-  private request(name: string, ...rest: unknown[]): Promise<unknown> {
-    const work = rest.at(-1) as () => Promise<unknown>;
-    const { signal, steal } = (rest.length > 1 ? rest[0] : {}) as { signal?: AbortSignal; steal?: boolean };
-    const before = this.held.get(name);
-    if (steal) before?.rob();
-    const mine = new Promise<unknown>((resolve, reject) => {
-      const start = () => (signal?.aborted ? reject(signal.reason) : resolve(work()));
-      void (steal ? Promise.resolve() : (before?.over ?? Promise.resolve())).then(() => {
-        this.held.set(name, { ...(this.held.get(name) as Held), rob: () => reject(new Error("stolen")) });
-        start();
-      });
-    });
-    const over = mine.catch(() => {}).then(() => {});
-    this.held.set(name, { over, rob: () => {} });
-    return mine;
-  }
-}
 
 async function threeTabs(url: string) {
   const browser = new Browser();
@@ -219,4 +161,35 @@ test("a leading tab that is frozen in the background loses the lead to one that 
   browser.isFrozen = false;
   bdbb.chat.messages(id).send("Once");
   for (const tab of [seen, frozen]) await sees(tab, id, "Nobody sends me", "Once");
+});
+
+test("a draft that is sent in one tab wipes nothing that is being typed in another", async () => {
+  const { tabs, id } = await threeTabs((await proxied()).url);
+  const [first, second, third] = tabs;
+  second.draft(id).set("Being typed");
+  await until(third.draft(id), (text) => text === "Being typed");
+  first.draft(id).set("Sent at once");
+  first.messages(id).send("Sent at once");
+  first.draft(id).clear();
+  expect(first.draft(id).getSnapshot()).toBe("");
+  await until(third.draft(id), (text) => text === "Sent at once");
+  await until(third.draft(id), (text) => text === "Being typed"); // still a draft
+  expect(second.draft(id).getSnapshot()).toBe("Being typed");
+  first.draft(id).set("Sent after a pause");
+  await until(third.draft(id), (text) => text === "Sent after a pause");
+  expect(second.draft(id).getSnapshot()).toBe("Being typed");
+  first.messages(id).send("Sent after a pause");
+  first.draft(id).clear();
+  await until(third.draft(id), (text) => text === "Being typed"); // still a draft
+  expect(second.draft(id).getSnapshot()).toBe("Being typed");
+});
+
+test("a draft that is sent in another tab, as it was typed here, is gone here too", async () => {
+  const { tabs, id } = await threeTabs((await proxied()).url);
+  const [first, second, third] = tabs;
+  second.draft(id).set("Typed here");
+  await until(first.draft(id), (text) => text === "Typed here");
+  first.messages(id).send(first.draft(id).getSnapshot());
+  first.draft(id).clear();
+  for (const tab of [second, third]) await until(tab.draft(id), (text) => text === "");
 });

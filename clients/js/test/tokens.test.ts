@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { memoryStorage, type SignOutReason } from "../src/index.js";
+import { type ChatStorage, memoryStorage, type SignOutReason } from "../src/index.js";
+import { Browser } from "./support/browser.js";
 import { live, newPerson, openChat, PASSWORD, pair, proxied, until } from "./support/chats.js";
 import { stoppedClock } from "./support/clocks.js";
 import type { Seen } from "./support/proxy.js";
@@ -94,4 +95,103 @@ test("a session that ended while the device was away is signed out when it comes
   const account = await until(chat.accounts, ({ status }) => status === "signed-out");
   expect(account.reason).toBe("session-ended");
   await expect.poll(() => storage.keys("").then((keys) => keys.filter((key) => key.endsWith("/session")))).toEqual([]);
+});
+
+/** `fetch` that notes each refresh token sent and each access token used. */
+function noting() {
+  const refreshed: string[] = [];
+  const used = new Set<string>();
+  const noted: typeof fetch = (input, init) => {
+    const authorization = new Headers(init?.headers).get("authorization");
+    if (authorization) used.add(authorization.slice("Bearer ".length));
+    if (String(input).endsWith("/api/auth/refresh")) refreshed.push(JSON.parse(String(init?.body)).refreshToken);
+    return fetch(input, init);
+  };
+  return { refreshed, used, fetch: noted };
+}
+
+test("tabs on a page without locks refresh one after the other: no refresh token is used twice", async () => {
+  const storage: ChatStorage = { ...memoryStorage(), shared: true };
+  const notes = noting();
+  const options = { url: server.url, storage, tabs: false as const, fetch: notes.fetch };
+  const first = openChat(options);
+  await first.accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD });
+  const tabs = [first, openChat(options), openChat(options)];
+  await Promise.all(tabs.map(live));
+  await expect.poll(() => notes.refreshed.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(4);
+  expect(new Set(notes.refreshed).size).toBe(notes.refreshed.length);
+  for (const tab of tabs) expect(tab.accounts.getSnapshot().status).toBe("signed-in");
+});
+
+test("a tab that slept in the middle of a refresh goes on with what another tab got, and never uses its own", async () => {
+  const browser = new Browser();
+  const options = { url: server.url, timing: { refreshAhead: 0, refreshTimeout: 300 } };
+  let wake = () => {};
+  const asleep = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const own: string[] = [];
+  const notes = noting();
+  const sleepy: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith("/api/auth/refresh")) return notes.fetch(input, init);
+    const answer = await fetch(input, { ...init, signal: null }); // the server has answered, nobody hears it
+    own.push((await answer.clone().json()).token);
+    await asleep;
+    return answer;
+  };
+  const first = browser.open({ ...options, fetch: sleepy, clock: stoppedClock() });
+  await first.accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD });
+  await live(first);
+  await tokenLife();
+  const search = first.contacts.search("");
+  await expect.poll(() => own).toHaveLength(1);
+  const second = browser.open({ ...options, fetch: notes.fetch });
+  await second.ready;
+  await second.contacts.search(""); // takes its turn, and refreshes
+  wake();
+  await search;
+  await first.contacts.search("");
+  expect(own.filter((token) => notes.used.has(token))).toEqual([]);
+  expect(first.accounts.getSnapshot().status).toBe("signed-in");
+});
+
+test("tokens that storage refuses are not replaced by those that it has: no refresh token is used twice", async () => {
+  const browser = new Browser();
+  const notes = noting();
+  const options = { url: server.url, fetch: notes.fetch };
+  const first = browser.open(options);
+  await first.accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD });
+  const second = browser.open(options);
+  await Promise.all([live(first), live(second)]);
+  const { write } = browser.storage;
+  browser.storage.write = async (puts, deletes) => {
+    if (puts.some(([name]) => name.endsWith("/session"))) throw new Error("QuotaExceededError");
+    await write(puts, deletes);
+  };
+  await expect.poll(() => notes.refreshed.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(3);
+  await first.contacts.search(""); // nothing is under way
+  await first.close(); // the other tab goes on, with what storage never had
+  const before = notes.refreshed.length;
+  await expect.poll(() => notes.refreshed.length, { timeout: 15_000 }).toBeGreaterThan(before);
+  await live(second);
+  expect(new Set(notes.refreshed).size).toBe(notes.refreshed.length);
+});
+
+test("tokens that the server knows no more end nothing where another tab has newer ones", async () => {
+  const proxy = await proxied(server.url);
+  const browser = new Browser();
+  const first = browser.open({ url: proxy.url });
+  await first.accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD });
+  await live(first);
+  const second = browser.open({ url: proxy.url, tabs: browser.freezable, clock: stoppedClock() });
+  await live(second);
+  browser.isFrozen = true; // the second tab hears nothing of a refresh
+  const before = proxy.count(refreshes);
+  await expect.poll(() => proxy.count(refreshes), { timeout: 10_000 }).toBeGreaterThan(before);
+  await first.contacts.search("");
+  proxy.fault({ status: 401, code: "TOKEN_REVOKED" }, ({ path }) => path.startsWith("/api/user/contacts"));
+  await expect(second.contacts.search("")).rejects.toMatchObject({ code: "TOKEN_REVOKED" });
+  expect((await second.contacts.search("nobody-is-called-so")).reason?.code).toBe("NO_MATCH");
+  expect(second.accounts.getSnapshot().status).toBe("signed-in");
+  expect(first.accounts.getSnapshot().status).toBe("signed-in");
 });

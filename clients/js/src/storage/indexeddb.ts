@@ -18,12 +18,12 @@ function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** The browser's IndexedDB. `name` is the database's. */
-export function indexedDBStorage(name = "chatapp", factory: IDBFactory = indexedDB): ChatStorage {
+/** The browser's IndexedDB. `name` is the database's. Where there is none, each call fails, and the chat keeps to memory. */
+export function indexedDBStorage(name = "chatapp", factory?: IDBFactory): ChatStorage {
   let opened: Promise<IDBDatabase> | undefined;
 
   async function open(): Promise<IDBDatabase> {
-    const request = factory.open(name, 1);
+    const request = (factory ?? indexedDB).open(name, 1); // asking for it may throw
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
     const database = await settled(request);
     const forget = () => {

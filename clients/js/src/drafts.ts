@@ -1,0 +1,132 @@
+/** Texts that are not sent yet: here at once, stored and told to other tabs when the typing pauses. */
+import type { Core } from "./core.js";
+import { ChatError } from "./errors.js";
+import { Source } from "./observable.js";
+import { byteLength, key } from "./records.js";
+import type { Draft } from "./types.js";
+
+/** Bytes of a draft that is stored. */
+const LARGEST = 256 * 1024;
+/** A text that was typed here so short a time ago (in milliseconds) is not replaced by what another tab did. */
+const HELD = 60_000;
+
+export class DraftOf implements Draft {
+  private readonly source: Source<string>;
+  readonly subscribe: Draft["subscribe"];
+  readonly getSnapshot: Draft["getSnapshot"];
+  private readonly name: string;
+  /** Typed in this tab. */
+  private own: string | undefined;
+  private typedAt = 0;
+  /** What was stored when this was looked at last. */
+  private seen = "";
+  private timer: unknown;
+  private isTold = false;
+
+  constructor(
+    private readonly core: Core,
+    conversationId: string,
+  ) {
+    this.name = key.draft(conversationId);
+    this.source = new Source(() => this.own ?? this.stored);
+    this.subscribe = this.source.subscribe;
+    this.getSnapshot = this.source.getSnapshot;
+    this.seen = this.stored;
+    core.store.events.on("record", (changed) => changed === this.name && this.storedChanged());
+    core.store.events.on("reset", () => this.forget());
+  }
+
+  private get stored(): string {
+    return this.core.store.get<string>(this.name) ?? "";
+  }
+
+  set(text: string): void {
+    if (text === this.getSnapshot()) return;
+    if (text === "") {
+      this.clear();
+      return;
+    }
+    this.own = text;
+    this.typedAt = this.core.clock.now();
+    this.source.changed();
+    this.saveSoon();
+  }
+
+  /** The text is sent, or deleted. Another one, that is being typed in another tab, stays. */
+  clear(): void {
+    const { own = this.stored, stored } = this;
+    this.forget();
+    if (stored === "") return;
+    if (own.startsWith(stored) || !isStorable(own)) this.core.store.delete(this.name);
+    else void this.clearAs(own);
+  }
+
+  /** Other tabs learn which text is gone: it has to be stored before it is deleted. */
+  private async clearAs(text: string): Promise<void> {
+    this.own = "";
+    this.put(text);
+    await this.core.store.flush();
+    if (this.own === "") this.own = undefined;
+    if (this.stored === text) this.core.store.delete(this.name);
+  }
+
+  /** Stores what waits to be stored. */
+  save(): void {
+    if (this.timer === undefined) return;
+    this.stopTimer();
+    if (this.own === undefined || this.own === this.stored) return;
+    const fits = isStorable(this.own);
+    if (fits) this.put(this.own);
+    else if (!this.isTold) this.core.report(tooLarge());
+    this.isTold = !fits;
+  }
+
+  private saveSoon(): void {
+    const { clock, timing } = this.core;
+    clock.clearTimeout(this.timer);
+    this.timer = clock.setTimeout(() => this.save(), timing.draftPause);
+  }
+
+  private put(text: string): void {
+    this.seen = text;
+    this.core.store.put(this.name, text);
+  }
+
+  private storedChanged(): void {
+    const { own, seen, stored } = this;
+    if (stored === seen) return;
+    this.seen = stored;
+    if (own === undefined || own === stored) this.source.changed();
+    else if (stored !== "") this.overwritten();
+    else if (own === seen)
+      this.forget(); // this very text was sent in the other tab
+    else this.saveSoon(); // another one was: what is typed here is still a draft
+  }
+
+  private overwritten(): void {
+    const isHeld = this.timer !== undefined || this.core.clock.now() - this.typedAt < HELD;
+    if (!isHeld) this.forget();
+  }
+
+  private forget(): void {
+    this.stopTimer();
+    this.own = undefined;
+    this.isTold = false;
+    this.seen = this.stored;
+    this.source.changed();
+  }
+
+  private stopTimer(): void {
+    this.core.clock.clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}
+
+function isStorable(text: string): boolean {
+  return byteLength(text) <= LARGEST;
+}
+
+function tooLarge(): ChatError {
+  const message = "This draft is larger than 256 KB: it is on the screen, but not kept when the app ends.";
+  return new ChatError({ code: "TOO_LARGE", message });
+}
