@@ -8,6 +8,7 @@ import { Delivery } from "./delivery.js";
 import { DraftOf } from "./drafts.js";
 import { asChatError, type ChatError, storageFailed } from "./errors.js";
 import { Events } from "./events.js";
+import { Foreground } from "./foreground.js";
 import { Http } from "./http.js";
 import { deviceId, newId } from "./id.js";
 import { Link } from "./link.js";
@@ -59,6 +60,7 @@ class ChatClient implements Chat {
   private readonly receipts: Receipts;
   private readonly typingLeases: TypingLeases;
   private readonly sharing: Sharing;
+  private readonly foreground: Foreground;
   private readonly account: Source<Account>;
   private readonly namespace: string;
   private readonly isShared: boolean;
@@ -203,10 +205,14 @@ class ChatClient implements Chat {
     this.connection = {
       subscribe: this.core.connection.subscribe,
       getSnapshot: this.core.connection.getSnapshot,
-      retryNow: () => this.sharing.act({ kind: "wake" }),
+      retryNow: () => {
+        this.foreground.used();
+        this.sharing.act({ kind: "wake" });
+      },
       setOnline: (isOnline) => link.setOnline(isOnline),
       setForeground: (isForeground) => (isForeground ? this.cameBack() : this.wentAway()),
     };
+    this.foreground = new Foreground(this.core);
     const { core, contacts, presence, receipts, typingLeases } = this;
     const said = new Events({ core, contacts, presence, receipts, typing: typingLeases });
     this.sharing = new Sharing({
@@ -245,12 +251,15 @@ class ChatClient implements Chat {
   }
 
   private cameBack(): void {
+    this.foreground.back();
     this.tabs.challengeLeader();
     this.sharing.act({ kind: "wake" });
   }
 
+  /** Tabs of a browser keep the connection that they share. */
   private wentAway(): void {
     this.saveDrafts();
+    if (!this.isShared) this.foreground.leave();
   }
 
   private prefix(userId: string): string {
@@ -346,6 +355,7 @@ class ChatClient implements Chat {
     this.saveDrafts();
     this.stopWork();
     this.sharing.stop();
+    this.foreground.stop();
     this.core.session.stop();
     await this.core.store.flush();
     this.tabs.stop();
@@ -360,6 +370,7 @@ class ChatClient implements Chat {
   messages(conversationId: string): ConversationMessages {
     return memo(this.messagesOf, conversationId, () => {
       return new ConversationMessages(this.core, conversationId, () => {
+        this.foreground.used();
         this.typing(conversationId).sent();
       });
     });

@@ -26,6 +26,7 @@ export const defaultTiming: Timing = {
   typingEvery: 3 * SECOND,
   draftPause: 0.5 * SECOND,
   storageTimeout: 5 * SECOND,
+  backgroundGrace: 30 * SECOND,
   refreshTimeout: 90 * SECOND,
   leaderSilence: 3 * SECOND,
   sleep: 90 * SECOND,

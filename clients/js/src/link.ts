@@ -37,6 +37,9 @@ export class Link {
   state: ConnectionState = { status: "signed-out", attempts: 0 };
   private running: AbortController | undefined;
   private socket: LiveSocket | undefined;
+  /** Started and not stopped. */
+  private isWanted = false;
+  private isPaused = false;
   private isReachable = false;
   private isOnline = true;
   private attempts = 0;
@@ -62,7 +65,8 @@ export class Link {
   }
 
   start(): void {
-    if (this.running) return;
+    this.isWanted = true;
+    if (this.running || this.isPaused) return;
     this.running = new AbortController();
     this.attempts = 0;
     this.socketFailures = 0;
@@ -72,14 +76,34 @@ export class Link {
   }
 
   stop(): void {
+    this.isWanted = false;
+    this.halt();
+    this.set("signed-out");
+  }
+
+  /** Lets the connection go, and makes none until `resume`. */
+  pause(): void {
+    this.isPaused = true;
+    if (!this.isWanted) return;
+    this.halt();
+    this.attempts = 0;
+    this.set("connecting");
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (this.isWanted) this.start();
+  }
+
+  private halt(): void {
     this.running?.abort();
     this.running = undefined;
     this.socket?.close("stopped");
     this.socket = undefined;
     this.isReachable = false;
     this.options.clock.clearTimeout(this.gapTimer);
+    this.gapTimer = undefined;
     this.options.clock.clearTimeout(this.tickTimer);
-    this.set("signed-out");
   }
 
   /** Try now; when live, find out whether that is still true. */

@@ -48,6 +48,8 @@ export interface Timing {
   readonly draftPause: number;
   /** How long one step of the storage may take. */
   readonly storageTimeout: number;
+  /** How long an app in the background keeps its socket (`setForeground(false)`). */
+  readonly backgroundGrace: number;
   /** How long another tab may take to refresh the tokens. */
   readonly refreshTimeout: number;
   /** How long the leading tab may be silent when another one, that somebody looks at, asks for a sign of life. */
