@@ -9,7 +9,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev web web-if-possible test python-test sdk-test web-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
+.PHONY: help run dev web web-if-possible test python-test sdk-test sdk-package-test web-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -34,6 +34,9 @@ python-test: $(VENV)/dev.stamp  ## The server's tests on the embedded store, and
 
 sdk-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp  ## The JavaScript SDK: lint, build, and its tests against this server
 	@cd clients/js && $(NODE) sh -c "npm run --silent lint && npm test --silent"
+
+sdk-package-test: $(VENV)/python.stamp clients/js/node_modules/.stamp  ## The SDK as a package: packed, installed into an app, bundled with Metro (needs the npm registry)
+	@cd clients/js && $(NODE) npm run --silent test:metro
 
 web-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp clients/web/node_modules/.stamp  ## The web app: lint, build, and its tests in Chromium
 	@scripts/need_chromium
