@@ -141,6 +141,7 @@ class Config:
     LOG_FORMAT: str = "console"
     SLOW_REQUEST_MS: int = 1_000
     SLOW_COMMAND_MS: int = 250
+    LOOP_HELD_MS: int = 50
     METRICS_TOKEN: str = field(default="", repr=False)
     METRICS_REPORT_SECONDS: int = 300
 

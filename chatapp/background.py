@@ -11,6 +11,7 @@ from chatapp.extensions import config
 from chatapp.realtime.engine import turns, wheel
 from chatapp.services import changes, entries, migrations, presence, sessions
 from chatapp.services import log as entry_log
+from chatapp.watchdog import Watchdog
 
 log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
@@ -26,6 +27,7 @@ def prepare(app: Flask) -> None:
 
 def start() -> None:
     """Start everything; called once in the process that serves."""
+    Watchdog(config().LOOP_HELD_MS / 1000).start()
     extensions.warm_pool()
     _migrate_first()
     gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)

@@ -48,6 +48,14 @@ side_failures = Counter(
     "chatapp_side_failures_total", "Failures beside an act that went on without", ["part"], registry=registry
 )
 
+_loop_held = Histogram(
+    "chatapp_loop_held_seconds",
+    "Turns of the event loop that took longer than LOOP_HELD_MS, by what was seen working",
+    ["call"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    registry=registry,
+)
+
 # Seconds and counts per route or event since the last report.
 _since_report: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
 
@@ -75,6 +83,11 @@ def error(code: str) -> None:
 def database_command(name: str, seconds: float) -> None:
     """Count one command that the database has finished."""
     _commands.labels(name).observe(seconds)
+
+
+def loop_held(name: str, seconds: float) -> None:
+    """Count a turn of the event loop in which others waited for too long."""
+    _loop_held.labels(name).observe(seconds)
 
 
 def _tally(name: str, seconds: float) -> None:
