@@ -16,6 +16,7 @@ from chatapp.output import Output
 from config import Config
 
 log = structlog.get_logger("chatapp.logs")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and line ends: tracebacks have them
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LIBRARY_LEVELS = {
     "pymongo": "WARNING",
@@ -127,12 +128,23 @@ def _renderers(log_format: str) -> list[Any]:
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
     return [
+        structlog.processors.format_exc_info,
+        _without_controls,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             timestamp_key="time",
             exception_formatter=structlog.dev.plain_traceback,  # the pretty ones show locals: passwords
-        )
+        ),
     ]
+
+
+def _without_controls(_: Any, __: str, record: Any) -> Any:
+    """Show control characters instead of sending them to a terminal: clients' texts could move its cursor."""
+    return {name: _CONTROLS.sub(_as_code, value) if isinstance(value, str) else value for name, value in record.items()}
+
+
+def _as_code(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 def _never_failing(processor: Any) -> Any:

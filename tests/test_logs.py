@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from chatapp import logs, metrics
 from chatapp.services import conversations
@@ -199,3 +200,26 @@ def test_the_report_is_one_line_with_calls_and_means(ann, log):
     assert calls["event testSocket"]["calls"] == 1
     metrics.report()
     assert log.lines(message="metrics report")[-1]["calls"] == {}
+
+
+def test_what_clients_send_moves_no_terminal(client, ann, config):
+    """On the console, too: JSON escapes control characters by itself."""
+    stream = io.StringIO()
+    logs.configure(replace(config, LOG_FORMAT="console", LOG_LEVEL="DEBUG"))
+    logs.redirect(stream)
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r"
+    try:
+        client.open("/nowhere", method=f"G{evil}ET")
+        client.get(f"/{evil}", headers={"X-Request-ID": "a\x1b[31m"})
+        ann.socket().call(evil, {"requestId": evil})
+        structlog.get_logger("x").warning(f"text {evil}", field=evil, rows=[evil])
+        try:
+            raise ValueError(evil)
+        except ValueError:
+            structlog.get_logger("x").exception("failed")
+    finally:
+        logs.redirect(None)
+        logs.configure(config)
+    text = stream.getvalue()
+    assert "owned" in text and "Traceback" in text
+    assert not set(text) & set("\x1b\x07\x9b\r")
