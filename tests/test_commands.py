@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import conversation_cache, log
+from chatapp.services import conversation_cache, log, presence
 from chatapp.stores import heads
 from chatapp.stores.conversations import touch
 
@@ -151,7 +151,7 @@ def test_a_sync_takes_two_when_nothing_is_new_and_one_more_for_entries(
 
 
 @pytest.mark.parametrize("conversations", [1, 3, 9])
-def test_a_sync_with_all_kinds_of_news_takes_six(ann, register, commands, store_uri, conversations):
+def test_a_sync_with_all_kinds_of_news_takes_seven(ann, register, commands, store_uri, conversations):
     friends = [register(f"friend{number}") for number in range(conversations)]
     chats = [ann.direct(friend) for friend in friends]
     since = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 0)})["data"]["next"]
@@ -160,12 +160,14 @@ def test_a_sync_with_all_kinds_of_news_takes_six(ann, register, commands, store_
             friend.send(chat, "x")
     touch([ObjectId(chat) for chat in chats], clock.tick())
     conversation_cache.reset()
+    presence.online_partners(ObjectId(ann.id))  # who hides is asked for once a minute
     begin(commands)
     rows = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": since})["data"]["conversations"]
     assert [len(row["entries"]) for row in rows] == [1] * conversations
     assert _but_entries(commands, conversations, store_uri) == [
         "memberships.find",
         "conversations.find",
+        "conversations.update_many",
         "memberships.bulk_write",
         "memberships.find",
         "conversations.aggregate",

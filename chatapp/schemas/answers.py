@@ -454,7 +454,6 @@ class Stored(Schema):
 
 class Announced(Schema):
     at = _time()
-    sockets = _number()
 
 
 class Trace(MessageReceipts):

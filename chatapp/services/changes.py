@@ -1,7 +1,9 @@
-"""When state beside the log (receipts, profiles) was changed, so that "changed since" misses nothing.
+"""When something was changed, so that "changed since" misses nothing.
 
-The time of a change is taken before it is stored. A sync in between does not see it; the time that it gives back as
-`since` therefore lies before every change that is still being stored.
+The time of a change is taken before it is stored. A sync in between does not see it; the time that it returns as
+`since` therefore lies before every change that is still being stored. State beside the log (receipts, profiles) is
+stored with one time on both of its documents, the conversation first: a crash in between leaves a conversation that is
+looked at in vain, never a change that nobody looks for.
 """
 
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ from chatapp.extensions import on_reset
 from chatapp.stores import meta
 
 _RESERVED = timedelta(seconds=60)
+_DOUBT_SECONDS = 5.0
 _under_way: set[datetime] = set()
+_in_doubt: dict[datetime, float] = {}  # changes whose outcome is unknown, and until when they are waited for
 _until: datetime | None = None  # no change is stamped beyond this time without noting it first; None: not noted yet
 
 
@@ -22,6 +26,7 @@ def reset() -> None:
     """Forget what is under way."""
     global _until
     _under_way.clear()
+    _in_doubt.clear()
     _until = None
 
 
@@ -49,10 +54,16 @@ def change() -> Iterator[datetime]:
     _under_way.add(moment)
     try:
         yield moment
+    except BaseException:
+        _in_doubt[moment] = clock.monotonic() + _DOUBT_SECONDS  # a database that did not answer may store it yet
+        raise
     finally:
         _under_way.discard(moment)
 
 
 def seen_until() -> datetime:
     """Whoever reads from now on sees every change up to this time."""
-    return min([clock.tick(), *(moment - timedelta(milliseconds=1) for moment in _under_way)])
+    now = clock.monotonic()
+    for moment in [moment for moment, until in _in_doubt.items() if until <= now]:
+        del _in_doubt[moment]
+    return min([clock.tick(), *(moment - timedelta(milliseconds=1) for moment in (*_under_way, *_in_doubt))])

@@ -58,6 +58,11 @@ class Member:
         """Does this user show nobody what they have read (and see nobody's)?"""
         return bool(self.profile.get("hide_reads"))
 
+    @property
+    def hides_presence(self) -> bool:
+        """Does this user show nobody when they are there? A delivery, which tells it, is then not shown either."""
+        return bool(self.profile.get("hide_seen"))
+
     def view(self, viewer: "Member") -> dict[str, Any]:
         """The member among a conversation's `participants`."""
         shares = self.is_current and viewer.is_current
@@ -127,9 +132,19 @@ class Conversation:
         seq, mseq = self.sent.get(member.user_id, (0, 0))
         return max(member.read_seq, seq), max(member.read_mseq, mseq)
 
-    def delivered_mark(self, member: Member) -> int:
-        """The seq up to which a device of the member has the log."""
-        return max(member.delivered_seq, self.read_marks(member)[0])
+    def delivered_mark(self, member: Member, viewer: Member) -> int:
+        """The seq up to which a device of the member has the log, as far as the viewer may know.
+
+        Sending shows it to everybody, reading to those who may know of it, being there where that is not hidden.
+        """
+        mark = self.sent.get(member.user_id, (0, 0))[0]
+        if shows_reads(member, viewer):
+            mark = max(mark, member.read_seq)
+        return max(mark, member.delivered_seq) if shows_deliveries(member, viewer) else mark
+
+    def proven_mark(self, member: Member) -> int:
+        """The seq up to which it is stored that a device of the member has the log."""
+        return max(member.delivered_seq, self.sent.get(member.user_id, (0, 0))[0])
 
     def read_mseq(self, member: Member) -> int:
         """The mseq up to which nothing is unread: what was read, or deleted."""
@@ -169,12 +184,17 @@ class Conversation:
     def receipt(self, member: Member, viewer: Member) -> dict[str, Any]:
         """One member's marks: `{userId, deliveredSeq, readSeq}`; readSeq is 0 where one of the two hides it."""
         read = self.read_marks(member)[0] if shows_reads(member, viewer) else 0
-        return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member), "readSeq": read}
+        return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member, viewer), "readSeq": read}
 
 
 def shows_reads(member: Member, viewer: Member) -> bool:
     """May the viewer know what the member has read? Hiding is mutual."""
     return member is viewer or not (member.hides_reads or viewer.hides_reads)
+
+
+def shows_deliveries(member: Member, viewer: Member) -> bool:
+    """May the viewer know when a device of the member got something?"""
+    return member is viewer or not member.hides_presence
 
 
 def from_documents(document: Document, member_rows: list[Document]) -> Conversation:

@@ -103,7 +103,7 @@ class _Audience:
     def __init__(self, conversation: Conversation, sender: Member) -> None:
         self._is_direct = conversation.type == "direct"
         self._others = [  # (joined, delivered up to, read up to), by when they joined
-            (row.joined_seq, conversation.delivered_mark(row), _read_mark(conversation, row, sender))
+            (row.joined_seq, conversation.delivered_mark(row, sender), _read_mark(conversation, row, sender))
             for row in sorted(conversation.current_members, key=lambda row: row.joined_seq)
             if row is not sender
         ]
@@ -172,13 +172,13 @@ def announce(conversation: Conversation, entry: Document) -> None:
     """Tell every device of every current member, and of the one whom the entry takes out."""
     data = view(entry, conversation, None)
     if entry["type"] == "message":
-        sockets = realtime.publish_message(conversation.present_at(entry["seq"]), data)
+        realtime.publish_message(conversation.present_at(entry["seq"]), data)
     else:
-        sockets = _announce_change(conversation, entry, data)
-    tracing.announced(entry, sockets)
+        _announce_change(conversation, entry, data)
+    tracing.announced(entry)
 
 
-def _announce_change(conversation: Conversation, entry: Document, data: dict[str, Any]) -> int:
+def _announce_change(conversation: Conversation, entry: Document, data: dict[str, Any]) -> None:
     if entry["type"] == "member_added":
         for user_id in entry["body"]["user_ids"]:
             member = conversation.members[user_id]
@@ -186,7 +186,7 @@ def _announce_change(conversation: Conversation, entry: Document, data: dict[str
                 [user_id], conversation_view(conversation, member, is_new=True, most=LISTED_FOR_OLD_APPS)
             )
     gone = [entry["body"]["user_id"]] if entry["type"] in ("member_removed", "member_left") else []
-    return realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
+    realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
 
 
 def page(

@@ -27,7 +27,7 @@ from gevent.event import AsyncResult
 from chatapp import clock, errors, logs, metrics
 from chatapp.extensions import Document, on_reset
 from chatapp.ids import new_id
-from chatapp.services import chain, conversation_cache, departures
+from chatapp.services import chain, changes, conversation_cache, departures
 from chatapp.services.conversation import (
     Conversation,
     Member,
@@ -253,7 +253,8 @@ def _serve(queue: _Queue) -> None:
     """Store what waits, round by round. When it ends in the middle of one, `keep_serving` goes on."""
     while queue.waiting and queue.greenlet is gevent.getcurrent():
         try:
-            _serve_round(queue)
+            with changes.change():  # a sync meanwhile does not see these entries: its `next` lies before them
+                _serve_round(queue)
         except Exception as error:
             queue.end_round(error)
 
@@ -410,17 +411,17 @@ def _tell(announce: Announce, state: Conversation, entry: Document) -> None:
 def _derived(state: Conversation, run: list[Document], departed: list[_Departed]) -> Document:
     """What the conversation document says after the run. Memberships and departures are stored at once: done twice they
     stay the same, and the head says that they are done."""
-    changes: dict[str, Any] = head_document(state)
+    derived: dict[str, Any] = head_document(state)
     for entry in run:
         if entry["type"] == "message":
             seq, mseq = state.sent[entry["sender_id"]]
-            changes[f"sent.{entry['sender_id']}"] = {"seq": seq, "mseq": mseq}
+            derived[f"sent.{entry['sender_id']}"] = {"seq": seq, "mseq": mseq}
     changed = _changed_members(state, run)
     if changed is not None:
-        changes |= group_document(state)
+        derived |= group_document(state)
         departures.keep(state.id, departed)
         memberships.apply(state.id, [membership_document(state.id, member) for member in changed])
-    return changes
+    return derived
 
 
 def _changed_members(state: Conversation, run: list[Document]) -> list[Member] | None:

@@ -56,6 +56,11 @@ def forget_hiding() -> None:
     _state.hiding_known_until = 0.0
 
 
+def is_hiding(user_id: ObjectId) -> bool:
+    """Does the user hide when they are and were online?"""
+    return user_id in _hiding()
+
+
 def _partners(user_id: ObjectId) -> set[ObjectId]:
     """Those with whom the user shares presence: a conversation, and neither hides."""
     hiding = _hiding()

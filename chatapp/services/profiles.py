@@ -100,8 +100,8 @@ def copy_to_memberships(user: Document) -> None:
     """Renew what conversations show of a user."""
     copy = users.profile_fields(user)
     with changes.change() as moment:
-        copies = memberships.set_profile(user["_id"], copy, moment)
         conversations.touch_all_of_user(user["_id"], moment)
+        copies = memberships.set_profile(user["_id"], copy, moment)
     conversation_cache.set_profile(user["_id"], copy)
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 

@@ -14,8 +14,8 @@ from bson import ObjectId
 
 from chatapp import clock, errors, lifecycle, limits, realtime
 from chatapp.extensions import Document, object_id, on_reset
-from chatapp.services import access, changes, conversation_cache, tracing
-from chatapp.services.conversation import Conversation, Member, shows_reads
+from chatapp.services import access, changes, conversation_cache, presence, tracing
+from chatapp.services.conversation import Conversation, Member, shows_deliveries, shows_reads
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships
@@ -27,11 +27,15 @@ _INTERVAL_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Moved:
-    """One reader's marks that others have not heard of yet; `message_id` is what an old app named."""
+    """One reader's marks that others have not heard of yet; `message_id` is what an old app named.
+
+    `is_delivery`: a device got something; that concerns also those who may not know what was read.
+    """
 
     delivered: int
     read: int
     message_id: ObjectId | None = None
+    is_delivery: bool = False
 
 
 @dataclass
@@ -86,18 +90,27 @@ def _old_receipt(
 
 
 def _read(conversation: Conversation, member: Member, seq: int, message_id: ObjectId | None = None) -> None:
+    is_delivery = False
     if seq > conversation.read_marks(member)[0]:
         mseq = conversation.mseq
         if seq < conversation.seq:
             mseq = entry_store.find_range(conversation.id, seq, seq)[0]["mseq"]
-        marks = {"read_seq": seq, "read_mseq": mseq, "delivered_seq": seq}
+        marks = {"read_seq": seq, "read_mseq": mseq}
+        if not member.hides_reads:  # reading proves delivery, so who hides the one does not tell the other
+            marks["delivered_seq"] = seq
+        is_delivery = marks.get("delivered_seq", 0) > conversation.proven_mark(member)
         with changes.change() as moment:
+            if not member.hides_reads:
+                conversation_store.touch([conversation.id], moment)
             memberships.raise_marks(conversation.id, member.user_id, marks, moment)
         conversation.raise_marks(member.user_id, marks)
         conversation_cache.raise_marks(conversation.id, member.user_id, marks)
     elif message_id is None:
         return
-    _tell_soon(conversation, member, message_id)
+    if member.hides_reads:
+        _tell_own(conversation, member)
+    else:
+        _tell_soon(conversation, member, message_id, is_delivery=is_delivery)
 
 
 def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, Any]:
@@ -107,29 +120,48 @@ def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, A
     moved = []
     for conversation_id, (conversation, member) in access.current_among(user_id, list(known)).items():
         moved.append((conversation, member, min(known[conversation_id], conversation.seq)))
-    delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].delivered_mark(row[1])])
+    delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].proven_mark(row[1])])
     return {}
 
 
 def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
-    """Store proven deliveries, and tell the members of conversations that are in use here."""
+    """Store proven deliveries, and tell the members of conversations that are in use here.
+
+    Nobody is told of those of a user who hides when they are online: they come when the user does.
+    """
+    if not seqs:
+        return
+    is_hiding = presence.is_hiding(user_id)
     with changes.change() as moment:
+        if not is_hiding:
+            conversation_store.touch([conversation_id for conversation_id, _ in seqs], moment)
         memberships.raise_delivered(user_id, seqs, moment)
     for conversation_id, seq in seqs:
         conversation_cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
         conversation = conversation_cache.peek(conversation_id)
-        if conversation is not None and user_id in conversation.members:
-            _tell_soon(conversation, conversation.members[user_id], None)
+        if conversation is None or user_id not in conversation.members:
+            continue
+        if is_hiding:
+            _tell_own(conversation, conversation.members[user_id])
+        else:
+            _tell_soon(conversation, conversation.members[user_id], None, is_delivery=True)
 
 
-def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId | None) -> None:
+def _tell_own(conversation: Conversation, member: Member) -> None:
+    """Tell the user's own devices, at once: it says nothing to others, and moves nothing that is told to them."""
+    realtime.publish_receipt([member.user_id], _receipt(conversation, member, member, clock.now()))
+    realtime.wake([member.user_id])
+
+
+def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId | None, *, is_delivery: bool) -> None:
     _, readers = _pending.rows.get(conversation.id, (None, {}))
     _pending.rows[conversation.id] = (conversation, readers)
     known = readers.get(member.user_id, _Moved(0, 0))
     readers[member.user_id] = _Moved(
-        max(known.delivered, conversation.delivered_mark(member)),
-        max(known.read, conversation.read_marks(member)[0]),
+        max(known.delivered, conversation.delivered_mark(member, member)),
+        0 if member.hides_reads else max(known.read, conversation.read_marks(member)[0]),
         message_id or known.message_id,
+        is_delivery or known.is_delivery,
     )
     wait = _pending.told_at + _INTERVAL_SECONDS - clock.monotonic()
     if wait <= 0:
@@ -162,25 +194,28 @@ def tell() -> None:
 
 
 def _publish(conversation: Conversation, member: Member, moved: _Moved, moment: datetime) -> None:
-    data = {
-        "conversationId": str(conversation.id),
-        "userId": str(member.user_id),
-        "deliveredSeq": moved.delivered,
-        "readSeq": moved.read,
-        "timestamp": clock.iso(moment),
-    }
-    others = conversation.current_members
-    seeing = [row.user_id for row in others if row.user_id == member.user_id or shows_reads(member, row)]
-    realtime.publish_receipt(seeing, data)
-    realtime.publish_receipt([row.user_id for row in others if row.user_id not in seeing], data | {"readSeq": 0})
+    """Tell each member what they may know, and nothing to those for whom nothing has moved."""
+    others = [row for row in conversation.current_members if row is not member]
+    seeing = [row for row in others if shows_reads(member, row)]
+    own = _receipt(conversation, member, member, moment)
+    realtime.publish_receipt([member.user_id], own)
+    if seeing:
+        realtime.publish_receipt([row.user_id for row in seeing], _receipt(conversation, member, seeing[0], moment))
+    blind = [row for row in others if not shows_reads(member, row)]
+    if blind and moved.is_delivery and not member.hides_presence:
+        realtime.publish_receipt([row.user_id for row in blind], _receipt(conversation, member, blind[0], moment))
     if moved.message_id:
-        realtime.publish_read(seeing, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
+        told = [member.user_id, *(row.user_id for row in seeing)]
+        realtime.publish_read(told, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
+
+
+def _receipt(conversation: Conversation, member: Member, viewer: Member, moment: datetime) -> dict[str, Any]:
+    marks = conversation.receipt(member, viewer)
+    return {"conversationId": str(conversation.id), **marks, "timestamp": clock.iso(moment)}
 
 
 def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], moment: datetime) -> None:
     try:
-        with changes.change() as changed:
-            conversation_store.touch(list(rows), changed)
         for conversation, _ in rows.values():
             realtime.wake(conversation.member_ids)
         store.add(
@@ -232,7 +267,9 @@ def _of_member(
     seq, known = entry["seq"], times.get(member.user_id, {})
     delivered_at = _first_time(known.get("delivered", []), seq)
     read = shows_reads(member, viewer) and conversation.read_marks(member)[0] >= seq
-    status = "read" if read else "delivered" if conversation.delivered_mark(member) >= seq else "sent"
+    status = "read" if read else "delivered" if conversation.delivered_mark(member, viewer) >= seq else "sent"
+    if not shows_deliveries(member, viewer):
+        delivered_at = None
     return {
         **member.person(),
         "status": status,

@@ -120,19 +120,21 @@ def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Curs
     else:
         places, page_end = _next_places(user_id, known, token.after)
     _prove_deliveries(user_id, places)
+    for place in places:
+        place.since = token.since_for(place.active_at)
     seen = places
-    if cursors is None and token.since is not None:  # a client without cursors: only where something has happened
-        seen = [row for row in places if max(row.state_at, row.active_at) > token.since]
-    news = [row for row in seen if _is_news(row, token.since)]
+    if cursors is None:  # a client without cursors: only where something has happened
+        seen = [row for row in places if row.since is None or max(row.state_at, row.active_at) > row.since]
+    news = [row for row in seen if _is_news(row)]
     news.sort(key=_position, reverse=True)
     return _Plan(token, started, is_reset, known, places, news, page_end)
 
 
-def _is_news(place: Place, since: datetime | None) -> bool:
+def _is_news(place: Place) -> bool:
     """Has it entries that the client does not have, or changed state? Left ones count where the client has cursors."""
     if place.is_left:
         return place.is_behind and place.cursor is not None
-    return place.is_behind or place.has_changed(since)
+    return place.is_behind or place.has_changed()
 
 
 def _all_places(user_id: ObjectId, known: Mapping[str, Cursor]) -> list[Place]:
@@ -163,7 +165,7 @@ def _places(user_id: ObjectId, known: Mapping[str, Cursor], own: list[Document],
         if row is None:
             continue  # a crash has come before it was stored: it is when the conversation is opened
         sent = head["sent"].get(sender)
-        delivered = max(row["delivered_seq"], row["read_seq"], sent["seq"] if sent else 0)  # what one reads, one has
+        delivered = max(row["delivered_seq"], sent["seq"] if sent else 0)
         place = Place(head, row, known.get(text), delivered)
         if place.cursor is not None or not place.is_hidden:
             found.append(place)
@@ -180,25 +182,25 @@ def _prove_deliveries(user_id: ObjectId, places: list[Place]) -> None:
 
 def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
     """Fetch and show as much of the plan as fits into one answer."""
-    chosen, since = _choose(plan), plan.token.since
+    chosen = _choose(plan)
     reported: list[Place] = []
     data: list[dict[str, Any]] = []
     users: dict[str, dict[str, Any]] = {}
     if chosen:
-        changed = _changed_members(user_id, chosen, since)
-        chosen, telling = _cut(chosen, changed, since)
+        changed = _changed_members(user_id, chosen)
+        chosen, telling = _cut(chosen, changed)
         _fetch_entries([place for place in telling if place.is_behind])
-        states = _states(telling, since)
+        states = _states(telling)
         room = config().SYNC_MAX_BYTES
         for place in chosen:
             if room <= 0:
                 break
             reported.append(place)
-            users |= {} if place.is_left else _users(changed[place.id], since)
+            users |= {} if place.is_left else _users(changed[place.id], place.since)
             if place.id in states:
                 room -= place.shorten(room) + _CONVERSATION_BYTES
                 state, member = access.seen(user_id, states[place.id])
-                told = None if since is None or place.is_left else changed[place.id]
+                told = None if place.since is None or place.is_left else changed[place.id]
                 report = _report(place, state, member, told)
                 room -= _RECEIPT_BYTES * len(report["receipts"])
                 room -= _PARTICIPANT_BYTES * min(LISTED, len(state.member_ids)) if place.is_limited else 0
@@ -238,34 +240,60 @@ def _fetch_entries(behind: list[Place]) -> None:
         place.take(fetched[place.id])
 
 
-def _changed_members(user_id: ObjectId, chosen: list[Place], since: datetime | None) -> dict[ObjectId, list[Document]]:
+def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, list[Document]]:
     """The memberships of which the client may not know the marks or the profile; its user's own marks it does."""
     rows: dict[ObjectId, list[Document]] = {place.id: [] for place in chosen}
-    changed = [place.id for place in chosen if place.has_changed(since) and not place.is_left]
-    if since is not None and changed:
-        for row in memberships.find_changed(changed, since, user_id):
+    changed = {place.id: place.since for place in chosen if place.has_changed() and not place.is_left}
+    known = [since for since in changed.values() if since is not None]
+    if known:
+        for row in memberships.find_changed([key for key, since in changed.items() if since], min(known), user_id):
             rows[row["conversation_id"]].append(row)
-    return rows
+    return {key: _told(found, user_id, changed[key]) if found else [] for key, found in rows.items()}
 
 
-def _cut(
-    chosen: list[Place], changed: dict[ObjectId, list[Document]], since: datetime | None
-) -> tuple[list[Place], list[Place]]:
+def _told(rows: list[Document], user_id: ObjectId, since: datetime | None) -> list[Document]:
+    """Those of a conversation's rows in which something has changed that the caller may know.
+
+    What is hidden changes nothing for others, at no time.
+    """
+    assert since is not None
+    viewer_hides = any(row["user_id"] == user_id and row["profile"].get("hide_reads") for row in rows)
+
+    def is_told(row: Document) -> bool:
+        if _is_since(row, "profile_at", since):
+            return True
+        if row["user_id"] == user_id:
+            return False
+        reads = not viewer_hides and not row["profile"].get("hide_reads")
+        return (reads and _is_since(row, "changed_at", since)) or (
+            not row["profile"].get("hide_seen") and _is_since(row, "delivered_at", since)
+        )
+
+    return list(filter(is_told, rows))
+
+
+def _is_since(row: Document, name: str, since: datetime) -> bool:
+    moment = row.get(name)
+    return moment is not None and moment > since
+
+
+def _cut(chosen: list[Place], changed: dict[ObjectId, list[Document]]) -> tuple[list[Place], list[Place]]:
     """As many of the chosen as one answer may tell something of; and those of which there is something to tell."""
     telling: list[Place] = []
     for number, place in enumerate(chosen):
-        if place.is_behind or place.is_own_change(since) or changed[place.id]:
+        if place.is_behind or place.is_own_change() or changed[place.id]:
             if len(telling) == config().SYNC_MAX_CONVERSATIONS:
                 return chosen[:number], telling
             telling.append(place)
     return chosen, telling
 
 
-def _states(telling: list[Place], since: datetime | None) -> dict[ObjectId, Conversation]:
+def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
     """The conversations as they are remembered; afresh where the answer is all that the client knows of their marks."""
-    if since is None:
-        return conversation_cache.load_all([place.id for place in telling])
-    return conversation_cache.current([place.stored for place in telling])
+    afresh = [place.id for place in telling if place.since is None]
+    return conversation_cache.load_all(afresh) | conversation_cache.current(
+        [place.stored for place in telling if place.since is not None]
+    )
 
 
 def _report(place: Place, conversation: Conversation, member: Member, changed: list[Document] | None) -> dict[str, Any]:
@@ -276,6 +304,8 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
     for row in changed or []:  # by another process, which has not said so yet
         conversation.raise_marks(row["user_id"], {name: row[name] for name in memberships.MARKS})
     told = None if changed is None or place.is_limited else {row["user_id"] for row in changed}
+    if told is not None and member.user_id in told:
+        told = None  # they may have changed what they hide, and so may know more, or less, of everybody
     head = place.head if member.is_current else head_document(conversation)["head"]
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
     views = entries.Views(conversation, member.user_id)
@@ -297,7 +327,7 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
             if told is None or row.user_id in told
         ],
     }
-    if place.is_limited:
+    if place.is_limited or place.is_cut:
         answer["conversation"] = view(conversation, member, most=LISTED)
     return answer
 
@@ -311,7 +341,7 @@ def _users(rows: list[Document], since: datetime | None) -> dict[str, dict[str, 
     """Changed profiles among those who are members now."""
     if since is None:
         return {}
-    changed = [row for row in rows if row.get("profile_at") is not None and row["profile_at"] > since]
+    changed = [row for row in rows if _is_since(row, "profile_at", since)]
     return {
         str(row["user_id"]): profile_view(row["user_id"], row["profile"], shares=True)
         for row in changed
@@ -328,7 +358,7 @@ def _next(plan: _Plan, reported: list[Place]) -> Token | None:
         return Token(since, begun, _position(plan.news[done - 1]) if done else after)
     if after is None:
         return None
-    return Token(since, begun, plan.page_end) if plan.page_end else Token(begun)
+    return Token(since, begun, plan.page_end) if plan.page_end else Token(since, begun)
 
 
 def _position(place: Place) -> tuple[datetime, ObjectId]:

@@ -35,6 +35,7 @@ class Place:
     position: int = field(init=False)
     is_left: bool = field(init=False)
     is_behind: bool = field(init=False)
+    since: datetime | None = None  # the client knows what changed before; None: it knows nothing
     is_reset: bool = False
     window: tuple[int, int] = (1, 0)  # entries to fetch, both included
     is_limited: bool = False
@@ -63,17 +64,22 @@ class Place:
         return is_at_the_end and shown_hash != self.head["hash"][:SHOWN_HASH]
 
     @property
+    def is_cut(self) -> bool:
+        """Does the client lack entries that its user may not see any more, so that it can't know what they changed?"""
+        return self.cursor is not None and self.cursor[0] < self.first - 1
+
+    @property
     def is_hidden(self) -> bool:
         """Has the caller deleted it, and nothing came since?"""
         return was_deleted(self.own["cleared_seq"], self.own["cleared_mseq"], self.head["mseq"])
 
-    def has_changed(self, since: datetime | None) -> bool:
+    def has_changed(self) -> bool:
         """Have receipts, profiles or the caller's own marks changed?"""
-        return since is None or self.state_at > since
+        return self.since is None or self.state_at > self.since
 
-    def is_own_change(self, since: datetime | None) -> bool:
+    def is_own_change(self) -> bool:
         """Has the caller read or deleted on another device?"""
-        return since is None or self.own["changed_at"] > since
+        return self.since is None or self.own["changed_at"] > self.since
 
     def plan(self, room: int) -> int:
         """Choose the entries to fetch, at most `room`; gives how many."""

@@ -17,7 +17,9 @@ _EPOCH = datetime(1970, 1, 1)
 class Token:
     """State that is newer than `since` is to be reported (None: all).
 
-    Within a sweep: when it has `begun`, and `after` which conversation (last active, id) it goes on.
+    Within a sweep: when it has `begun`, and `after` which conversation (last active, id) it goes on. In the call that
+    follows its last page there is no `after`: what the sweep has told of is known up to when it had begun, but not what
+    became active meanwhile, which may have moved from a page to come to one that was over.
     """
 
     since: datetime | None
@@ -36,14 +38,20 @@ class Token:
         if any(moment is not None and moment > now for moment in (since, begun)):
             return cls(None)
         last_id = object_id(last)
-        if begun is None or at is None or last_id is None:
-            return cls(since)
-        return cls(since, begun, (at, last_id))
+        if at is None or last_id is None:
+            return cls(since, begun)
+        return cls(since, begun, (at, last_id)) if begun is not None else cls(since)
+
+    def since_for(self, active_at: datetime) -> datetime | None:
+        """What the client knows of a conversation that was last active then."""
+        if self.begun is None or self.after is not None or active_at > self.begun:
+            return self.since
+        return self.begun
 
     def write(self) -> str:
         """The text for the client."""
         at, last = self.after or (None, "")
-        moments = (self.since, self.begun if self.after else None, at)
+        moments = (self.since, self.begun, at)
         text = ".".join([*map(_milliseconds, moments), str(last)])
         return base64.urlsafe_b64encode(text.encode()).decode()
 

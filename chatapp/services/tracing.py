@@ -1,11 +1,10 @@
 """What became of a message: the answer to "I sent it, where is it?".
 
-Most of it stands in the store for ever. When it was stored and announced, and to how many sockets, this process
-remembers for its newest messages.
+Most of it stands in the store for ever. When it was stored and announced this process remembers for its newest
+messages. To how many sockets is not told: it would say who is online, also of those who hide it.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +17,7 @@ from chatapp.services.conversation import ADMIN, OWNER, Member
 _REMEMBERED = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Announced:
-    moment: datetime
-    sockets: int
-
-
-_announced: OrderedDict[ObjectId, _Announced] = OrderedDict()
+_announced: OrderedDict[ObjectId, datetime] = OrderedDict()
 
 
 @on_reset
@@ -33,9 +26,9 @@ def reset() -> None:
     _announced.clear()
 
 
-def announced(entry: Document, sockets: int) -> None:
-    """Note that an entry, stored just before, was put on its way to so many sockets."""
-    _announced[entry["_id"]] = _Announced(clock.now(), sockets)
+def announced(entry: Document) -> None:
+    """Note that an entry, stored just before, was put on its way."""
+    _announced[entry["_id"]] = clock.now()
     if len(_announced) > _REMEMBERED:
         _announced.popitem(last=False)
 
@@ -51,6 +44,6 @@ def steps(entry: Document) -> dict[str, Any]:
     known = _announced.get(entry["_id"])
     return {
         "accepted": {"at": clock.iso(entry["created_at"]), "requestId": entry["request_id"]},
-        "stored": {"seq": entry["seq"], "hash": entry["hash"], "at": clock.iso(known.moment) if known else None},
-        "announced": {"at": clock.iso(known.moment), "sockets": known.sockets} if known else None,
+        "stored": {"seq": entry["seq"], "hash": entry["hash"], "at": clock.iso(known) if known else None},
+        "announced": {"at": clock.iso(known)} if known else None,
     }

@@ -84,9 +84,9 @@ def find_in_conversations(conversation_ids: list[ObjectId]) -> list[Document]:
 
 
 def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[Document]:
-    """Memberships in these conversations that have changed, but by the log. Of this user's own: profiles only."""
+    """Memberships in these conversations that have changed, but by the log; and this user's own, changed or not."""
     changed = [{name: {"$gt": since}} for name in ("changed_at", "delivered_at")]
-    rules = [{"user_id": {"$ne": user_id}, "$or": changed}, {"profile_at": {"$gt": since}}]
+    rules = [{"user_id": user_id}, *changed, {"profile_at": {"$gt": since}}]
     return list(
         db().memberships.find({"conversation_id": {"$in": conversation_ids}, "$or": rules}).batch_size(_MOST_ROWS)
     )
@@ -102,8 +102,9 @@ def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) 
 
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:
     """Move watermarks (delivered_seq, read_seq, cleared_seq …) up, never down."""
+    stamps = {"changed_at": moment} | ({"delivered_at": moment} if "delivered_seq" in marks else {})
     db().memberships.update_one(
-        {"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks, "$set": {"changed_at": moment}}
+        {"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks, "$set": stamps}
     )
 
 

@@ -142,4 +142,5 @@ def profile_fields(user: Document) -> dict[str, Any]:
         "email": user["email"],
         "avatar": user.get("avatar"),
         "hide_reads": bool(user.get("privacy", {}).get("hide_read_receipts")),
+        "hide_seen": bool(user.get("privacy", {}).get("hide_last_seen")),
     }

@@ -1,0 +1,209 @@
+"""State beside the log: a client that folds increments has in the end what a full sync gives, on each transport."""
+
+import random
+
+import gevent
+import pytest
+
+from chatapp.services import conversation_cache, receipts
+from chatapp.stores import memberships
+from tests.conftest import eventually
+
+
+def sync(person, cursors=None, since=None):
+    body = {"cursors": cursors or {}} | ({"since": since} if since else {})
+    return person.post("/api/sync", body)["data"]
+
+
+def test_a_read_is_told_to_who_syncs_right_after_it(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    since = sync(ann, {chat: 1})["next"]
+    bob.post(f"/api/conversations/{chat}/read")
+    told = []
+    for _ in range(3):
+        answer = sync(ann, {chat: 1}, since)
+        told += [row for entry in answer["conversations"] for row in entry["receipts"]]
+        since = answer["next"]
+        receipts.tell()
+        gevent.sleep(0.01)
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in told
+
+
+def test_a_sync_while_a_read_is_being_stored_does_not_step_over_it(ann, bob, monkeypatch):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    first, store, between = sync(ann, {chat: 1})["next"], memberships.raise_marks, []
+
+    def meanwhile(*arguments):
+        between.append(sync(ann, {chat: 1}, first)["next"])
+        store(*arguments)
+
+    monkeypatch.setattr(memberships, "raise_marks", meanwhile)
+    bob.post(f"/api/conversations/{chat}/read")
+    (row,) = sync(ann, {chat: 1}, between[0])["conversations"]
+    assert row["receipts"] == [{"userId": bob.id, "deliveredSeq": 1, "readSeq": 1}]
+
+
+def test_a_delivery_in_a_conversation_that_nobody_uses_is_told(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    since = sync(ann, {chat: 1})["next"]
+    conversation_cache.reset()
+    sync(bob, {chat: 1})
+    (row,) = sync(ann, {chat: 1}, since)["conversations"]
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 0} in row["receipts"]
+
+
+def test_who_shows_receipts_again_learns_those_of_the_others(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    ann.rest("PUT", "/api/user/privacy", json={"hideReadReceipts": True})
+    bob.post(f"/api/conversations/{chat}/read")
+    since = sync(ann, {chat: 1})["next"]
+    ann.rest("PUT", "/api/user/privacy", json={"hideReadReceipts": False})
+    (row,) = sync(ann, {chat: 1}, since)["conversations"]
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
+
+
+def test_what_moves_to_the_top_during_a_sweep_keeps_its_receipts(ann, bob, register, settings):
+    settings(SYNC_MAX_CONVERSATIONS=2)
+    others = [register(f"p{number}") for number in range(6)]
+    chats = [ann.direct(other) for other in others]
+    for chat in chats:
+        ann.send(chat, "hello")
+    cursors, answer = dict.fromkeys(chats, 1), sync(ann, dict.fromkeys(chats, 1))
+    while answer["more"]:
+        answer = sync(ann, cursors, answer["next"])
+    for other, chat in zip(others, chats, strict=True):
+        other.post(f"/api/conversations/{chat}/read")
+    known, answer, is_first = set(), {"more": True, "next": answer["next"]}, True
+    while answer["more"]:
+        answer = sync(ann, cursors, answer["next"])
+        for row in answer["conversations"]:
+            known |= {row["id"] for mark in row["receipts"] if mark["readSeq"] == 1}
+            cursors[row["id"]] = row["head"]["seq"]
+        if is_first:
+            ann.send(chats[0], "on top")  # the least active one: its page is still to come
+        is_first = False
+    assert known == set(chats)
+
+
+class Client:
+    """One that folds what increments say: by long-poll alone, or by a socket with a sync now and then."""
+
+    def __init__(self, person, socket=None):
+        self.person, self.socket, self.since, self.state = person, socket, None, {}
+
+    def sync(self):
+        while True:
+            cursors = {key: row["cursor"] for key, row in self.state.items()}
+            answer = sync(self.person, cursors, self.since)
+            self.take(answer)
+            self.since = answer["next"]
+            if not answer["more"]:
+                return
+
+    def take(self, answer):
+        for row in answer["conversations"]:
+            mine = self.state.setdefault(row["id"], {"cursor": 0, "marks": {}, "people": {}, "group": None})
+            if "conversation" in row:
+                shown = row["conversation"]
+                mine["people"] = {one["id"]: [one["name"], one["avatar"], one["role"]] for one in shown["participants"]}
+                mine["group"] = [shown["name"], shown["avatar"], shown["history"]]
+            mine["cursor"] = max(mine["cursor"], row["firstSeq"] - 1)
+            for entry in row["entries"]:
+                if entry["seq"] == mine["cursor"] + 1 or row["limited"]:
+                    self.fold(mine, entry, is_known="conversation" in row)
+                    mine["cursor"] = entry["seq"]
+            if row["limited"] and not row["entries"]:
+                mine["cursor"] = row["head"]["seq"]
+            for mark in row["receipts"]:
+                self.mark(mine, mark["userId"], mark["deliveredSeq"], mark["readSeq"])
+            mine["own"] = [row["readSeq"], row["unreadCount"], row["hidden"]]
+        for gone in answer["left"]:
+            self.state.pop(gone, None)
+        for user in answer["users"]:
+            for mine in self.state.values():
+                if user["id"] in mine["people"]:
+                    mine["people"][user["id"]][:2] = [user["name"], user["avatar"]]
+
+    def mark(self, mine, user_id, delivered, read):
+        known = mine["marks"].get(user_id, (0, 0))
+        mine["marks"][user_id] = (max(known[0], delivered), max(known[1], read))
+
+    def fold(self, mine, entry, is_known):
+        if entry["type"] == "message":
+            self.mark(mine, entry["sender"]["id"], entry["seq"], entry["seq"])
+        if is_known:
+            return
+        change = entry.get("change", {})
+        for one in change.get("members", []):
+            mine["people"][one["id"]] = [one["name"], one["avatar"], one["role"]]
+            self.mark(mine, one["id"], entry["seq"], entry["seq"])
+        if entry["type"] in ("member_removed", "member_left"):
+            mine["people"].pop(change["userId"], None)
+            mine["marks"].pop(change["userId"], None)
+        for one in change.get("roles", []):
+            mine["people"][one["userId"]][2] = one["role"]
+        if entry["type"] == "conversation_changed":
+            fields = ("name", "avatar", "history")
+            mine["group"] = [change.get(name, old) for name, old in zip(fields, mine["group"], strict=True)]
+
+    def hear(self):
+        for receipt in self.socket.received("receipt"):
+            if mine := self.state.get(receipt["conversationId"]):
+                self.mark(mine, receipt["userId"], receipt["deliveredSeq"], receipt["readSeq"])
+
+    def known(self):
+        """What is visible: marks of the other members (one's own are in readSeq), and what is not hidden."""
+        for row in self.state.values():
+            others = row["people"].keys() - {self.person.id}
+            row["marks"] = {one: marks for one, marks in row["marks"].items() if one in others}
+        return {key: row for key, row in self.state.items() if not row["own"][2]}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_folded_increments_equal_a_full_sync(ann, bob, register, seed):
+    chance, eve = random.Random(seed), register("eve")
+    group, chat = ann.group(bob, eve), ann.direct(bob)
+    clients = [Client(person, person.socket() if number else None) for person in (ann, bob) for number in range(2)]
+    for client in clients:
+        client.sync()
+    path, count = f"/api/conversations/{group}", 0
+
+    def act():
+        nonlocal count
+        count += 1
+        person, where = chance.choice([ann, bob]), chance.choice([group, chat])
+        acts = [
+            lambda: person.send(where, str(count)),
+            lambda: eve.send(group, str(count)),
+            lambda: person.post(f"/api/conversations/{where}/read"),
+            lambda: eve.post(f"{path}/read"),
+            lambda: sync(eve, {group: 1}),
+            lambda: person.rest("DELETE", f"/api/conversations/{where}"),
+            lambda: ann.rest("PATCH", path, json={"name": f"Name {count}"}),
+            lambda: eve.rest("PUT", "/api/user/profile", json={"name": f"Eve {count}"}),
+            lambda: ann.rest("PATCH", f"{path}/members/{bob.id}", json={"role": chance.choice(["admin", "member"])}),
+            lambda: ann.rest("DELETE", f"{path}/members/{eve.id}"),
+            lambda: ann.post(f"{path}/members", {"userIds": [eve.id]}),
+            receipts.tell,
+        ]
+        chance.choice(acts)()
+
+    for _ in range(12):
+        acts = [gevent.spawn(act) for _ in range(4)]
+        acts += [gevent.spawn(client.sync) for client in clients if chance.random() < 0.5]
+        gevent.joinall(acts, raise_error=True)
+    receipts.tell()
+    for client in clients:
+        client.sync()
+        if client.socket:
+            client.hear()
+        full = Client(client.person)
+        full.sync()
+        for key, row in full.known().items():
+            assert client.known().get(key) == row
+        assert client.known().keys() == full.known().keys()
+    assert eventually(lambda: not receipts._pending.rows)
