@@ -326,6 +326,47 @@ def large_body(scene: Scene, number: int) -> str:
     return scene.http(head, b"x" * 10_000_000)
 
 
+def _ask(scene: Scene, number: int, method: str, path: str, body: bytes = b"") -> str:
+    """The status of a call with an attacker's token."""
+    token = scene.people[number % len(scene.people)]["token"]
+    head = f"{method} {path} HTTP/1.1\nHost: x\nConnection: close\nAuthorization: Bearer {token}\n"
+    return scene.http(head + f"Content-Type: application/json\nContent-Length: {len(body)}", body)
+
+
+def _last(statuses: list[str]) -> str:
+    """How a series of calls ended."""
+    return "reset" if "reset" in statuses else statuses[-1]
+
+
+def wrong_cursors(scene: Scene, number: int) -> str:
+    """Syncs with 28,000 cursors that are none."""
+    body = json.dumps({"cursors": {f"{cursor:024x}": "no" for cursor in range(28_000)}}).encode()
+    return _last([_ask(scene, number, "POST", "/api/sync", body) for _ in range(3)])
+
+
+def many_cursors(scene: Scene, number: int) -> str:
+    """Syncs with as many cursors of unknown conversations as are taken, again and again."""
+    body = json.dumps({"cursors": {f"{cursor:024x}": 5 for cursor in range(10_000)}}).encode()
+    return _last([_ask(scene, number, "POST", "/api/sync", body) for _ in range(20)])
+
+
+def wrong_ids(scene: Scene, number: int) -> str:
+    """Lists of what can't be an id, as long as the body may be."""
+    objects = b'{"userIds": [' + b"{}," * 240_000 + b"{}]}"
+    numbers = b'{"type": "group", "name": "x", "participants": [' + b"7," * 400_000 + b"7]}"
+    few = b'{"type": "group", "name": "x", "participants": [' + b"7," * 1_900 + b"7]}"
+    statuses = [_ask(scene, number, "POST", "/api/user/ensure-stream-users", objects)]
+    statuses += [_ask(scene, number, "POST", "/api/user/conversations", body) for body in (numbers, few)]
+    return _last(statuses)
+
+
+def large_lists(scene: Scene, number: int) -> str:
+    """The dearest lists, as fast as they come."""
+    paths = ("/api/user/conversations?limit=1000", "/api/user/presence", "/api/user/contacts?limit=1000", "/api/sync")
+    statuses = [_ask(scene, number, "POST" if path == "/api/sync" else "GET", path, b"") for path in paths * 10]
+    return _last(statuses)
+
+
 @dataclass(frozen=True)
 class Attack:
     """An attack, how many do it at once, and the outcomes that are right."""
@@ -357,4 +398,8 @@ ATTACKS = [
     Attack(slow_poll, 10, {"closed"}),
     Attack(large_headers, 10, {"431"}),
     Attack(large_body, 10, {"413"}),
+    Attack(wrong_cursors, 1, {"400", "429"}),
+    Attack(many_cursors, 1, {"200", "429"}),
+    Attack(wrong_ids, 1, {"400", "413", "429"}),
+    Attack(large_lists, 1, {"200", "429"}),
 ]
