@@ -213,3 +213,13 @@ def test_a_deleted_direct_conversation_comes_back_under_its_old_id(hide, ann, bo
     ann.send(conversation, "old")
     hide(ann, conversation)
     assert ann.direct(bob) == conversation
+
+
+def test_a_page_of_hidden_conversations_does_not_say_that_there_are_none(ann, bob, register):
+    older, newer = ann.direct(bob), ann.direct(register("kim"))
+    ann.send(older, "hello")
+    ann.send(newer, "hello")
+    ann.rest("DELETE", f"/api/conversations/{newer}")
+    page = ann.get("/api/user/conversations?limit=1")
+    assert (page["data"], page["pagination"]["hasMore"]) == ([], True)
+    assert "meta" not in page

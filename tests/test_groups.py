@@ -289,3 +289,19 @@ def test_in_a_large_group_everybody_who_is_there_hears_and_nobody_else(ann, regi
         "removed": ["one", "two"],
         "second": ["three", "four"],
     }
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "Other"}, {"history": "since_join"}, {"avatar": "https://x.org/a.png"}, "people"]
+)
+def test_a_client_id_of_a_founding_is_not_taken_for_another_group(ann, bob, eve, dan, other):
+    body = {"type": "group", "participants": [bob.id, eve.id], "name": "Team", "clientMsgId": "1"}
+    group = ann.post("/api/user/conversations", body)["data"]["id"]
+    ann.rest("PATCH", f"/api/conversations/{group}", json={"name": "Renamed"})
+    assert ann.post("/api/user/conversations", body)["data"]["id"] == group
+    changed = {"participants": [bob.id, dan.id]} if other == "people" else other
+    for answer in (
+        ann.post("/api/user/conversations", body | changed),
+        ann.socket().call("newConversation", body | changed),
+    ):
+        assert answer["error"]["code"] == "IDEMPOTENCY_MISMATCH"

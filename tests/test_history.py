@@ -80,3 +80,10 @@ def test_a_former_member_reads_up_to_the_removal(page, ann, bob, eve):
     ann.send(conversation, "after")
     assert [row["content"] for row in page(eve, conversation)["data"]] == ["before"]
     assert seqs(page(eve, conversation, after=1)) == []
+
+
+def test_nothing_comes_before_the_first_message(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    assert ann.get(f"/api/conversations/{chat}/messages?before=0")["data"] == []
+    assert ann.socket().call("getMessages", {"conversationId": chat, "before": 0})["data"] == []

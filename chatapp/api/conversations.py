@@ -33,7 +33,7 @@ def list_conversations(caller: Identity, skip: int = 0, limit: int = conversatio
 @endpoint(
     body=ConversationIn,
     out={201: ConversationOut, 200: ConversationOut},
-    codes=(Code.GROUP_TOO_LARGE, Code.ACCOUNT_GONE),
+    codes=(Code.IDEMPOTENCY_MISMATCH, Code.GROUP_TOO_LARGE, Code.ACCOUNT_GONE),
 )
 def create_conversation(
     caller: Identity, type: str, participants: list[str], clientMsgId: str | None = None, **group: Any

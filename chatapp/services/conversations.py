@@ -45,7 +45,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
         "data": data,
         "pagination": {"skip": skip, "limit": limit, "hasMore": len(heads) > limit},
     }
-    if not data and not skip:
+    if not data and not skip and len(heads) <= limit:
         answer["meta"] = {
             "code": "NO_CONVERSATIONS",
             "message": "No conversations yet. Choose a contact and say hello!",
@@ -103,7 +103,14 @@ def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, An
             return _opened(document, user_id), True
     existing = store.find_by_key(document)
     assert existing is not None
+    if "creation_key" in document and _founding(existing) != _founding(document):
+        raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used to found another group")
     return _existing(existing["_id"], user_id), False
+
+
+def _founding(document: Document) -> tuple[Any, ...]:
+    """What a group was founded with."""
+    return document["type"], document["founded"], {row["user_id"] for row in document["founders"]}
 
 
 def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def history(
     """
     conversation, member = access.readable(user_id, conversation_text)
     first = max(member.first_visible, (after or 0) + 1)
-    last = min(member.last_visible(conversation.seq), (before or conversation.seq + 1) - 1)
+    last = min(member.last_visible(conversation.seq), (conversation.seq + 1 if before is None else before) - 1)
     forward = after is not None and before is None
     width = limit + 1 + min(conversation.seq - conversation.mseq, _OTHER_ENTRIES_IN_A_PAGE)
     window = (first, min(last, first + width - 1)) if forward else (max(first, last - width + 1), last)
