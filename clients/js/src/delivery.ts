@@ -186,10 +186,10 @@ export class Delivery {
 
   private body(): SyncBody {
     const sync = this.options.store.get<SyncRecord>(key.sync);
-    const cursors: Record<string, unknown> = {};
-    for (const { id, cursor, cursorHash, isMember } of this.records()) {
-      if (isMember) cursors[id] = cursorHash === null ? cursor : [cursor, cursorHash];
-    }
+    const rows = this.records().filter(({ isMember }) => isMember);
+    const cursors: Record<string, unknown> = Object.fromEntries(
+      rows.map(({ id, cursor, cursorHash }) => [id, cursorHash === null ? cursor : [cursor, cursorHash]]),
+    );
     return { cursors, ...(sync && { epoch: sync.epoch, ...(sync.since && { since: sync.since }) }) };
   }
 

@@ -2,6 +2,7 @@
 import type { Core } from "./core.js";
 import { ChatError } from "./errors.js";
 import { Source } from "./observable.js";
+import { isHidden } from "./platform.js";
 import { byteLength, key } from "./records.js";
 import type { Draft } from "./types.js";
 
@@ -85,6 +86,7 @@ export class DraftOf implements Draft {
     const { clock, timing } = this.core;
     clock.clearTimeout(this.timer);
     this.timer = clock.setTimeout(() => this.save(), timing.draftPause);
+    if (isHidden()) this.save();
   }
 
   private put(text: string): void {

@@ -7,7 +7,7 @@ export function listenToPlatform(connection: Connection, onHidden: () => void): 
   const offline = () => connection.setOnline(false);
   const looked = () => {
     if (document.visibilityState === "visible") connection.setForeground(true);
-    else onHidden(); // the page may be ended without another word
+    else onHidden();
   };
   window.addEventListener("online", online);
   window.addEventListener("offline", offline);
@@ -19,4 +19,9 @@ export function listenToPlatform(connection: Connection, onHidden: () => void): 
     window.removeEventListener("pageshow", looked);
     document.removeEventListener("visibilitychange", looked);
   };
+}
+
+/** A page that nobody sees may be ended without another word. */
+export function isHidden(): boolean {
+  return typeof document !== "undefined" && document.visibilityState === "hidden";
 }

@@ -63,6 +63,7 @@ export function indexedDBStorage(name = "chatapp", factory?: IDBFactory): ChatSt
       const store = writing.objectStore(STORE);
       for (const [key, value] of puts) store.put(value, key);
       for (const key of deletes) store.delete(key);
+      writing.commit?.(); // the page may be ended before the browser does it by itself
       await committed(writing);
     },
   };
