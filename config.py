@@ -13,13 +13,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dotenv import load_dotenv
 from environs import Env, EnvValidationError
 from limits import parse_many
 from marshmallow import validate
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENTS = ("development", "production", "testing")
 SECRET_BYTES = 32
+SECRET_CHARACTERS = 9  # different ones
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "secret", "password", "example", "placeholder", "your-", "your_")
+PLATFORMS = ("DYNO", "RENDER", "FLY_", "RAILWAY_", "K_SERVICE")  # variables that hosts set
 DAY = 24 * 60 * 60
 ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 STANDARD_PORTS = {"http": "80", "https": "443"}
@@ -31,11 +37,13 @@ ADDRESSES = {
 
 
 class ConfigError(Exception):
-    """The settings can't be used. `problems` has one sentence for each, all of them at once."""
+    """The settings can't be used. `problems` has one sentence for each, all of them at once; `values` are the settings,
+    with the default where one is wrong."""
 
-    def __init__(self, problems: list[str]):
+    def __init__(self, problems: list[str], values: dict[str, Any] | None = None):
         self.problems = problems
-        super().__init__("\n".join(problems))
+        self.values = values or {}
+        super().__init__("chatapp can't start:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
 @lru_cache(maxsize=256)
@@ -142,6 +150,7 @@ class Config:
     SLOW_REQUEST_MS: int = 1_000
     SLOW_COMMAND_MS: int = 250
     LOOP_HELD_MS: int = 50
+    DOCS_ENABLED: bool = False
     METRICS_TOKEN: str = field(default="", repr=False)
     METRICS_REPORT_SECONDS: int = 300
 
@@ -210,16 +219,18 @@ def load(**overrides: Any) -> Config:
     Raises ConfigError with every problem that was found.
     """
     env = Env(eager=False)
-    env.read_env(str(ROOT / ".env"), recurse=False)
+    load_dotenv(ROOT / ".env", encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     values = _read(env)
     invalid = _invalid(env)
     values |= {spec.name: spec.default for spec in fields(Config) if spec.name in invalid}  # to check the others
     values |= overrides
     problems = [f"{name}: {text}" for name, text in invalid.items()]
     problems += _production_problems(values) if values["APP_ENV"] == "production" else []
+    problems += _platform_problems()
     problems += _general_problems(values) + _format_problems(values)
     if problems:
-        raise ConfigError(problems)
+        wrong = {problem.partition(":")[0] for problem in problems}
+        raise ConfigError(problems, values | {spec.name: spec.default for spec in fields(Config) if spec.name in wrong})
     if not values["JWT_SECRET"]:
         values["JWT_SECRET"] = _development_secret(ROOT / values["INSTANCE_DIR"])
     return Config(**values)
@@ -264,7 +275,7 @@ def _invalid(env: Env) -> dict[str, str]:
         env.seal()
     except EnvValidationError as error:
         messages: Any = error.error_messages
-        return {name: " ".join(map(str, texts)) for name, texts in messages.items()}
+        return {name: " ".join(dict.fromkeys(map(str, texts))) for name, texts in messages.items()}
     return {}
 
 
@@ -296,6 +307,14 @@ def _format_problems(values: dict[str, Any]) -> list[str]:
     for name, schemes in ADDRESSES.items():
         if values[name] and not values[name].startswith(schemes):
             problems.append(f"{name}: has to start with {' or '.join(schemes)}; correct it.")
+    if values["MONGO_URI"].startswith(ADDRESSES["MONGO_URI"][:2]):
+        try:
+            parse_uri("mongodb://" + values["MONGO_URI"].partition("://")[2])  # a +srv one would be looked up
+        except (PyMongoError, ValueError):
+            problems.append(
+                "MONGO_URI: can't be read; write it like mongodb://user:password@host:27017/chatapp, with special "
+                "characters of the password percent-encoded (@ is %40)."
+            )
     for origin in values["CORS_ORIGINS"]:
         if origin != "*" and "*" in origin:
             problems.append(f"CORS_ORIGINS: {origin} has a wildcard; list each origin, like https://chat.example.com.")
@@ -311,6 +330,20 @@ def _format_problems(values: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _platform_problems() -> list[str]:
+    """A platform's process that was not told what it is would serve as development, with its demo users."""
+    found = [name for name in sorted(os.environ) if name.startswith(PLATFORMS)]
+    if found and os.environ.get("PORT") and not os.environ.get("APP_ENV"):
+        return [f"APP_ENV: is missing, and {found[0]} says that this is a platform; set APP_ENV=production."]
+    return []
+
+
+def _is_guessable(secret: str) -> bool:
+    """Is it repetitive, or a placeholder? Random text of 32 bytes has many different characters, hex digits too."""
+    repeats = (secret + secret).find(secret, 1) < len(secret)
+    return repeats or len(set(secret)) < SECRET_CHARACTERS or any(word in secret.lower() for word in PLACEHOLDERS)
+
+
 def _production_problems(values: dict[str, Any]) -> list[str]:
     problems = []
     if not values["MONGO_URI"]:
@@ -323,6 +356,11 @@ def _production_problems(values: dict[str, Any]) -> list[str]:
     if not values["JWT_SECRET"]:
         problems.append(
             f"JWT_SECRET: is missing; set a random one of {SECRET_BYTES} bytes or more: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    elif len(values["JWT_SECRET"].encode()) >= SECRET_BYTES and _is_guessable(values["JWT_SECRET"]):
+        problems.append(
+            "JWT_SECRET: can be guessed; set a random one: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
     if not values["CORS_ORIGINS"]:

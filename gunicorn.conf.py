@@ -20,7 +20,7 @@ from config import ConfigError, load
 try:
     _config = load()
 except ConfigError as error:
-    sys.exit("chatapp can't start:\n" + "\n".join(f"  {problem}" for problem in error.problems))
+    sys.exit(str(error))
 
 from chatapp import output
 

@@ -1,9 +1,15 @@
 """chatapp: the chat server that a mobile team runs itself. `create_app` puts it together."""
 
+import atexit
+import secrets
+import shutil
+import tempfile
+from dataclasses import replace
+
 from flask import Flask
 
 from chatapp import api, background, cli, extensions, logs, realtime, sockets
-from config import Config, load
+from config import Config, ConfigError, load
 
 __version__ = "0.1.0"
 
@@ -25,6 +31,19 @@ def create_app(config: Config | None = None) -> Flask:
     api.register(app)
     cli.register(app)
     background.prepare(app)
+    return app
+
+
+def create_app_to_examine(error: ConfigError) -> Flask:
+    """The application for `flask doctor` where the settings allow no other: defaults stand in for what is wrong, and
+    an empty store where they name no database that can be used."""
+    settings = replace(Config(**error.values), JWT_SECRET=error.values.get("JWT_SECRET") or secrets.token_urlsafe(48))
+    if any(problem.startswith("MONGO_URI:") for problem in error.problems):
+        folder = tempfile.mkdtemp(prefix="chatapp-doctor-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        settings = replace(settings, MONGO_URI=f"litemongo://{folder}/store", INSTANCE_DIR=folder)
+    app = create_app(settings)
+    app.extensions["chatapp_problems"] = error.problems
     return app
 
 

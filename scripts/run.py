@@ -22,7 +22,7 @@ def main() -> None:
     try:
         config = load()
     except ConfigError as error:
-        sys.exit("chatapp can't start:\n" + "\n".join(f"  {problem}" for problem in error.problems))
+        sys.exit(str(error))
     check_folder(config)
     check_port(config)
     flask("migrate")

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import secrets
 import subprocess
 import sys
 from dataclasses import fields
@@ -18,7 +19,7 @@ from config import Config, ConfigError, load
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
-SECRET = "s" * 32
+SECRET = "kX2v9TqLw7ZbRc4uYj8NfHs5Gd3Pm6Ea"
 PRODUCTION = {
     "APP_ENV": "production",
     "MONGO_URI": "mongodb://db.example.com/chat",
@@ -96,6 +97,9 @@ def test_production_starts_with_its_settings(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("MONGO_URI", "litemongo:///tmp/x", "has to start with mongodb://"),
         ("JWT_SECRET", "short", "set one of 32 or more"),
+        ("JWT_SECRET", "a" * 64, "can be guessed"),
+        ("JWT_SECRET", "0123456789abcdef" * 4, "can be guessed"),
+        ("JWT_SECRET", "please-changeme-before-production-1234", "can be guessed"),
         ("CORS_ORIGINS", "https://a.example.com,*", "is \\* in production"),
         ("WEB_CONCURRENCY", "2", "set WEB_CONCURRENCY=1"),
     ],
@@ -116,6 +120,9 @@ def test_production_refuses(monkeypatch: pytest.MonkeyPatch, name: str, value: s
         ("DIRECTORY_OPEN", "perhaps"),
         ("PING_INTERVAL", "0"),
         ("MONGO_URI", "localhost:27017"),
+        ("MONGO_URI", "mongodb://"),
+        ("MONGO_URI", "mongodb://me:a@b@db.example.com/chat"),
+        ("PORT", ""),
         ("REDIS_URL", "localhost"),
         ("PUBLIC_URL", "chat.example.com"),
         ("CORS_ORIGINS", "chat.example.com"),
@@ -154,3 +161,53 @@ def as_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfPORT=3100\n")
+    assert load().PORT == 3100
+
+
+def test_random_secrets_are_not_guessable() -> None:
+    made = [make() for _ in range(300) for make in (secrets.token_urlsafe, lambda: secrets.token_hex(16))]
+    assert not any(config._is_guessable(secret) for secret in made)
+
+
+@pytest.mark.parametrize("name", ["DYNO", "RENDER", "FLY_APP_NAME", "RAILWAY_PROJECT_ID", "K_SERVICE"])
+def test_a_platform_has_to_say_what_it_runs(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+    load()
+    (sentence,) = problems(monkeypatch, PORT="3100")
+    assert sentence.startswith("APP_ENV: is missing") and name in sentence
+    monkeypatch.setenv("APP_ENV", "development")
+    load()
+
+
+def test_each_problem_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, PORT="") == ["PORT: Not a valid integer."]
+
+
+@pytest.mark.parametrize("command", ["migrate", "seed", "events", "check-users", "verify"])
+def test_a_command_says_what_is_wrong_with_the_settings(tmp_path: Path, command: str) -> None:
+    result = flask(tmp_path, command, PORT="many", MONGO_URI="mongodb://")
+    assert result.returncode == 1 and result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0] == "chatapp can't start:" and sorted(line.split(":")[0].strip() for line in lines[1:]) == [
+        "MONGO_URI",
+        "PORT",
+    ]
+
+
+def test_doctor_names_bad_settings_and_goes_on(tmp_path: Path) -> None:
+    result = flask(tmp_path, "doctor", "--timeout", "1", APP_ENV="production", PORT="many")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    for text in ("PROBLEM settings: PORT", "PROBLEM settings: MONGO_URI", "skipped database", "health: "):
+        assert text in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def flask(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with these settings alone."""
+    environment = {"PATH": os.environ["PATH"], "INSTANCE_DIR": str(folder)} | settings
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -145,3 +145,11 @@ def test_the_page_needs_no_internet(client):
         with client.get(f"/api/docs/{name}") as file:
             assert file.status_code == 200
     assert client.get("/api/docs/%2e%2e/__init__.py").status_code == 404
+
+
+def test_production_shows_its_page_only_where_it_is_told_to(client, settings):
+    settings(APP_ENV="production")
+    for path in ("/api/docs", "/api/docs/start.js"):
+        assert client.get(path).json["error"]["code"] == "ROUTE_NOT_FOUND"
+    settings(APP_ENV="production", DOCS_ENABLED=True)
+    assert client.get("/api/docs").status_code == client.get("/api/docs/start.js").status_code == 200

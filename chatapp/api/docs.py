@@ -6,7 +6,9 @@ from typing import Any
 import flask_swagger_ui
 from flask import Blueprint, Flask, Response, current_app, jsonify, send_from_directory
 
+from chatapp import errors
 from chatapp.api import asyncapi, openapi
+from chatapp.extensions import config
 
 bp = Blueprint("docs", __name__)
 _VERSION = "0.1.0"
@@ -37,6 +39,12 @@ def documents(app: Flask) -> dict[str, dict[str, Any]]:
     return {"openapi": openapi.document(app, _VERSION), "asyncapi": asyncapi.document(_VERSION)}
 
 
+def _require_enabled() -> None:
+    """Raise NotFound in production, unless DOCS_ENABLED says otherwise."""
+    if config().is_production and not config().DOCS_ENABLED:
+        raise errors.NotFound(errors.Code.ROUTE_NOT_FOUND, "Route not found")
+
+
 def _made_once(name: str, make: Any) -> Any:
     documents: dict[str, Any] = current_app.extensions.setdefault("chatapp_documents", {})
     if name not in documents:
@@ -59,6 +67,7 @@ def get_asyncapi() -> Response:
 @bp.get("/api/docs")
 def page() -> Response:
     """Swagger UI."""
+    _require_enabled()
     answer = Response(_PAGE, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _POLICY
     return answer
@@ -67,6 +76,7 @@ def page() -> Response:
 @bp.get("/api/docs/<path:name>")
 def file(name: str) -> Response:
     """A file of Swagger UI, from its package."""
+    _require_enabled()
     if name == "start.js":
         return Response(_START, mimetype="text/javascript")
     answer = send_from_directory(_FILES, name)

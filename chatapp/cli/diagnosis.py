@@ -46,6 +46,7 @@ class Patient:
     token: str | None = None
     origin: str | None = None
     timeout: float = 5
+    has_database: bool = True  # that the settings name
     reachable: bool = False
     headers: CaseInsensitiveDict[str] = field(default_factory=CaseInsensitiveDict)
 
@@ -70,6 +71,13 @@ class Patient:
         if not self.token:
             raise Skipped("needs --email and --password, or --token")
         return {"Authorization": f"Bearer {self.token}"}
+
+    def need_database(self) -> None:
+        """Raises Skipped where this process's settings name no database of this server."""
+        if not self.own:
+            raise Skipped("another server's database")
+        if not self.has_database:
+            raise Skipped("MONGO_URI names none that can be used")
 
     def need_server(self) -> None:
         """Raises Skipped when the server did not answer before."""
@@ -108,8 +116,7 @@ def _finding(name: str, check: Callable[[Patient], str], patient: Patient) -> Fi
 
 
 def _database(patient: Patient) -> str:
-    if not patient.own:
-        raise Skipped("another server's database; see its readiness")
+    patient.need_database()
     try:
         ping()
     except Exception as error:
@@ -124,8 +131,7 @@ def _database(patient: Patient) -> str:
 
 
 def _indexes(patient: Patient) -> str:
-    if not patient.own:
-        raise Skipped("another server's database")
+    patient.need_database()
     todo = migrations.pending()
     missing = [name for name, indexes in meta.index_names().items() if len(indexes - {"_id_"}) == 0]
     if todo or missing:
@@ -134,8 +140,7 @@ def _indexes(patient: Patient) -> str:
 
 
 def _users(patient: Patient) -> str:
-    if not patient.own:
-        raise Skipped("another server's database; see contacts")
+    patient.need_database()
     count = users.count()
     if count == 0:
         raise Problem("There are no users: run `flask --app wsgi seed`, or register some.")

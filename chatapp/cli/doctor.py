@@ -2,8 +2,9 @@
 
 import click
 import orjson
+from flask import current_app
 
-from chatapp.cli.diagnosis import Patient, examine
+from chatapp.cli.diagnosis import Finding, Patient, examine
 from chatapp.cli.outcome import plain_failures
 from chatapp.extensions import config
 
@@ -38,7 +39,9 @@ def doctor(
         origin=origin,
         timeout=timeout,
     )
-    findings = examine(patient)
+    problems = current_app.extensions.get("chatapp_problems", [])
+    patient.has_database = not any(problem.startswith("MONGO_URI:") for problem in problems)
+    findings = [Finding("settings", "problem", problem) for problem in problems] + examine(patient)
     if as_json:
         click.echo(orjson.dumps({"url": patient.url, "checks": [row.as_dict() for row in findings]}))
     else:
