@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -373,15 +374,18 @@ def _production_problems(values: dict[str, Any]) -> list[str]:
     return problems
 
 
-def keep_private(folder: Path) -> None:
-    """Make a folder that only this user can enter, with files that only this user can read. Raises OSError."""
+def keep_private(folder: Path, files: Iterable[str]) -> None:
+    """Make a folder that only this user can enter, in which only this user can read these files (patterns).
+
+    A folder around the project, another user's, and a shared one like /tmp stay as they are. Raises OSError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & stat.S_ISVTX:
-        return  # another user's, or shared like /tmp: not ours to close
-    folder.chmod(0o700)
-    for path in folder.rglob("*"):
-        if not path.is_symlink() and path.stat().st_uid == os.geteuid():
-            path.chmod(0o700 if path.is_dir() else 0o600)
+    found = folder.stat()
+    if found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX and not ROOT.is_relative_to(folder.resolve()):
+        folder.chmod(0o700)
+    for path in (path for pattern in files for path in folder.glob(pattern)):
+        if path.is_file() and not path.is_symlink() and path.stat().st_uid == os.geteuid():
+            path.chmod(0o600)
 
 
 def _development_secret(folder: Path) -> str:

@@ -104,8 +104,9 @@ def stop() -> None:
 def _open_embedded(config: Config) -> Any:
     """The embedded store, in files that only this user can read; SQLite makes the later ones by the umask."""
     os.umask(0o077)
-    for folder in {config.instance_path, Path(config.store_uri.removeprefix("litemongo://"))}:
-        keep_private(folder)
+    keep_private(config.instance_path, ["*.lock", "jwt_secret"])
+    files = [f"*/{name}{part}" for name in _COLLECTIONS for part in ("", "-wal", "-shm")]
+    keep_private(Path(config.store_uri.removeprefix("litemongo://")), files)
     return litemongo.connect(config.store_uri)
 
 

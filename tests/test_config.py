@@ -211,3 +211,13 @@ def flask(folder: Path, *arguments: str, **settings: str) -> subprocess.Complete
     environment = {"PATH": os.environ["PATH"], "INSTANCE_DIR": str(folder)} | settings
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_folder_around_the_project_and_files_of_others_stay_as_they_are(tmp_path: Path) -> None:
+    script, secret = tmp_path / "script", tmp_path / "jwt_secret"
+    for path in (script, secret):
+        path.touch()
+        path.chmod(0o755)
+    tmp_path.chmod(0o755)
+    config.keep_private(tmp_path, ["jwt_secret"])  # it is the project's folder here
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path, script, secret)] == [0o755, 0o755, 0o600]

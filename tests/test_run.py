@@ -193,14 +193,15 @@ def test_the_server_refuses_a_database_of_the_old_app(tmp_path: Path) -> None:
 
 def test_nobody_else_can_read_what_is_stored(tmp_path: Path) -> None:
     folder = tmp_path / "instance"
-    (folder / "store").mkdir(parents=True, mode=0o755)
-    (folder / "store" / "of-yesterday").touch(mode=0o644)
+    (folder / "store" / "chatapp").mkdir(parents=True, mode=0o755)
+    (folder / "store" / "chatapp" / "users").touch(mode=0o644)  # as yesterday's version has left it
     mask = os.umask(0o000)
     try:
         with running(folder, f"litemongo://{folder / 'store'}", JWT_SECRET="") as server:
             server.register("ann")
             found = [folder, *folder.rglob("*")]
-            modes = {path: path.stat().st_mode & 0o777 for path in found if path.name != "server.log"}
+            assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, folder / "store"))
+            modes = {path: path.stat().st_mode & 0o777 for path in found if path.is_file() and path.suffix != ".log"}
     finally:
         os.umask(mask)
     assert any(path.name.endswith("-wal") for path in modes) and any(path.name == "jwt_secret" for path in modes)
