@@ -46,18 +46,35 @@ const PARTS = {
   ),
 };
 
-/** In the order of the list. */
+/** In the order of the list, and named as its headings are. */
 const CATEGORIES = [
-  ["😀", "Smileys"],
-  ["👋", "People"],
-  ["🐻", "Animals and nature"],
-  ["🍎", "Food and drink"],
-  ["🚗", "Travel and places"],
+  ["😀", "Smileys & emotion"],
+  ["👋", "People & body"],
+  ["🐻", "Animals & nature"],
+  ["🍎", "Food & drink"],
+  ["🚗", "Travel & places"],
   ["⚽", "Activities"],
   ["💡", "Objects"],
   ["🔣", "Symbols"],
   ["🏁", "Flags"],
 ] as const;
+
+/** Scrolls down until the heading is drawn, and to it: only what is in sight is there. */
+function showCategory(viewport: HTMLElement | null, label: string): void {
+  if (!viewport) return;
+  viewport.scrollTop = 0;
+  const step = () => {
+    const headings = [...viewport.querySelectorAll<HTMLElement>("[frimousse-list] [frimousse-category-header]")];
+    const category = headings.find((heading) => heading.textContent === label)?.parentElement;
+    const isAtEnd = viewport.scrollTop + viewport.clientHeight >= viewport.scrollHeight - 1;
+    if (category) viewport.scrollTop = category.offsetTop;
+    else if (!isAtEnd) {
+      viewport.scrollTop += viewport.clientHeight;
+      requestAnimationFrame(() => requestAnimationFrame(step)); // it has drawn the new rows then
+    }
+  };
+  requestAnimationFrame(step);
+}
 
 export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
   const [isOpen, setOpen] = useState(true);
@@ -69,10 +86,7 @@ export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
     wasChosen(emoji);
     onChosen(emoji);
     setOpen(false);
-  };
-  const showCategory = (index: number) => {
-    const category = viewport.current?.querySelectorAll<HTMLElement>("[frimousse-list] [frimousse-category]")[index];
-    if (viewport.current && category) viewport.current.scrollTop = category.offsetTop;
+    setQuery("");
   };
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
@@ -118,13 +132,13 @@ export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
             </Picker.Viewport>
             {!query && (
               <div className={css.categories} role="toolbar" aria-label="Categories">
-                {CATEGORIES.map(([emoji, label], index) => (
+                {CATEGORIES.map(([emoji, label]) => (
                   <button
                     key={label}
                     type="button"
                     aria-label={label}
                     title={label}
-                    onClick={() => showCategory(index)}
+                    onClick={() => showCategory(viewport.current, label)}
                   >
                     {emoji}
                   </button>
