@@ -87,3 +87,14 @@ def test_nothing_comes_before_the_first_message(ann, bob):
     ann.send(chat, "hello")
     assert ann.get(f"/api/conversations/{chat}/messages?before=0")["data"] == []
     assert ann.socket().call("getMessages", {"conversationId": chat, "before": 0})["data"] == []
+
+
+def test_an_old_app_pages_by_number(ann, bob):
+    chat = ann.direct(bob)
+    for number in range(5):
+        ann.send(chat, str(number))
+    pages = [
+        ann.socket().call("getMessages", {"conversationId": chat, "limit": 2, "skip": skip}) for skip in (0, 2, 4, 6)
+    ]
+    assert [[row["content"] for row in page["data"]] for page in pages] == [["4", "3"], ["2", "1"], ["0"], []]
+    assert [page["pagination"]["hasMore"] for page in pages] == [True, True, False, False]

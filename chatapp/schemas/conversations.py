@@ -7,6 +7,7 @@ from chatapp.schemas.fields import In, Name, Query, Several, Text, identifier, p
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
 _HISTORY = validate.OneOf(["all", "since_join"])
+_SKIPPED_MESSAGES = validate.Range(min=0, max=1000)
 _SKIP = validate.Range(min=0, max=1_000_000)
 
 
@@ -51,6 +52,7 @@ class HistoryIn(ConversationIdIn):
     before = sequence(allow_none=True)
     after = sequence(allow_none=True)
     limit = fields.Integer(strict=True, validate=_PAGE)
+    skip = fields.Integer(strict=True, validate=_SKIPPED_MESSAGES)
 
 
 class HistoryQuery(Query):

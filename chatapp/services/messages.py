@@ -72,18 +72,22 @@ def history(
     before: int | None = None,
     after: int | None = None,
     limit: int = PAGE,
+    skip: int = 0,
 ) -> dict[str, Any]:
     """A page of messages, newest first: `{data, pagination: {hasMore, nextBefore, limit}}`.
 
     `before` and `after` are seqs, both exclusive. With `after` alone the page is the one that follows it.
+    `skip` leaves so many messages of it out, for old apps that page by number.
     """
     conversation, member = access.readable(user_id, conversation_text)
     first = max(member.first_visible, (after or 0) + 1)
     last = min(member.last_visible(conversation.seq), (conversation.seq + 1 if before is None else before) - 1)
     forward = after is not None and before is None
-    width = limit + 1 + min(conversation.seq - conversation.mseq, _OTHER_ENTRIES_IN_A_PAGE)
+    width = skip + limit + 1 + min(conversation.seq - conversation.mseq, _OTHER_ENTRIES_IN_A_PAGE)
     window = (first, min(last, first + width - 1)) if forward else (max(first, last - width + 1), last)
-    found = store.find_messages_in_range(conversation.id, *window, limit=limit + 1, descending=not forward)
+    found = store.find_messages_in_range(conversation.id, *window, limit=skip + limit + 1, descending=not forward)[
+        skip:
+    ]
     page = found[:limit]
     cut = len(found) > limit or (window[1] < last if forward else window[0] > first)
     if forward:
