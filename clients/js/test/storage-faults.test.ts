@@ -66,7 +66,7 @@ test("what is larger than a row is stored in pieces that Android can read, and g
   const again = openChat({ url: proxy.url, storage });
   await sees(again, id, ...texts);
   await again.accounts.logout();
-  expect([...storage.rows.keys()]).toEqual([]);
+  expect([...storage.rows.keys()].filter((name) => !name.endsWith("/device"))).toEqual([]);
 });
 
 test("records that are damaged are dropped one by one, and told", async () => {
