@@ -1,6 +1,7 @@
 """Who sees whose e-mail address, and whom one may write to."""
 
 import pytest
+from bson import ObjectId
 
 from chatapp.extensions import db
 from tests.conftest import PASSWORD
@@ -161,3 +162,14 @@ def test_a_closed_directory_lets_in_whoever_knows_the_address(act, ann, bob, eve
     old = register("old")
     added = act(ann, "add", conversationId=team, userIds=["old@test.com"])
     assert old.id in [row["id"] for row in added["data"]["participants"]]
+
+
+def test_contacts_hide_the_e_mail_of_somebody_whom_another_process_took_out(ann, bob, eve, register):
+    zoe = register("zoe")
+    team = ann.group(bob, eve, zoe)
+    ann.direct(zoe)
+    assert contact(ann, eve)["email"] == "eve@test.com" and contact(ann, zoe)["email"] == "zoe@test.com"
+    gone = {"$pull": {"participants": {"$in": [ObjectId(eve.id), ObjectId(zoe.id)]}}}
+    db().conversations.update_one({"_id": ObjectId(team)}, gone)
+    assert contact(ann, eve)["email"] == "" and contact(ann, bob)["email"] == "bob@test.com"
+    assert contact(ann, zoe)["email"] == "zoe@test.com"  # by another conversation

@@ -133,7 +133,7 @@ def reachable(user_id: ObjectId, people: list[str]) -> list[Document]:
     ids = _ids_of_addresses(user_id, people)
     wanted = list(dict.fromkeys(filter(None, (ids.get(row) or object_id(row) for row in people))))
     if not config().DIRECTORY_OPEN:
-        known = conversations.find_partner_ids(user_id) | set(ids.values())
+        known = conversations.find_partners_among(user_id, wanted) | set(ids.values())
         wanted = [row for row in wanted if row in known]
     found = {row["_id"]: row for row in users.find_profiles([user_id, *wanted])}
     if user_id not in found:
@@ -164,13 +164,14 @@ def contacts(
     """
     if emails.is_address(search):
         return _owner_of(user_id, search)
-    partners, prefix = conversations.find_partner_ids(user_id), text.search_prefix(search)
+    prefix = text.search_prefix(search)
     if search.strip() and not prefix:
         return {"data": [], "meta": _why_empty(search, after)}
-    among = None if config().DIRECTORY_OPEN else list(partners)
+    among = None if config().DIRECTORY_OPEN else list(conversations.find_partner_ids(user_id))
     rows = users.find_page(excluding=user_id, among=among, prefix=prefix, after=_read_cursor(after), limit=limit + 1)
     page = rows[:limit]
-    limits.charge(user_id, rows=len(page))
+    limits.charge(user_id, rows=len(page) if among is None else len(among))
+    partners = conversations.find_partners_among(user_id, [row["_id"] for row in page])
     answer: dict[str, Any] = {"data": [view(row, shares=row["_id"] in partners) for row in page]}
     if len(rows) > limit:
         answer["meta"] = {"next": _write_cursor(page[-1])}

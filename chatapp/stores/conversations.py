@@ -11,7 +11,7 @@ log changed last (receipts, profiles of members). Heads are written behind the l
 first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from bson import ObjectId
@@ -131,12 +131,42 @@ def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
     """Everybody who shares a conversation with the user, without the user."""
-    fields = {"participants": 1}
-    if is_embedded():
-        rows: Iterable[Document] = _find_in_turns(find_ids_of_user(user_id), fields)
-    else:
-        rows = db().conversations.find({"participants": user_id}, fields)
+    if not is_embedded():
+        return set(db().conversations.distinct("participants", {"participants": user_id})) - {user_id}
+    rows = _find_in_turns(find_ids_of_user(user_id), {"participants": 1})
     return {partner for row in rows for partner in row["participants"]} - {user_id}
+
+
+def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[ObjectId]:
+    """Those of the `people` who share a conversation with the user, in one command.
+
+    Asked of the store, which knows who has left, whichever process took them out.
+    """
+    heads.settle()
+    if not people:
+        return set()
+    if is_embedded():
+        return _find_partners_in_turns(user_id, set(people))
+    shared = {"$setIntersection": ["$participants", people]}
+    stages: list[Document] = [
+        {"$match": {"participants": user_id}},
+        {"$project": {"shared": shared}},
+        {"$unwind": "$shared"},
+        {"$group": {"_id": "$shared"}},
+    ]
+    return {row["_id"] for row in db().conversations.aggregate(stages, batchSize=len(people) + 1)}
+
+
+def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[ObjectId]:
+    """The same, one conversation after the other until all are found: a large group has many of them."""
+    missing = set(people)
+    for step in batches(find_ids_of_user(user_id)):
+        for conversation_id in step:
+            row = db().conversations.find_one({"_id": conversation_id}, {"participants": 1})
+            missing -= set(row["participants"] if row else ())
+            if not missing:
+                return people
+    return people - missing
 
 
 def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
