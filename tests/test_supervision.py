@@ -6,6 +6,7 @@ import json
 import gevent
 import pytest
 import structlog
+from gevent.event import Event
 
 from chatapp import logs, metrics, supervisor
 from chatapp.extensions import socketio
@@ -142,7 +143,7 @@ def test_work_that_ends_is_started_again(failures, monkeypatch, log):
     def work():
         runs.append(1)
         if len(runs) > 3:
-            gevent.sleep(60)
+            Event().wait()  # for ever: nothing of it may end in another test
         raise (RuntimeError, gevent.GreenletExit, gevent.Timeout)[len(runs) - 1]()
 
     supervisor.every(0.001, "the test's work", work)
