@@ -132,6 +132,8 @@ class Story:
         rest("GET", "/api/user/conversations")
         rest("GET", "/api/user/presence")
         event("getConversation", {"conversationId": self.group})
+        event("getMembers", {"conversationId": self.group})
+        rest("GET", f"{self.path}/members")
         event("getConversations", None)
         event("onlineUsers", None)
         event("rejoinConversations", None)

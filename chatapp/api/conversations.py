@@ -11,10 +11,11 @@ from chatapp.schemas.answers import (
     ConversationsOut,
     HiddenOut,
     HistoryOut,
+    MembersOut,
     MessageOut,
     ReadOut,
 )
-from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MessageIn, ReadIn
+from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MembersQuery, MessageIn, ReadIn
 from chatapp.services import conversations, messages, receipts, sessions
 from chatapp.services.tokens import Identity
 
@@ -48,6 +49,13 @@ def create_conversation(
 def get_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
     """One conversation."""
     return conversations.get(caller.user_id, conversation_id)
+
+
+@bp.get("/conversations/<conversation_id>/members")
+@endpoint(query=MembersQuery, out=MembersOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+def get_members(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
+    """A page of a conversation's members, by id; `after` is the last one of the page before."""
+    return conversations.members(caller.user_id, conversation_id, **page)
 
 
 @bp.delete("/conversations/<conversation_id>")

@@ -241,6 +241,19 @@ class ConversationOut(Out):
     data = fields.Nested(Conversation, required=True)
 
 
+class MembersPagination(Schema):
+    limit = _number()
+    hasMore = fields.Boolean(required=True)
+    nextAfter = fields.String(required=True, allow_none=True)
+
+
+class MembersOut(Out):
+    data = fields.List(fields.Nested(Participant), required=True)
+    participantCount = _number(metadata={"description": "How many members there are"})
+    head = fields.Nested(Head, required=True, metadata={"description": "Where in the log these are the members"})
+    pagination = fields.Nested(MembersPagination, required=True)
+
+
 class SkipPagination(Schema):
     skip = _number()
     limit = _number()

@@ -46,6 +46,20 @@ class ConversationIdIn(In):
     conversationId = identifier(required=True)
 
 
+class MembersIn(ConversationIdIn):
+    """A page of members over a socket; `after` is the id of the last one of the page before."""
+
+    after = identifier(allow_none=True)
+    limit = fields.Integer(strict=True, validate=_PAGE)
+
+
+class MembersQuery(Query):
+    """A page of members over REST."""
+
+    after = identifier()
+    limit = fields.Integer(validate=_PAGE)
+
+
 class HistoryIn(ConversationIdIn):
     """A page of messages over a socket; `before` and `after` are seqs."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors, limits, realtime
-from chatapp.extensions import Document, config
+from chatapp.extensions import Document, config, object_id
 from chatapp.ids import new_id
 from chatapp.services import access, chain, changes, conversation_cache
 from chatapp.services.conversation import (
@@ -14,6 +14,7 @@ from chatapp.services.conversation import (
     MEMBER,
     OWNER,
     from_documents,
+    head_view,
     membership_document,
     view,
 )
@@ -56,6 +57,29 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
 def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     """One conversation. Raises NotFound, or Forbidden for a former member."""
     return {"data": view(*access.current(user_id, conversation_text))}
+
+
+def members(
+    user_id: ObjectId, conversation_text: str, *, after: str | None = None, limit: int = LARGEST_PAGE
+) -> dict[str, Any]:
+    """A page of the current members, by id: `{data, participantCount, head, pagination}`.
+
+    `after`: the id of the last one of the page before. Raises NotFound, or Forbidden for a former member.
+    """
+    conversation, member = access.current(user_id, conversation_text)
+    last = object_id(after)
+    if after and last is None:
+        raise errors.invalid("after", "Send pagination.nextAfter of the page before.")
+    rows = sorted(row for row in conversation.member_ids if last is None or row > last)
+    page = [conversation.members[row].view(member) for row in rows[:limit]]
+    limits.charge(user_id, rows=len(page))
+    has_more = len(rows) > limit
+    return {
+        "data": page,
+        "participantCount": len(conversation.member_ids),
+        "head": head_view({"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash}),
+        "pagination": {"limit": limit, "hasMore": has_more, "nextAfter": page[-1]["id"] if has_more else None},
+    }
 
 
 def create(

@@ -1,8 +1,10 @@
 """Conversations over sockets."""
 
+from typing import Any
+
 from chatapp import realtime
-from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut
-from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn
+from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut, MembersOut
+from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn, MembersIn
 from chatapp.schemas.pushed import CountPushed, JoinedPushed
 from chatapp.services import access, conversations, sessions
 from chatapp.sockets.events import Answer, Caller, event
@@ -43,6 +45,12 @@ def new_conversation(
 def get_conversation(caller: Caller, conversationId: str) -> Answer:
     """One conversation."""
     return conversations.get(caller.user_id, conversationId)
+
+
+@event("getMembers", MembersIn, reply="getMembers", bare="conversationId", out=MembersOut, reads=True)
+def get_members(caller: Caller, conversationId: str, **page: Any) -> Answer:
+    """A page of a conversation's members, by id; `after` is the last one of the page before."""
+    return conversations.members(caller.user_id, conversationId, **page)
 
 
 @event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId", out=JoinedPushed)
