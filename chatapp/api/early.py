@@ -1,6 +1,6 @@
 """What is answered before Flask is asked, at a sixth of its cost or less: the health check, which load balancers and
-clients call most of all, and what hostile clients send many of: bodies that say themselves that they are too large, and
-hosts (the client's, or a trusted proxy's word for it) that no address can be made of.
+clients call most of all, and what hostile clients send many of: bodies that say themselves that they are too large,
+hosts (the client's, or a trusted proxy's word for it) that no address can be made of, and queries of raw bytes.
 
 The answers are those that Flask would give (tests compare them).
 """
@@ -27,6 +27,7 @@ log = structlog.get_logger("chatapp.requests")
 _HEALTH = "/api/health"
 _DIGITS = 18  # of a length; Python refuses to read very long numbers
 _TOO_LARGE = errors.from_exception(RequestEntityTooLarge())
+_NO_QUERY = errors.from_exception(BadRequest("The query has characters that are not percent-encoded"))
 _NO_HOST = errors.from_exception(BadRequest("The Host header is no host"))
 
 
@@ -48,6 +49,8 @@ class EarlyAnswers:
                 return self._refuse(_TOO_LARGE, "413 REQUEST ENTITY TOO LARGE", environ, start_response)
         if not is_host(environ.get("HTTP_HOST", "none")):
             return self._refuse(_NO_HOST, "400 BAD REQUEST", environ, start_response)
+        if not environ.get("QUERY_STRING", "").isascii():  # nor are bytes that Flask could not decode
+            return self._refuse(_NO_QUERY, "400 BAD REQUEST", environ, start_response)
         return self._inner(environ, start_response)
 
     def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
