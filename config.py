@@ -339,7 +339,7 @@ def _platform_problems() -> list[str]:
     return []
 
 
-def _is_guessable(secret: str) -> bool:
+def is_guessable(secret: str) -> bool:
     """Is it repetitive, or a placeholder? Random text of 32 bytes has many different characters, hex digits too."""
     repeats = (secret + secret).find(secret, 1) < len(secret)
     return repeats or len(set(secret)) < SECRET_CHARACTERS or any(word in secret.lower() for word in PLACEHOLDERS)
@@ -359,7 +359,7 @@ def _production_problems(values: dict[str, Any]) -> list[str]:
             f"JWT_SECRET: is missing; set a random one of {SECRET_BYTES} bytes or more: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
-    elif len(values["JWT_SECRET"].encode()) >= SECRET_BYTES and _is_guessable(values["JWT_SECRET"]):
+    elif len(values["JWT_SECRET"].encode()) >= SECRET_BYTES and is_guessable(values["JWT_SECRET"]):
         problems.append(
             "JWT_SECRET: can be guessed; set a random one: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'

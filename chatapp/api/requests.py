@@ -25,7 +25,7 @@ from chatapp.services.tokens import Identity
 log = structlog.get_logger("chatapp.requests")
 
 _ALWAYS_ANSWERED = ("health.", "docs.", "web.", "legacy.get_metrics")
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -68,7 +68,7 @@ def register(app: Flask) -> None:
         ],
         max_age=600,
     )
-    app.wsgi_app = EarlyAnswers(app.wsgi_app, _HEADERS, _STRICT_TRANSPORT)  # type: ignore[method-assign]
+    app.wsgi_app = EarlyAnswers(app.wsgi_app, HEADERS, _STRICT_TRANSPORT)  # type: ignore[method-assign]
     if config().TRUSTED_PROXIES:
         hops = config().TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -109,7 +109,7 @@ def _finish(response: Response) -> Response:
     if retry_after := g.get("retry_after"):
         response.headers["Retry-After"] = str(retry_after)
     response.headers["X-Request-ID"] = logs.current_request_id()
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if config().is_production and request.is_secure:
         response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT

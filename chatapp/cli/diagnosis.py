@@ -1,7 +1,7 @@
 """What `flask doctor` looks at: the seed's seven phases and nine reasons for empty contacts, one function each.
 
-A check gives a sentence (all is well), or raises Problem with the sentence that mends it, or Skipped with the
-reason why it can't be made.
+A check gives a sentence (all is well), or raises Problem with the sentence that mends it, Note with what the operator
+should know, or Skipped with the reason why it can't be made.
 """
 
 import base64
@@ -29,6 +29,10 @@ _CLOCK_SKEW_SECONDS = 60
 
 class Problem(Exception):
     """Something is wrong; the text says how to mend it."""
+
+
+class Note(Exception):
+    """Something that may be meant so; the text says what it means."""
 
 
 class Skipped(Exception):
@@ -100,7 +104,12 @@ class Finding:
 
 def examine(patient: Patient) -> list[Finding]:
     """Make every check, in an order in which one explains the next."""
-    return [_finding(name, check, patient) for name, check in _CHECKS.items()]
+    return examine_by(_CHECKS, patient)
+
+
+def examine_by(checks: dict[str, Callable[[Patient], str]], patient: Patient) -> list[Finding]:
+    """Make these checks, in their order."""
+    return [_finding(name, check, patient) for name, check in checks.items()]
 
 
 def _finding(name: str, check: Callable[[Patient], str], patient: Patient) -> Finding:
@@ -108,6 +117,8 @@ def _finding(name: str, check: Callable[[Patient], str], patient: Patient) -> Fi
         return Finding(name, "ok", check(patient))
     except Skipped as reason:
         return Finding(name, "skipped", str(reason))
+    except Note as note:
+        return Finding(name, "note", str(note))
     except Problem as problem:
         return Finding(name, "problem", str(problem))
     except Exception as error:
@@ -188,10 +199,11 @@ def _network_address() -> str | None:
             return None
 
 
-def _health(patient: Patient) -> str:
+def health(patient: Patient) -> str:
+    """Does chatapp answer?"""
     answer = patient.call("GET", "/api/health")
     patient.headers = answer.headers
-    if answer.status_code != 200 or _json(answer).get("status") != "ok":
+    if answer.status_code != 200 or body_of(answer).get("status") != "ok":
         raise Problem(
             f"/api/health answered {answer.status_code}, not chatapp's answer: is another program on this port?"
         )
@@ -216,12 +228,13 @@ def _ready(patient: Patient) -> str:
     patient.need_server()
     answer = patient.call("GET", "/api/health/ready")
     if answer.status_code != 200:
-        code = (_json(answer).get("error") or {}).get("code", answer.status_code)
+        code = (body_of(answer).get("error") or {}).get("code", answer.status_code)
         raise Problem(f"The server is up but not ready ({code}): check its database and its log.")
     return "database answers the server"
 
 
-def _log_in(patient: Patient) -> str:
+def log_in(patient: Patient) -> str:
+    """Get a token, where none was given."""
     patient.need_server()
     if patient.token:
         return "a token was given"
@@ -230,10 +243,10 @@ def _log_in(patient: Patient) -> str:
     answer = patient.call("POST", "/api/auth/login", json={"email": patient.email, "password": patient.password})
     if answer.status_code != 200:
         raise Problem(
-            f"{patient.email} can't log in ({_json(answer).get('msg', answer.status_code)}): "
+            f"{patient.email} can't log in ({body_of(answer).get('msg', answer.status_code)}): "
             "check the password, or run `flask --app wsgi seed` for the demo users."
         )
-    patient.token = _json(answer)["token"]
+    patient.token = body_of(answer)["token"]
     return f"{patient.email} logged in"
 
 
@@ -250,7 +263,7 @@ def _token_user(patient: Patient) -> str:
     patient.need_server()
     headers = patient.signed_in()
     answer = patient.call("GET", "/api/user/profile", headers=headers)
-    code = (_json(answer).get("error") or {}).get("code")
+    code = (body_of(answer).get("error") or {}).get("code")
     if code == "TOKEN_EXPIRED":
         raise Problem("The token has expired: log in again.")
     user_id = object_id(_claims(patient.token or "").get("sub"))
@@ -264,7 +277,7 @@ def _token_user(patient: Patient) -> str:
 def _contacts(patient: Patient) -> str:
     patient.need_server()
     answer = patient.call("GET", "/api/user/contacts?limit=1", headers=patient.signed_in())
-    body = _json(answer)
+    body = body_of(answer)
     if answer.status_code != 200:
         code = (body.get("error") or {}).get("code", answer.status_code)
         raise Problem(
@@ -331,7 +344,8 @@ def _websocket(patient: Patient) -> str:
     return "works"
 
 
-def _json(answer: requests.Response) -> dict[str, Any]:
+def body_of(answer: requests.Response) -> dict[str, Any]:
+    """The JSON object of an answer; empty when it has none."""
     try:
         body = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
@@ -355,10 +369,10 @@ _CHECKS: dict[str, Callable[[Patient], str]] = {
     "users": _users,
     "workers": _workers,
     "binding": _binding,
-    "health": _health,
+    "health": health,
     "clock": _clock,
     "readiness": _ready,
-    "log-in": _log_in,
+    "log-in": log_in,
     "token": _token,
     "token's user": _token_user,
     "contacts": _contacts,

@@ -3,12 +3,14 @@
 import click
 import orjson
 from flask import current_app
+from flask.cli import with_appcontext
 
-from chatapp.cli.diagnosis import Finding, Patient, examine
+from chatapp.cli import diagnosis, security
+from chatapp.cli.diagnosis import Finding, Patient
 from chatapp.cli.outcome import plain_failures
 from chatapp.extensions import config
 
-_SIGNS = {"ok": "ok      ", "problem": "PROBLEM ", "skipped": "skipped "}
+_SIGNS = {"ok": "ok      ", "problem": "PROBLEM ", "note": "note    ", "skipped": "skipped "}
 
 
 @click.command()
@@ -18,7 +20,9 @@ _SIGNS = {"ok": "ok      ", "problem": "PROBLEM ", "skipped": "skipped "}
 @click.option("--token", help="Check this access token instead of logging in.")
 @click.option("--origin", help="The web app's origin that has to be let in (CORS).")
 @click.option("--timeout", type=click.FloatRange(0.1, 60), default=5, show_default=True, help="Seconds for each call.")
+@click.option("--security", "for_security", is_flag=True, help="Look for what is open to strangers instead.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@with_appcontext
 @plain_failures
 def doctor(
     url: str | None,
@@ -27,9 +31,10 @@ def doctor(
     token: str | None,
     origin: str | None,
     timeout: float,
+    for_security: bool,
     as_json: bool,
 ) -> None:
-    """Find out why contacts are empty or clients can't connect; exit code 1 when something is wrong."""
+    """Find out why contacts are empty or clients can't connect, or what is open; exit code 1 on a problem."""
     patient = Patient(
         url=(url or f"http://127.0.0.1:{config().PORT}").rstrip("/"),
         own=url is None,
@@ -41,7 +46,8 @@ def doctor(
     )
     problems = current_app.extensions.get("chatapp_problems", [])
     patient.has_database = not any(problem.startswith("MONGO_URI:") for problem in problems)
-    findings = [Finding("settings", "problem", problem) for problem in problems] + examine(patient)
+    findings = [Finding("settings", "problem", problem) for problem in problems]
+    findings += (security if for_security else diagnosis).examine(patient)
     if as_json:
         click.echo(orjson.dumps({"url": patient.url, "checks": [row.as_dict() for row in findings]}))
     else:
