@@ -71,11 +71,8 @@ test("each field says what is wrong with it, and the first of them has the focus
 });
 
 test("the demo users are one click away where the server runs in development", async () => {
-  const demo = await Server.start();
+  const demo = await Server.start({}, "seed");
   try {
-    await demo.end();
-    await demo.flask("seed");
-    await demo.start();
     const person = await Person.open(browser, demo.url);
     await person.button("Tini").click();
     await person.row(/Weekend hike/).waitFor();
@@ -128,8 +125,8 @@ test("another e-mail address takes the password, and the other devices say it", 
   await person.page.getByText("This is not your password.").waitFor();
   await password.fill(PASSWORD);
   await person.button("Save").click();
-  await person.page.getByText("Your profile is saved.").waitFor();
-  await other.page.getByText(`The e-mail address of your account is moved-${ann.email} now.`).waitFor();
+  await person.page.getByText("Your profile is saved.").first().waitFor();
+  await other.page.getByText(`The e-mail address of your account is moved-${ann.email} now.`).first().waitFor();
   expect(await password.count()).toBe(0);
   await end(person);
   await end(other);
@@ -213,7 +210,10 @@ test("logging out asks, and leaves nothing on the device", async () => {
     }
     return keys;
   });
-  expect(left).toEqual([]);
+  expect(
+    left.filter((key) => !key.endsWith("/device")),
+    "the browser stays the same device",
+  ).toEqual([]);
   await end(person);
 });
 

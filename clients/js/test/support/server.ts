@@ -50,10 +50,11 @@ export class Server {
     private readonly settings: Record<string, string>,
   ) {}
 
-  /** A started server. `settings` are environment variables. */
-  static async start(settings: Record<string, string> = {}): Promise<Server> {
+  /** A started server. `settings` are environment variables; `first` is an operator's command that runs before. */
+  static async start(settings: Record<string, string> = {}, ...first: string[]): Promise<Server> {
     if (!existsSync(PYTHON)) throw new Error(`The server's Python environment is missing (${PYTHON}): run "make run".`);
     const server = new Server(await freePort(), settings);
+    if (first.length > 0) await server.flask(...first);
     await server.start();
     return server;
   }
