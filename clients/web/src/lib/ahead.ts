@@ -18,6 +18,7 @@ const PARTS = [
 const LATER = 3000;
 
 export function loadAhead(): () => void {
+  import("../conversation/conversation-pane").catch(() => {}); // the very next thing that anybody opens
   const timer = setTimeout(async () => {
     for (const part of PARTS) await part().catch(() => {}); // it is asked for again when it is needed
   }, LATER);

@@ -3,7 +3,6 @@ import { useChat } from "@chatapp/client/react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { useLocation } from "wouter";
 import { ChatsPanel } from "../chats/chats-panel";
-import { ConversationPane } from "../conversation/conversation-pane";
 import { loadAhead } from "../lib/ahead";
 import { useIsNarrow } from "../lib/media";
 import { type Place, placeOf } from "../lib/routes";
@@ -17,6 +16,9 @@ import { useShortcuts } from "./shortcuts";
 import { useBadge, useReports, useVersionCheck } from "./signals";
 import { useAnnouncements } from "./use-announcements";
 
+const ConversationPane = lazy(() =>
+  import("../conversation/conversation-pane").then((part) => ({ default: part.ConversationPane })),
+);
 const ContactsPanel = lazy(() => import("../people/contacts-panel"));
 const NewGroupPanel = lazy(() => import("../group/new-group-panel"));
 const SettingsPanel = lazy(() => import("../settings/settings-panel"));
