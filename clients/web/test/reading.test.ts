@@ -12,6 +12,8 @@ let ann: Account;
 let ben: Account;
 let id: string;
 const MESSAGES = 120;
+const TOO_MANY = 1_051;
+const AT_ONCE = 50;
 
 beforeAll(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
@@ -34,6 +36,13 @@ async function tell(unread: number): Promise<void> {
   await Promise.all(Array.from({ length: MESSAGES - 1 }, (_, index) => say(ben, id, text(index + 1))));
   await say(ben, id, "The newest");
   await call(server.url, "POST", `/api/conversations/${id}/read`, { seq: MESSAGES - unread }, ann.token);
+}
+
+/** More than is loaded to open at the first of them, and short: it is their number that matters. */
+async function tellTooMuch(): Promise<void> {
+  for (let first = 1; first < TOO_MANY; first += AT_ONCE)
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => say(ben, id, `Short ${first + index}`)));
+  await say(ben, id, "The newest");
 }
 
 async function unread(): Promise<number> {
@@ -89,6 +98,49 @@ test.each([
     await person.message("The newest").waitFor();
     await expect.poll(unread).toBe(0);
   }
+  expect(person.complaints).toEqual([]);
+  await person.close();
+});
+
+test("more than a thousand unread: at the newest, none is read, and the first is one click away", async () => {
+  await tellTooMuch();
+  const person = await Person.enter(browser, server.url, ann.email, { size: PHONE });
+  const bar = person.page.getByRole("region", { name: /^Conversation with/ }).getByRole("status");
+  await person.openConversation(/Ben/);
+  await person.message("The newest").waitFor();
+  await bar.getByText(`${TOO_MANY} unread messages`).waitFor();
+  await expect.poll(() => distanceFromEnd(person)).toBeLessThan(2);
+  await say(ben, id, "One more");
+  await person.message("One more").waitFor();
+  await bar.getByText(`${TOO_MANY + 1} unread messages`).waitFor();
+  expect(await unread()).toBe(TOO_MANY + 1);
+
+  await person.button("Show the first").click();
+  await person.message("Short 1").first().waitFor();
+  await expect.poll(() => isInSight(person, "li[data-kind=unread]")).toBe(true);
+  await person.button("Mark as read").waitFor({ state: "detached" });
+  await expect.poll(unread).toBeLessThan(TOO_MANY + 1);
+  expect(await unread(), "what lies below is unread").toBeGreaterThan(1_000);
+  expect(person.complaints).toEqual([]);
+  await person.close();
+});
+
+test("more than a thousand unread: scrolling up from the newest reads none, and all are marked at once", async () => {
+  await tellTooMuch();
+  const person = await Person.enter(browser, server.url, ann.email);
+  await person.openConversation(/Ben/);
+  await person.message("The newest").waitFor();
+  await person.page.mouse.move(person.size.width - 100, person.size.height / 2);
+  for (let turn = 0; turn < 10; turn++) await person.page.mouse.wheel(0, -300);
+  await person.button(/^To the newest message/).click();
+  await person.message("The newest").waitFor();
+  expect(await unread()).toBe(TOO_MANY);
+  await person.button("Mark as read").click();
+  await expect.poll(unread).toBe(0);
+  await person.button("Mark as read").waitFor({ state: "detached" });
+  await say(ben, id, "After that");
+  await person.message("After that").waitFor();
+  await expect.poll(unread).toBe(0);
   expect(person.complaints).toEqual([]);
   await person.close();
 });

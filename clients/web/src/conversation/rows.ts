@@ -31,7 +31,7 @@ function belongTogether(a: TimelineItem | undefined, b: TimelineItem | undefined
   return apart < ONE_GO && dayOf(a.createdAt) === dayOf(b.createdAt);
 }
 
-function isUnread(item: TimelineItem, after: number): boolean {
+export function isUnread(item: TimelineItem, after: number): boolean {
   return item.kind === "message" && !item.mine && item.seq !== null && item.seq > after;
 }
 

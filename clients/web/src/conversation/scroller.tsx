@@ -13,6 +13,8 @@ import { eventText } from "./event-text";
 import { JumpButton } from "./jump-button";
 import { type Row, timeOf } from "./rows";
 import css from "./scroller.module.css";
+import { UnreadBar } from "./unread-bar";
+import { useApart } from "./use-apart";
 import { useNews } from "./use-news";
 import { useOlder } from "./use-older";
 import { useReading } from "./use-reading";
@@ -30,24 +32,34 @@ export interface ScrollerProps {
   today: Date;
   unreadAfter: number | undefined;
   onUnreadAfter: (seq: number | undefined) => void;
+  /** Somebody has asked for the first unread message: the view starts there, wherever it stood before. */
+  startsAtUnread: boolean;
+  onFirst: () => void;
 }
 
 export function Scroller(props: ScrollerProps) {
-  const { conversation, timeline, rows, today } = props;
+  const { conversation, timeline, rows, today, startsAtUnread } = props;
   const messages = useChat().messages(conversation.id);
   const scroller = useRef<HTMLDivElement>(null);
   const seen = useRef(conversation.readSeq);
   const virtualizer = useRows(scroller, rows, timeline.hasOlder);
-  const view = useView(scroller, virtualizer, { rows, hasOlder: timeline.hasOlder }, messages, seen);
+  const apart = useApart(timeline, conversation);
+  const view = useView(scroller, virtualizer, { rows, ...apart }, messages, seen, startsAtUnread);
   const [menu, setMenu] = useState<MenuAt | null>(null);
   const [info, setInfo] = useState<Message | null>(null);
   const first = virtualizer.getVirtualItems()[0]?.index ?? 0;
   useOlder(timeline, messages, view.isSettled() ? first : Number.POSITIVE_INFINITY);
-  useReading(scroller, virtualizer, rows, messages, view, seen);
+  useReading(scroller, virtualizer, rows, messages, view, seen, apart);
   useNews(scroller, view, seen, props);
   const { pressed, focusRow } = useRowKeys(scroller, view, rows, setMenu);
   const retry = useCallback((message: Message) => messages.retry(message.clientMsgId), [messages]);
   const discard = useCallback((message: Message) => messages.discard(message.clientMsgId), [messages]);
+  const readAll = useCallback(() => {
+    const newest = timeline.data.findLast((item) => item.seq !== null)?.seq ?? 0;
+    seen.current = newest;
+    messages.markRead(newest);
+    apart.onThere();
+  }, [timeline, messages, apart.onThere]);
   const closeMenu = useCallback(() => {
     setMenu(null);
     focusRow(rows.findIndex((row) => row.kind === "message" && row.message.key === menu?.message.key));
@@ -55,69 +67,73 @@ export function Scroller(props: ScrollerProps) {
   const floating = floatingDay(virtualizer, rows, today);
   const shared = { conversation, onMenu: setMenu, onRetry: retry, onDiscard: discard };
   return (
-    <div className={css.frame}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: arrows move between the messages in it */}
-      <div
-        ref={scroller}
-        className={css.scroller}
-        data-timeline
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys have to reach it
-        tabIndex={0}
-        onKeyDown={pressed}
-      >
-        <ol ref={virtualizer.containerRef} className={css.rows} aria-label="Messages" data-count={rows.length}>
-          <Older timeline={timeline} onRetry={() => void messages.loadOlder()} />
-          {virtualizer.getVirtualItems().map(({ index, key }) => {
-            const row = rows[index];
-            return (
-              row && (
-                <li
-                  key={key}
-                  ref={virtualizer.measureElement}
-                  className={css.row}
-                  data-index={index}
-                  data-key={row.key}
-                  data-kind={row.kind}
-                  tabIndex={-1}
-                >
-                  <RowContent row={row} {...shared} />
-                </li>
-              )
-            );
-          })}
-        </ol>
-      </div>
-      {floating && (
-        <p className={css.floating} data-shown={virtualizer.isScrolling} aria-hidden="true">
-          <span className={css.pill}>{floating}</span>
-        </p>
-      )}
-      <JumpButton
-        isShown={virtualizer.getDistanceFromEnd() > FAR}
-        unread={conversation.unreadCount}
-        onClick={view.toEnd}
-      />
-      <Suspense>
-        {menu && (
-          <MessageMenu
-            at={menu}
-            isGroup={conversation.type === "group"}
-            onClose={closeMenu}
-            onInfo={setInfo}
-            onRetry={retry}
-            onDiscard={discard}
-          />
+    <>
+      {apart.isApart && <UnreadBar count={conversation.unreadCount} onFirst={props.onFirst} onAll={readAll} />}
+      <div className={css.frame}>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: arrows move between the messages in it */}
+        <div
+          ref={scroller}
+          className={css.scroller}
+          data-timeline
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys have to reach it
+          tabIndex={0}
+          onKeyDown={pressed}
+        >
+          <ol ref={virtualizer.containerRef} className={css.rows} aria-label="Messages" data-count={rows.length}>
+            <Older timeline={timeline} onRetry={() => void messages.loadOlder()} />
+            {virtualizer.getVirtualItems().map(({ index, key }) => {
+              const row = rows[index];
+              return (
+                row && (
+                  <li
+                    key={key}
+                    ref={virtualizer.measureElement}
+                    className={css.row}
+                    data-index={index}
+                    data-key={row.key}
+                    data-kind={row.kind}
+                    tabIndex={-1}
+                  >
+                    <RowContent row={row} {...shared} />
+                  </li>
+                )
+              );
+            })}
+          </ol>
+        </div>
+        {floating && (
+          <p className={css.floating} data-shown={virtualizer.isScrolling && view.isSettled()} aria-hidden="true">
+            <span className={css.pill}>{floating}</span>
+          </p>
         )}
-        {info && <MessageInfo message={info} conversation={conversation} onClose={() => setInfo(null)} />}
-      </Suspense>
-    </div>
+        <JumpButton
+          isShown={virtualizer.getDistanceFromEnd() > FAR}
+          unread={conversation.unreadCount}
+          onClick={view.toEnd}
+        />
+        <Suspense>
+          {menu && (
+            <MessageMenu
+              at={menu}
+              isGroup={conversation.type === "group"}
+              onClose={closeMenu}
+              onInfo={setInfo}
+              onRetry={retry}
+              onDiscard={discard}
+            />
+          )}
+          {info && <MessageInfo message={info} conversation={conversation} onClose={() => setInfo(null)} />}
+        </Suspense>
+      </div>
+    </>
   );
 }
 
-/** The day of what is topmost in sight; none where that is said there, or where nothing scrolls. */
+/** The day of what is topmost in sight; none where a mark stands there, or where nothing scrolls. */
 function floatingDay(virtualizer: Rows, rows: readonly Row[], today: Date): string | undefined {
   const first = virtualizer.range?.startIndex ?? 0;
-  if (rows[first]?.kind === "day" || !virtualizer.scrollOffset) return undefined;
+  const isMarked = rows.slice(first, first + 2).some(({ kind }) => kind === "day" || kind === "unread");
+  if (isMarked || !virtualizer.scrollOffset) return undefined;
   const time = timeOf(rows[first]) ?? timeOf(rows[first + 1]);
   return time && dayLabel(time, today);
 }

@@ -15,7 +15,7 @@ import css from "./timeline.module.css";
 import { useReach } from "./use-older";
 import { seqLeftAt } from "./use-view";
 
-/** More unread messages than this are not loaded to open at the first of them. */
+/** More unread messages than this are loaded up to the first of them only when somebody asks for that. */
 const MOST_UNREAD = 1000;
 
 export function Timeline({ conversation }: { conversation: Conversation }) {
@@ -25,12 +25,19 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
   const [unreadAfter, setUnreadAfter] = useState(() =>
     conversation.unreadCount > 0 ? conversation.readSeq : undefined,
   );
-  const { status, data, error, hasOlder } = timeline;
+  const [wantsFirst, setWantsFirst] = useState(false);
+  const { status, data, error, hasOlder, olderError } = timeline;
   const messages = chat.messages(conversation.id);
   const newest = data.findLast((item) => item.seq !== null)?.seq ?? 0;
-  const isNear = unreadAfter !== undefined && newest - unreadAfter <= MOST_UNREAD;
-  const firstUnread = isNear ? unreadAfter + 1 : undefined;
-  const isReaching = useReach(timeline, messages, seqLeftAt(messages) ?? firstUnread);
+  const isNear = wantsFirst || newest - (unreadAfter ?? newest) <= MOST_UNREAD;
+  const firstUnread = isNear && unreadAfter !== undefined ? unreadAfter + 1 : undefined;
+  const left = wantsFirst ? undefined : seqLeftAt(messages);
+  const isReaching = useReach(timeline, messages, left ?? firstUnread);
+  const showFirst = () => {
+    setUnreadAfter(conversation.readSeq);
+    setWantsFirst(true);
+    if (olderError) void messages.loadOlder();
+  };
   const rows = useMemo(() => rowsOf(data, { hasOlder, unreadAfter, now: today }), [data, hasOlder, unreadAfter, today]);
   if (status === "loading" || isReaching) {
     return (
@@ -56,6 +63,8 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
       today={today}
       unreadAfter={unreadAfter}
       onUnreadAfter={setUnreadAfter}
+      startsAtUnread={wantsFirst}
+      onFirst={showFirst}
     />
   );
 }

@@ -2,7 +2,7 @@ import type { Messages } from "@chatapp/client";
 import { type RefObject, useCallback, useEffect } from "react";
 import { type Row, seqOf } from "./rows";
 import { MARGIN, type Rows } from "./use-rows";
-import type { View } from "./use-view";
+import { firstUnseen, type View } from "./use-view";
 
 /** Whether somebody can be looking at this element: it is drawn, the page has the focus, and no dialog lies over it. */
 export function isLookedAt(element: HTMLElement | null): boolean {
@@ -15,6 +15,11 @@ export function isLookedAt(element: HTMLElement | null): boolean {
   );
 }
 
+/** Whether what was not seen yet begins in sight, or further down. */
+function isAtUnseen(virtualizer: Rows, rows: readonly Row[], seen: number): boolean {
+  return (virtualizer.range?.startIndex ?? 0) <= firstUnseen(rows, seen);
+}
+
 /** The newest entry that is in sight to its end. */
 function newestInSight(element: HTMLElement, virtualizer: Rows, rows: readonly Row[]): number | undefined {
   const bottom = element.scrollTop + element.clientHeight;
@@ -25,7 +30,10 @@ function newestInSight(element: HTMLElement, virtualizer: Rows, rows: readonly R
   return undefined;
 }
 
-/** What is in sight while somebody looks is read. `seen` is where that stands. */
+/**
+ * What is in sight while somebody looks is read. `seen` is where that stands. One mark says that all before it is read:
+ * while the view `isApart` from where the unread messages begin, it stays; whoever comes there is told of by `onThere`.
+ */
 export function useReading(
   scroller: RefObject<HTMLDivElement | null>,
   virtualizer: Rows,
@@ -33,15 +41,21 @@ export function useReading(
   messages: Messages,
   view: View,
   seen: RefObject<number>,
+  apart: { readonly isApart: boolean; readonly hasGap: boolean; readonly onThere: () => void },
 ): void {
+  const { isApart, hasGap, onThere } = apart;
   const read = useCallback(() => {
     const element = scroller.current;
     if (!element || !view.isSettled() || !isLookedAt(element)) return;
+    if (isApart) {
+      if (!hasGap && isAtUnseen(virtualizer, rows, seen.current)) onThere();
+      return;
+    }
     const seq = newestInSight(element, virtualizer, rows);
     if (seq === undefined || seq <= seen.current) return;
     seen.current = seq;
     messages.markRead(seq);
-  }, [scroller, virtualizer, rows, messages, view, seen]);
+  }, [scroller, virtualizer, rows, messages, view, seen, isApart, hasGap, onThere]);
   useEffect(() => {
     const frame = requestAnimationFrame(read); // once what was drawn is where it belongs
     return () => cancelAnimationFrame(frame);

@@ -20,7 +20,8 @@ type Aim =
 
 interface Loaded {
   readonly rows: readonly Row[];
-  readonly hasOlder: boolean;
+  /** The unread messages begin above all that is loaded, or did: nobody has come to their beginning yet. */
+  readonly isApart: boolean;
 }
 
 interface Place {
@@ -54,20 +55,15 @@ function topmost(element: HTMLElement, rows: readonly Row[]): Place | undefined 
   return undefined;
 }
 
-/**
- * The first row that was not seen yet, with the unread line if that stands before it; -1 when all was, or when more than
- * is loaded was not.
- */
-function firstUnseen(rows: readonly Row[], seen: number, hasOlder: boolean): number {
-  const first = rows.map(seqOf).find((seq) => seq !== undefined) ?? 0;
-  if (hasOlder && first > seen + 1) return -1;
+/** The first row that was not seen yet, with the unread line if that stands before it; -1 when all was. */
+export function firstUnseen(rows: readonly Row[], seen: number): number {
   const index = rows.findIndex((row) => row.kind === "message" && !row.message.mine && (row.message.seq ?? 0) > seen);
   return rows[index - 1]?.kind === "unread" ? index - 1 : index;
 }
 
-function indexOf(aim: Aim, { rows, hasOlder }: Loaded, seen: number): number {
-  if (aim.to === "end") return -1;
-  return aim.to === "unread" ? firstUnseen(rows, seen, hasOlder) : rows.findIndex((row) => row.key === aim.key);
+function indexOf(aim: Aim, { rows, isApart }: Loaded, seen: number): number {
+  if (aim.to === "end" || (aim.to === "unread" && isApart)) return -1;
+  return aim.to === "unread" ? firstUnseen(rows, seen) : rows.findIndex((row) => row.key === aim.key);
 }
 
 function targetOf(aim: Aim, element: HTMLElement, virtualizer: Rows, index: number): number {
@@ -86,15 +82,16 @@ export interface View {
   readonly intoSight: (key: string) => void;
 }
 
-/** Leads the view. `seen` is the newest entry that somebody has looked at. */
+/** Leads the view, from the unread line or, where there is one, the place that was left. `seen` is the newest entry seen. */
 export function useView(
   scroller: RefObject<HTMLDivElement | null>,
   virtualizer: Rows,
   loaded: Loaded,
   messages: Messages,
   seen: RefObject<number>,
+  startsAtUnread: boolean,
 ): View {
-  const left = places.get(messages);
+  const left = startsAtUnread ? undefined : places.get(messages);
   const aim = useRef<Aim | undefined>(left ? { to: "top", ...left } : { to: "unread" });
   const [, drawAgain] = useReducer((count: number) => count + 1, 0);
   const isFollowing = useRef(true);
