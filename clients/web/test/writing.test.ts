@@ -105,6 +105,27 @@ test("on a phone, going back closes the dialog and leaves the conversation open"
   await person.close();
 });
 
+test("going back closes a dialog on the very page that the app was opened at, and leaves the app after that", async () => {
+  const person = await Person.enter(browser, server.url, ann.email);
+  const { page } = person;
+  const dialog = page.getByRole("dialog");
+  for (let round = 0; round < 2; round++) {
+    await page.keyboard.press("Control+/");
+    await dialog.waitFor();
+    await page.evaluate(() => history.back());
+    await dialog.waitFor({ state: "detached" });
+    await person.heading("Chats").waitFor();
+  }
+  await person.openConversation(/Ben/);
+  await page.evaluate(() => history.back());
+  await person.composer.waitFor({ state: "detached" });
+  await person.heading("Chats").waitFor();
+  expect(person.complaints).toEqual([]);
+  await page.evaluate(() => history.back());
+  await page.waitForURL("about:blank");
+  await person.close();
+});
+
 test("what is pasted is cut near the limit, with a sentence, and writing goes on", async () => {
   const person = await Person.enter(browser, server.url, ann.email);
   await person.openConversation(/Ben/);

@@ -9,9 +9,23 @@ interface Overlay {
 
 const overlays: Overlay[] = [];
 
+/**
+ * Below the page that the app was opened at, nothing of the app is left, and going back from there is not heard of. So an
+ * overlay that opens on it puts the same page once more on top; the one below is passed by when nothing is open.
+ */
+function putOnTop(): void {
+  const { state } = window.history;
+  if (state?.isOurs || state?.isOnTop) return;
+  window.history.replaceState({ ...state, isBelow: true }, "");
+  window.history.pushState({ ...state, isOnTop: true }, "");
+}
+
 function wentBack(event: PopStateEvent): void {
   const top = overlays.at(-1);
-  if (!top) return;
+  if (!top) {
+    if (event.state?.isBelow) window.history.back();
+    return;
+  }
   event.stopImmediatePropagation(); // the router would leave the page
   window.history.pushState(top.state, "", top.path);
   top.close();
@@ -25,6 +39,7 @@ export function useOverlay(close: () => void, isOpen = true): void {
   latest.current = close;
   useEffect(() => {
     if (!isOpen) return;
+    putOnTop();
     const { pathname, search } = window.location;
     const overlay = { close: () => latest.current(), path: pathname + search, state: window.history.state };
     overlays.push(overlay);
