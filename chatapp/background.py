@@ -1,5 +1,6 @@
 """What runs beside the requests: token expiry on sockets, the report, tidying up, recovery after a crash."""
 
+import sys
 from collections.abc import Callable
 
 import gevent
@@ -17,6 +18,8 @@ log = structlog.get_logger("chatapp.background")
 _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
 _FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
+_LOOK_SECONDS = 2  # at most, between looks for a database that was away at the start
+_BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
 _MIGRATION_SECONDS = 30.0  # and for migrations: without its unique indexes a database proves nothing
 
 
@@ -49,6 +52,15 @@ def start() -> None:
         _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
 
 
+def refuse_foreign_database() -> None:
+    """Touch nothing of another program's database: end the process with the sentence that says so."""
+    try:
+        migrations.refuse_foreign()
+    except migrations.ForeignDatabase as error:
+        print(error.message, file=sys.stderr, flush=True)
+        sys.exit(_BOOT_ERROR)
+
+
 def finish() -> None:
     """Store what is behind; called when the process that served has answered everything."""
     _quietly("what is behind the logs", entry_log.settle)
@@ -59,20 +71,20 @@ def _migrate_first() -> None:
     first = gevent.spawn(_quietly, "migrations", _migrate)
     first.join(_MIGRATION_SECONDS)
     if first.value is False:
-        gevent.spawn(_until_done, "migrations", _migrate)
+        gevent.spawn(_until_done, "migrations", _migrate, _LOOK_SECONDS)
 
 
 def _migrate() -> None:
-    migrations.refuse_foreign()
+    refuse_foreign_database()
     if migrations.pending():
         migrations.run(lambda name: log.info("migrated", migration=name))
 
 
-def _until_done(name: str, work: Callable[[], object]) -> None:
+def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_SECONDS) -> None:
     pause = 1
     while not _quietly(name, work):
         gevent.sleep(pause)
-        pause = min(2 * pause, _RECOVER_SECONDS)
+        pause = min(2 * pause, longest)
 
 
 def _recover() -> None:

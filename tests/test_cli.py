@@ -216,7 +216,7 @@ OLD_DATABASES = {
 
 
 @pytest.mark.parametrize("name", OLD_DATABASES)
-@pytest.mark.parametrize("command", ["migrate", "seed", "new-epoch", "doctor"])
+@pytest.mark.parametrize("command", ["migrate", "seed", "new-epoch", "doctor", "verify", "repair"])
 def test_a_database_of_the_old_app_is_refused_before_anything_is_changed(run, name, command):
     database = extensions.db()
     database[name].insert_one(dict(OLD_DATABASES[name]))

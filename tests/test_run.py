@@ -7,20 +7,24 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import litemongo
 import pymongo.errors
 import pytest
 import requests
 import socketio
+from gunicorn.arbiter import Arbiter
 
 from chatapp import background
 from chatapp.services import migrations
-from tests.conftest import eventually
+from tests.conftest import MONGO, eventually
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running
+from tests.test_outage import Proxy
 
 STOP_SECONDS = 10  # what the README promises
 
@@ -189,6 +193,30 @@ def test_the_server_refuses_a_database_of_the_old_app(tmp_path: Path) -> None:
     result = gunicorn(tmp_path)
     assert result.returncode != 0 and "belongs to another program" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(not MONGO, reason="the embedded store is never away")
+def test_a_database_of_the_old_app_that_comes_later_ends_the_server(tmp_path: Path) -> None:
+    parts, name = urlsplit(MONGO), f"chatapp_test_{uuid.uuid4().hex[:12]}"
+    client: Any = pymongo.MongoClient(MONGO)
+    client[name].users.insert_one({"name": "Ann", "email": "Ann@Test.com", "password": "$2b$10$abc"})
+    proxy = Proxy(parts.hostname, parts.port or 27017)
+    proxy.cut()
+    uri = f"mongodb://127.0.0.1:{proxy.port}/{name}?directConnection=true&{parts.query}"
+    server = Server(tmp_path, uri, {"MONGO_SERVER_SELECTION_MS": "200"}, migrates=False)
+    try:
+        server.start()
+        assert server.process is not None and server.is_healthy()
+        proxy.restore()
+        assert eventually(server.process.poll) == Arbiter.WORKER_BOOT_ERROR
+        log = log_of(server)
+        assert log.count("belongs to another program") == 1 and "Traceback" not in log
+        assert client[name].list_collection_names() == ["users"]
+    finally:
+        server.stop(signal.SIGKILL)
+        proxy.cut()
+        client.drop_database(name)
+        client.close()
 
 
 def test_nobody_else_can_read_what_is_stored(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import orjson
 from tqdm import tqdm
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.services import verification
+from chatapp.services import migrations, verification
 from chatapp.services.verification import Report
 
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -21,6 +21,7 @@ _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 @plain_failures
 def verify(conversation: str | None, since: datetime | None, as_json: bool) -> None:
     """Replay every log and compare what is stored with it; exit code 1 and the place when something is wrong."""
+    migrations.refuse_foreign()
     total = 1 if conversation else verification.count(since)
     started = datetime.now(UTC)
     conversations = entries = 0
@@ -51,6 +52,7 @@ def verify(conversation: str | None, since: datetime | None, as_json: bool) -> N
 @plain_failures
 def repair(conversation: str | None, dry_run: bool) -> None:
     """Compute anew what is derived from the logs: heads, last messages, memberships. Never touches an entry."""
+    migrations.refuse_foreign()
     verb = "would be repaired" if dry_run else "repaired"
 
     def told(report: Report, can_be: bool) -> None:

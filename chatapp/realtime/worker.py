@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 from chatapp import background, banner, errors, lifecycle, realtime
 from chatapp.extensions import STORE_ERRORS, config, is_embedded, socketio
 from chatapp.realtime.serving import handler_class, is_engine
-from chatapp.services import migrations
 
 log = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100
@@ -118,14 +118,9 @@ def _refuse_tls(settings: Any) -> None:
 
 
 def _refuse_foreign_database() -> None:
-    """Touch nothing of another program's database. While the database is away the server starts, and looks later."""
-    try:
-        migrations.refuse_foreign()
-    except errors.Unavailable as error:
-        print(error.message, file=sys.stderr)
-        sys.exit(Arbiter.WORKER_BOOT_ERROR)
-    except STORE_ERRORS:
-        pass
+    """While the database is away the server starts, and looks later."""
+    with suppress(*STORE_ERRORS):
+        background.refuse_foreign_database()
 
 
 def _allow_open_files() -> None:

@@ -33,13 +33,17 @@ def pending() -> list[str]:
     return [name for name in names() if name not in done]
 
 
+class ForeignDatabase(errors.Unavailable):
+    """The database belongs to another program."""
+
+
 def refuse_foreign() -> None:
-    """Raise Unavailable when the database belongs to another program, like the old backend. Changes nothing.
+    """Raise ForeignDatabase when the database belongs to another program, like the old backend. Changes nothing.
 
     The first and the oldest document of a collection tell; a look at all of them would cost every start a scan.
     """
     for name in meta.find_foreign():
-        raise errors.Unavailable(
+        raise ForeignDatabase(
             errors.Code.DATABASE_UNAVAILABLE,
             f"The database {db().name} belongs to another program ({name} that chatapp has not made); "
             "use another MONGO_DATABASE.",
@@ -49,7 +53,7 @@ def refuse_foreign() -> None:
 def run(told: Callable[[str], None]) -> int:
     """Run what is pending, telling each name; gives how many ran. Safe to run twice and by two at once.
 
-    Raises Unavailable when the database is another program's.
+    Raises ForeignDatabase when the database is another program's.
     """
     refuse_foreign()
     with _alone():
