@@ -170,7 +170,7 @@ def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> No
 
 def test_random_secrets_are_not_guessable() -> None:
     made = [make() for _ in range(300) for make in (secrets.token_urlsafe, lambda: secrets.token_hex(16))]
-    assert not any(config._is_guessable(secret) for secret in made)
+    assert not any(config.is_guessable(secret) for secret in made)
 
 
 @pytest.mark.parametrize("name", ["DYNO", "RENDER", "FLY_APP_NAME", "RAILWAY_PROJECT_ID", "K_SERVICE"])
