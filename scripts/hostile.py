@@ -72,10 +72,10 @@ def conduct(arguments: argparse.Namespace) -> int:
         with running(Path(folder), f"litemongo://{folder}/store", **settings) as server:
             pin(server)
             os.setpriority(os.PRIO_PROCESS, worker_of(server), arguments.nice)
-            good = prepare(server, arguments.nice)
+            good, others = prepare(server, arguments.nice)
             try:
                 rows = [
-                    measure(server, good, number, arguments.rounds)
+                    measure(server, good, number, arguments.rounds, others)
                     for number, row in enumerate(attacks.ATTACKS)
                     if chosen(row, arguments.only)
                 ]
@@ -118,8 +118,8 @@ def cpu(server: Server) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def prepare(server: Server, niceness: int) -> "subprocess.Popen[str]":
-    """Register the good clients, make their groups, let them chat."""
+def prepare(server: Server, niceness: int) -> tuple["subprocess.Popen[str]", list[str]]:
+    """Register the good clients, make their groups, let them chat. Gives their process and their ids."""
     people = [server.register(f"good{number}") for number in range(GOOD)]
     groups = [people[start : start + GROUP] for start in range(0, GOOD, GROUP)]
     conversations = [make_group(server, members) for members in groups]
@@ -127,10 +127,10 @@ def prepare(server: Server, niceness: int) -> "subprocess.Popen[str]":
     given = {"port": server.port, "tokens": tokens, "conversations": conversations}
     good = spawn("--good", given, niceness)
     assert good.stdout is not None and good.stdout.readline() == "chatting\n"
-    return good
+    return good, [row["data"]["id"] for row in people]
 
 
-def prepare_attackers(server: Server, row: attacks.Attack, source: str) -> dict[str, Any]:
+def prepare_attackers(server: Server, row: attacks.Attack, source: str, others: list[str]) -> dict[str, Any]:
     """Users of their own for each attack, so that one's limits are not spent by another; and their conversation."""
     name = row.run.__name__
     hostile = [server.register(f"{name}.{source}.{number}") for number in range(ATTACKING_USERS)]
@@ -139,9 +139,14 @@ def prepare_attackers(server: Server, row: attacks.Attack, source: str) -> dict[
         for number in range(60):
             text = f"{number}" + "x" * 9_000
             server.call("POST", f"/api/conversations/{busy}/messages", hostile[0], {"content": text})
-    people = [{"token": row["token"]} for row in hostile]
-    address = ["127.0.0.1", server.port]
-    return {"address": address, "source": source, "people": people, "conversation": busy, "name": name}
+    if row.run in (attacks.profile_changes, attacks.group_lists):  # each founds as large a group as the limits let
+        members = [person["data"]["id"] for person in hostile] + others
+        for person in hostile:
+            body = {"type": "group", "name": "Large", "participants": members}
+            busy = str(server.call("POST", "/api/user/conversations", person, body)["data"]["id"])
+    people = [{"token": row["token"], "data": {"id": row["data"]["id"]}} for row in hostile]
+    given = {"address": ["127.0.0.1", server.port], "source": source, "people": people, "others": others}
+    return given | {"conversation": busy, "name": name}
 
 
 def make_group(server: Server, members: list[dict[str, Any]]) -> str:
@@ -186,13 +191,15 @@ def latencies_of(good: "subprocess.Popen[str]", seconds: float) -> list[float]:
     return latencies(good)
 
 
-def measure(server: Server, good: "subprocess.Popen[str]", number: int, rounds: int) -> dict[str, Any]:
+def measure(
+    server: Server, good: "subprocess.Popen[str]", number: int, rounds: int, others: list[str]
+) -> dict[str, Any]:
     """One kind of attack, so many times; gives its line of the table, and prints it.
 
     Each time is compared with the quiet seconds around it: the machine is another one a minute later.
     """
     row = attacks.ATTACKS[number]
-    lines = [run(server, good, row, f"127.0.{time_}.{10 + number}") for time_ in range(rounds)]
+    lines = [run(server, good, row, f"127.0.{time_}.{10 + number}", others) for time_ in range(rounds)]
     outcomes = sum((line["outcomes"] for line in lines), Counter[str]())
     line = {
         "attack": row.run.__name__,
@@ -206,9 +213,11 @@ def measure(server: Server, good: "subprocess.Popen[str]", number: int, rounds: 
     return line
 
 
-def run(server: Server, good: "subprocess.Popen[str]", row: attacks.Attack, source: str) -> dict[str, Any]:
+def run(
+    server: Server, good: "subprocess.Popen[str]", row: attacks.Attack, source: str, others: list[str]
+) -> dict[str, Any]:
     """One attack from an address of its own, between quiet seconds."""
-    scene = prepare_attackers(server, row, source)
+    scene = prepare_attackers(server, row, source, others)
     quiet = latencies_of(good, QUIET_SECONDS)
     before, cpu_before, started = resident(server), cpu(server), time.monotonic()
     attackers = spawn("--attack", scene, None)
@@ -310,7 +319,8 @@ def talk(groups: list[tuple[list[raw.WebSocket], str]]) -> None:
 def attack(given: dict[str, Any]) -> int:
     """All attackers at once, again and again for a while; prints how often each outcome came."""
     row = next(row for row in attacks.ATTACKS if row.run.__name__ == given["name"])
-    scene = attacks.Scene(tuple(given["address"]), given["source"], given["people"], given["conversation"])
+    names = ("source", "people", "conversation", "others")
+    scene = attacks.Scene(tuple(given["address"]), **{name: given[name] for name in names})
     end = time.monotonic() + ATTACK_SECONDS
     outcomes: Counter[str] = Counter()
 

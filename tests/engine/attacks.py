@@ -8,7 +8,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -35,6 +35,7 @@ class Scene:
     source: str
     people: list[dict[str, Any]]  # what registering them answered
     conversation: str  # a busy one that all of them are in
+    others: list[str] = field(default_factory=list)  # ids of users who do no harm
 
     def websocket(self) -> raw.WebSocket:
         """An Engine.IO session that has not joined."""
@@ -367,6 +368,56 @@ def large_lists(scene: Scene, number: int) -> str:
     return _last(statuses)
 
 
+def foundings(scene: Scene, number: int) -> str:
+    """Groups of everybody whom one knows, as fast as they come."""
+    people = [row["data"]["id"] for row in scene.people] + scene.others
+    body = json.dumps({"type": "group", "name": "x", "participants": people}).encode()
+    return _last([_ask(scene, number, "POST", "/api/user/conversations", body) for _ in range(30)])
+
+
+def profile_changes(scene: Scene, number: int) -> str:
+    """Somebody in many large groups changes their name, again and again: each group's list has a copy."""
+    bodies = [json.dumps({"name": f"Somebody {change}"}).encode() for change in range(10)]
+    return _last([_ask(scene, number, "PUT", "/api/user/profile", body) for body in bodies])
+
+
+def group_lists(scene: Scene, number: int) -> str:
+    """The lists and pages of somebody in many large groups."""
+    paths = ("/api/user/conversations?limit=1000", "/api/user/contacts?limit=200", "/api/user/presence")
+    members = f"/api/conversations/{scene.conversation}/members"
+    return _last([_ask(scene, number, "GET", path) for path in (*paths, members) * 10])
+
+
+def idle_connections(scene: Scene, number: int) -> str:
+    """Connections that ask once and stay, more than an address may have; then one that wants an answer."""
+    opened = []
+    with contextlib.suppress(OSError):
+        for _ in range(60):
+            sock = raw.connect(scene.address, scene.source)
+            sock.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.recv(65_536)
+            opened.append(sock)
+    gevent.sleep(2)
+    status = scene.http("GET /api/health HTTP/1.1\nHost: x\nConnection: close")
+    for sock in opened:
+        sock.close()
+    return status
+
+
+def dead_sockets(scene: Scene, number: int) -> str:
+    """A session's sockets that nobody reads, as a phone leaves them behind; then the phone is back."""
+    dead: list[raw.WebSocket] = []
+    try:
+        dead += [scene.joined(number) for _ in range(20)]
+        scene.joined(number).close()
+    except Refused as refused:
+        return str(refused)
+    finally:
+        for websocket in dead:
+            websocket.sock.close()
+    return "joined"
+
+
 @dataclass(frozen=True)
 class Attack:
     """An attack, how many do it at once, and the outcomes that are right."""
@@ -402,4 +453,9 @@ ATTACKS = [
     Attack(many_cursors, 1, {"200", "429"}),
     Attack(wrong_ids, 1, {"400", "413", "429"}),
     Attack(large_lists, 1, {"200", "429"}),
+    Attack(foundings, 4, {"201", "429"}),
+    Attack(profile_changes, 1, {"200", "429"}),
+    Attack(group_lists, 1, {"200", "429"}),
+    Attack(idle_connections, 60, {"200"}),
+    Attack(dead_sockets, 1, {"joined", "RATE_LIMITED"}),
 ]
