@@ -5,7 +5,8 @@ from bson import ObjectId
 from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
-from chatapp.services import conversation_cache
+from chatapp.services import conversation as conversation_module
+from chatapp.services import conversation_cache, session_cache
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -184,11 +185,39 @@ def test_a_profile_is_remembered_once_however_many_groups_show_it(ann, bob, eve,
     assert profiles[0] is profiles[1] is profiles[2]
 
 
-def test_what_is_remembered_is_bounded_by_its_members(ann, bob, eve, app, monkeypatch):
-    monkeypatch.setattr(conversation_cache, "_MOST_MEMBERS", 12)
+def test_what_is_remembered_is_bounded_by_its_bytes(ann, bob, eve, app, monkeypatch):
+    monkeypatch.setattr(conversation_cache, "_MOST_BYTES", 4 * 3_200)
     groups = [ObjectId(ann.group(bob, eve)) for _ in range(10)]
     for group in groups:
         conversation_cache.remember_all([group])
     remembered = [group for group in groups if conversation_cache.peek(group)]
     assert 0 < len(remembered) <= 4 and groups[-1] in remembered
     assert ann.send(str(groups[0]), "all the same")["success"]
+
+
+def test_conversations_that_are_only_written_to_are_bounded_likewise(ann, bob, eve, app, monkeypatch):
+    groups = [ann.group(bob, eve) for _ in range(10)]
+    conversation_cache.reset()
+    monkeypatch.setattr(conversation_cache, "_MOST_BYTES", 4 * 3_200)
+    for group in groups:
+        assert ann.send(group, "hello")["success"]
+    remembered = [group for group in groups if conversation_cache.peek(ObjectId(group))]
+    assert 0 < len(remembered) <= 4 and groups[-1] in remembered
+    assert all(bob.post(f"/api/conversations/{group}/read", {})["data"]["readSeq"] == 1 for group in groups)
+
+
+def test_profiles_that_are_shared_are_bounded_by_their_bytes(ann, bob, eve, app, monkeypatch):
+    group = ObjectId(ann.group(bob, eve))
+    conversation_module.reset()
+    monkeypatch.setattr(conversation_module, "_MOST_SHARED_BYTES", 2_500)
+    conversation_cache.remember_all([group])
+    assert len(conversation_module._profiles) == 2
+    names = [member.profile["name"] for member in conversation_cache.peek(group).members.values()]
+    assert names == ["Ann", "Bob", "Eve"]
+
+
+def test_a_log_in_whose_first_call_comes_late_is_looked_up(ann, register, monkeypatch):
+    monkeypatch.setattr(session_cache, "_FRESH", 2)
+    people = [register(name) for name in ("m1", "m2", "m3", "m4")]
+    assert len(session_cache.cache.fresh) <= 2
+    assert all(person.get("/api/user/profile")["success"] for person in people)

@@ -20,7 +20,8 @@ from chatapp.services import chain
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
 SHOWN_HASH = 16
-_SHARED_PROFILES = 20_000
+_MOST_SHARED_BYTES = 10_000_000  # of the profiles that memberships share
+_BYTES_OF_A_PROFILE = 1_000  # without its avatar
 
 
 @dataclass(slots=True)
@@ -236,23 +237,33 @@ def at_the_beginning(document: Document) -> Document:
 
 
 _profiles: OrderedDict[ObjectId, Document] = OrderedDict()
+_shared_bytes = 0
 
 
 @on_reset
 def reset() -> None:
     """Forget the profiles that memberships share."""
+    global _shared_bytes
     _profiles.clear()
+    _shared_bytes = 0
 
 
 def _shared(user_id: ObjectId, profile: Document) -> Document:
     """The profile, as the one object that all memberships of the user have."""
+    global _shared_bytes
     known = _profiles.get(user_id)
     if known == profile:
         return known
+    _shared_bytes += _size_of(profile) - (_size_of(known) if known else 0)
     _profiles[user_id] = profile
-    if len(_profiles) > _SHARED_PROFILES:
-        _profiles.popitem(last=False)
+    while _shared_bytes > _MOST_SHARED_BYTES:
+        _shared_bytes -= _size_of(_profiles.popitem(last=False)[1])
     return profile
+
+
+def _size_of(profile: Document) -> int:
+    """About how many bytes a profile takes."""
+    return _BYTES_OF_A_PROFILE + len(profile["avatar"] or "")
 
 
 def _member(row: Document) -> Member:

@@ -17,7 +17,8 @@ from chatapp.stores import conversations as store
 from chatapp.stores import memberships
 
 _REMEMBERED = 10_000
-_MOST_MEMBERS = 100_000  # of all that is remembered: some 30 MB
+_MOST_BYTES = 40_000_000  # of all that is remembered
+_BYTES_OF_A_CONVERSATION, _BYTES_OF_A_MEMBER = 2_000, 400  # about, and what their owners may make as long as they like
 
 
 class Slot:
@@ -28,12 +29,23 @@ class Slot:
         self.state: Conversation | None = None
         self.pending: Conversation | None = None
         self.caught_up = range(0)
+        self.weight = 0  # bytes, about, of the state that was put here last
+
+    def put(self, state: Conversation) -> None:
+        """Remember this state; when all that is remembered is too much, forget what was used least recently."""
+        global _weight
+        self.state = state
+        weight = _weigh(state)
+        _weight += weight - self.weight
+        self.weight = weight
+        if _weight > _MOST_BYTES:
+            _forget_oldest(self)
 
 
 Raised = tuple[ObjectId, ObjectId, dict[str, int]]  # conversation, member, marks
 
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
-_weight = 0  # members of what is remembered, or more
+_weight = 0  # bytes of all slots
 _loads: list[list[Raised]] = []  # for each load that waits for the store: the marks that were raised meanwhile
 
 
@@ -59,22 +71,29 @@ def slot(conversation_id: ObjectId) -> Slot:
 def _make_room() -> None:
     for conversation_id in list(_slots)[: max(0, len(_slots) - _REMEMBERED)]:
         if _slots[conversation_id].pending is None:
-            del _slots[conversation_id]
+            _drop(conversation_id)
 
 
-def _weigh(state: Conversation) -> None:
-    """Count the members that are remembered; when these may be too many, forget what was used least recently."""
+def _weigh(state: Conversation) -> int:
+    """About how many bytes the state takes."""
+    text = len(state.last_message["body"]["content"] or "") if state.last_message else 0
+    avatars = sum(len(member.profile["avatar"] or "") for member in state.members.values())
+    return _BYTES_OF_A_CONVERSATION + _BYTES_OF_A_MEMBER * len(state.members) + avatars + 2 * text
+
+
+def _forget_oldest(kept: Slot) -> None:
     global _weight
-    _weight += len(state.members)
-    if _weight <= _MOST_MEMBERS:
-        return
-    _weight = sum(len(place.state.members) for place in _slots.values() if place.state is not None)
+    _weight = sum(place.weight for place in _slots.values())  # without slots that were forgotten while they were used
     for conversation_id, place in list(_slots.items()):
-        if _weight <= _MOST_MEMBERS // 2:
+        if _weight <= _MOST_BYTES // 2:
             break
-        if place.pending is None and place.state is not None and place.state is not state:
-            _weight -= len(place.state.members)
-            del _slots[conversation_id]
+        if place.pending is None and place is not kept:
+            _drop(conversation_id)
+
+
+def _drop(conversation_id: ObjectId) -> None:
+    global _weight
+    _weight -= _slots.pop(conversation_id).weight
 
 
 def load(conversation_id: ObjectId) -> Conversation | None:
@@ -146,8 +165,7 @@ def _is_known(stored: Document) -> bool:
 def _remember(conversation_id: ObjectId, state: Conversation) -> None:
     place = slot(conversation_id)
     if place.pending is None and (place.state is None or place.state.seq <= state.seq):
-        place.state = state
-        _weigh(state)
+        place.put(state)
 
 
 def known(conversation_id: ObjectId) -> Conversation | None:
@@ -159,8 +177,7 @@ def known(conversation_id: ObjectId) -> Conversation | None:
     if state is not None:
         place = slot(conversation_id)
         if place.state is None and place.pending is None:
-            place.state = state
-            _weigh(state)
+            place.put(state)
     return place.state if place is not None and place.state is not None else state
 
 

@@ -44,6 +44,7 @@ logger = structlog.get_logger("chatapp.log")
 _ATTEMPTS = 50
 _MOST_IN_A_ROUND = 200
 _REMEMBERED_BYTES = 2_000_000
+_BYTES_OF_A_PROFILE = 4_000  # with the longest avatar
 
 Announce = Callable[[Conversation, Document], None]
 
@@ -174,7 +175,9 @@ class _Recent:
 
 def _size(entry: Document) -> int:
     """About what an entry takes in memory."""
-    return 2_000 + 4 * len(entry["body"].get("content") or "") + len(entry["body"].get("attachment") or "")
+    body = entry["body"]
+    texts = 4 * len(body.get("content") or "") + len(body.get("attachment") or "")
+    return 2_000 + texts + _BYTES_OF_A_PROFILE * len(entry.get("profiles", ()))
 
 
 _queue = _Queue()
@@ -233,7 +236,7 @@ def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft, announce: Announ
             return None
     stored = _load(conversation_id)
     if slot.state is None and slot.pending is None:
-        slot.state = stored
+        slot.put(stored)
     try:
         draft.prepare(stored)
     except (errors.ChatError, Unchanged):
@@ -452,7 +455,7 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
         else:
             state = _load(conversation_id)
     if slot.pending is None:
-        slot.state = state
+        slot.put(state)
     return state
 
 

@@ -12,7 +12,8 @@ from chatapp.extensions import Document, on_reset
 
 RECHECK_SECONDS = 30.0
 RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
-REMEMBERED = 20_000
+REMEMBERED = 20_000  # each of them some 500 bytes: 10 MB
+_FRESH = 500  # whole sessions, of a few KB each, that wait for their first call: 2 MB
 _PAIRS = 4  # of one session that are remembered as good
 
 
@@ -25,7 +26,6 @@ class Row:
     known_until: float
     protocol: int
     pairs: tuple[int, ...] = ()
-    stored: Document | None = None  # the session, just stored: its first call need not read it
 
     def takes(self, pair: int | None) -> bool:
         """Is this pair known to be good? (None: of a token that belongs to none.)"""
@@ -42,6 +42,7 @@ class SessionCache:
 
     def __init__(self) -> None:
         self.rows: OrderedDict[ObjectId, Row] = OrderedDict()
+        self.fresh: OrderedDict[ObjectId, Document] = OrderedDict()  # just stored: their first call need not read them
         self.used: set[ObjectId] = set()  # since they were looked up together with others
         self.forgotten = 0  # grows with every revocation
 
@@ -55,11 +56,7 @@ class SessionCache:
 
     def take_stored(self, session_id: ObjectId) -> Document | None:
         """The session as this process has just stored it, once."""
-        row = self.rows.get(session_id)
-        if row is None or row.stored is None:
-            return None
-        stored, row.stored = row.stored, None
-        return stored
+        return self.fresh.pop(session_id, None)
 
     def add(self, session: Document, *, is_new: bool = False) -> Row:
         """Take in a live session. `is_new`: it was stored just now, and nobody can have changed it since."""
@@ -67,7 +64,11 @@ class SessionCache:
         row = Row(session["user_id"], session["expires_at"], known_until, session.get("protocol", 1))
         before = self.rows.get(session["_id"])
         row.pairs = before.pairs if before is not None else ()  # a pair that was used is never killed
-        row.stored = session if is_new else None
+        self.fresh.pop(session["_id"], None)
+        if is_new:
+            self.fresh[session["_id"]] = session
+            if len(self.fresh) > _FRESH:
+                self.fresh.popitem(last=False)
         self.rows[session["_id"]] = row
         self.rows.move_to_end(session["_id"])
         if len(self.rows) > REMEMBERED:
@@ -96,6 +97,7 @@ class SessionCache:
         """The session was revoked, or is not needed."""
         self.forgotten += revoked
         self.rows.pop(session_id, None)
+        self.fresh.pop(session_id, None)
         self.used.discard(session_id)
 
 
@@ -106,4 +108,5 @@ cache = SessionCache()
 def reset() -> None:
     """Forget every session."""
     cache.rows.clear()
+    cache.fresh.clear()
     cache.used.clear()

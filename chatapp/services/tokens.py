@@ -24,7 +24,7 @@ MAX_TOKEN_LENGTH = 8192
 _LONGEST_CLAIM = 800
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")  # base64url and dots: nothing else can be in a JWT
 _CLOCK_SKEW_SECONDS = 60
-_REMEMBERED = 20_000  # each of them some 400 bytes, whatever its token's length
+_REMEMBERED = 20_000  # each of them some 400 bytes, whatever its token's length: 8 MB
 
 
 @dataclass(frozen=True, slots=True)

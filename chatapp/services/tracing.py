@@ -14,7 +14,7 @@ from chatapp import clock, errors
 from chatapp.extensions import Document, on_reset
 from chatapp.services.conversation import ADMIN, OWNER, Member
 
-_REMEMBERED = 20_000
+_REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
 
 
 _announced: OrderedDict[ObjectId, datetime] = OrderedDict()
