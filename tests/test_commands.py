@@ -62,18 +62,21 @@ def test_a_page_of_history_takes_two(ann, bob, commands, store_uri):
             assert len(commands) <= 2, commands
 
 
-def test_the_list_takes_one_and_another_for_what_is_not_known_any_more(ann, bob, eve, register, commands):
+def test_the_list_takes_one_and_another_for_what_is_not_known_any_more(ann, bob, eve, register, commands, store_uri):
     chats = [ann.direct(other) for other in (bob, eve, register("dan"), register("pat"))]
     for chat in chats:
         ann.send(chat, "hello")
-    begin(commands)
-    assert len(ann.get("/api/user/conversations")["data"]) == 4
-    assert commands == ["conversations.find"]
-    touch([ObjectId(chat) for chat in chats[:3]], clock.tick())
-    for expected in (["conversations.find", "conversations.aggregate"], ["conversations.find"]):
+    # The embedded store reads the page by its ids, in steps, which are no commands.
+    page = ["memberships.find"] * store_uri.startswith("litemongo:") + ["conversations.find"]
+
+    def taken():
         begin(commands)
         assert len(ann.get("/api/user/conversations")["data"]) == 4
-        assert commands == expected
+        return list(commands)
+
+    assert taken() == page
+    touch([ObjectId(chat) for chat in chats[:3]], clock.tick())
+    assert [taken(), taken()] == [[*page, "conversations.aggregate"], page]
 
 
 def test_a_warm_send_takes_one_and_another_behind_it(ann, bob, commands):
