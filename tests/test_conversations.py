@@ -215,11 +215,28 @@ def test_a_deleted_direct_conversation_comes_back_under_its_old_id(hide, ann, bo
     assert ann.direct(bob) == conversation
 
 
-def test_a_page_of_hidden_conversations_does_not_say_that_there_are_none(ann, bob, register):
-    older, newer = ann.direct(bob), ann.direct(register("kim"))
-    ann.send(older, "hello")
-    ann.send(newer, "hello")
-    ann.rest("DELETE", f"/api/conversations/{newer}")
+def test_pages_are_filled_past_hidden_conversations(ann, register):
+    chats = [ann.direct(register(f"p{number}")) for number in range(7)]
+    for chat in chats:
+        ann.send(chat, "hello")
+    newest_first = chats[::-1]
+    for number in (0, 1, 4):
+        ann.rest("DELETE", f"/api/conversations/{newest_first[number]}")
+
+    def page(skip):
+        answer = ann.get(f"/api/user/conversations?limit=2&skip={skip}")
+        return [row["id"] for row in answer["data"]], answer["pagination"]["hasMore"], "meta" in answer
+
+    shown = [newest_first[number] for number in (2, 3, 5, 6)]
+    assert [page(0), page(2), page(4)] == [(shown[:2], True, False), (shown[2:], False, False), ([], False, False)]
+    ann.send(newest_first[1], "back again")
+    assert page(0) == ([newest_first[1], shown[0]], True, False)
+
+
+def test_a_list_of_hidden_conversations_only_says_that_there_are_none(ann, bob, register):
+    for other in (bob, register("kim")):
+        chat = ann.direct(other)
+        ann.send(chat, "hello")
+        ann.rest("DELETE", f"/api/conversations/{chat}")
     page = ann.get("/api/user/conversations?limit=1")
-    assert (page["data"], page["pagination"]["hasMore"]) == ([], True)
-    assert "meta" not in page
+    assert (page["data"], page["pagination"]["hasMore"], page["meta"]["code"]) == ([], False, "NO_CONVERSATIONS")

@@ -13,10 +13,13 @@ from chatapp.services.conversation import (
     LISTED_FOR_OLD_APPS,
     MEMBER,
     OWNER,
+    Conversation,
+    Member,
     from_documents,
     head_view,
     membership_document,
     view,
+    was_deleted,
 )
 from chatapp.services.profiles import reachable
 from chatapp.stores import conversations as store
@@ -30,17 +33,15 @@ DIRECT, GROUP = "direct", "group"
 def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> dict[str, Any]:
     """The caller's conversations, last active first: `{data, pagination, meta?}`, LARGEST_PAGE at most.
 
-    Each with some of its members: `get` has them all.
+    Each with some of its members: `get` has them all. Hidden ones are not there, and not counted by `skip`: a page is
+    filled past them.
     """
     limit = min(limit, LARGEST_PAGE)
     most = LISTED_FOR_OLD_APPS if for_old_app else LISTED
-    heads = store.find_page_of_user(user_id, skip, limit + 1)
-    states = conversation_cache.current(heads[:limit])
-    data = []
-    for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
-        member = conversation.members.get(user_id)
-        if member is not None and member.is_current and not conversation.is_deleted_for(member):
-            data.append(view(conversation, member, most=most))
+    heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id) if skip else [])
+    if not skip and len(shown) < limit < len(heads):  # some are hidden: others take their places
+        heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id))
+    data = [view(conversation, member, most=most) for conversation, member in shown]
     limits.charge(user_id, rows=sum(1 + len(row["participants"]) for row in data))
     answer: dict[str, Any] = {
         "data": data,
@@ -52,6 +53,32 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
             "message": "No conversations yet. Choose a contact and say hello!",
         }
     return answer
+
+
+def _page(
+    user_id: ObjectId, skip: int, limit: int, hidden: list[ObjectId]
+) -> tuple[list[Document], list[tuple[Conversation, Member]]]:
+    """The heads of a page without these conversations, and of one more; and what the caller sees on the page."""
+    heads = store.find_page_of_user(user_id, skip, limit + 1, hidden)
+    states = conversation_cache.current(heads[:limit])
+    shown = []
+    for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
+        member = conversation.members.get(user_id)
+        if member is not None and member.is_current and not conversation.is_deleted_for(member):
+            shown.append((conversation, member))
+    return heads, shown
+
+
+def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
+    """The caller's conversations that they have hidden, and where nothing came since."""
+    cleared = {row["conversation_id"]: row for row in memberships.find_cleared(user_id)}
+    limits.charge(user_id, rows=len(cleared))
+    hidden = []
+    for head in store.find_heads(list(cleared), user_id) if cleared else ():
+        own = cleared[head["_id"]]
+        if was_deleted(own["cleared_seq"], own["cleared_mseq"], head["head"]["mseq"]):
+            hidden.append(head["_id"])
+    return hidden
 
 
 def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:

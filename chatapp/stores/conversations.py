@@ -59,14 +59,16 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
     return found
 
 
-def find_page_of_user(user_id: ObjectId, skip: int, limit: int) -> list[Document]:
-    """Where the user's current conversations stand, last active first: `{_id, head, touched_at}`."""
+def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[Document]:
+    """Where the user's current conversations stand but these, last active first: `{_id, head, touched_at}`."""
     heads.settle()
     fields = {"head": 1, "touched_at": 1}
     if is_embedded():
-        rows = _find_in_turns(find_ids_of_user(user_id), fields | {"last_activity": 1})
+        wanted_ids = set(find_ids_of_user(user_id)) - set(without)
+        rows = _find_in_turns(list(wanted_ids), fields | {"last_activity": 1})
         return sorted(rows, key=_last_active, reverse=True)[skip : skip + limit]
-    cursor = db().conversations.find({"participants": user_id}, fields)
+    wanted: Document = {"participants": user_id} | ({"_id": {"$nin": without}} if without else {})
+    cursor = db().conversations.find(wanted, fields)
     return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 

@@ -100,6 +100,13 @@ def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) 
     return list(db().memberships.find(wanted, dict(_OWN)).batch_size(_MOST_ROWS))
 
 
+def find_cleared(user_id: ObjectId) -> list[Document]:
+    """`{conversation_id, cleared_seq, cleared_mseq}` of the user's conversations that they have once deleted."""
+    wanted = {"user_id": user_id, "left_seq": None, "cleared_seq": {"$gte": 0}}
+    fields = {"_id": 0, "conversation_id": 1, "cleared_seq": 1, "cleared_mseq": 1}
+    return list(db().memberships.find(wanted, fields).batch_size(_MOST_ROWS))
+
+
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:
     """Move watermarks (delivered_seq, read_seq, cleared_seq …) up, never down."""
     stamps = {"changed_at": moment} | ({"delivered_at": moment} if "delivered_seq" in marks else {})
