@@ -213,8 +213,12 @@ def test_what_a_hider_does_changes_nothing_for_others(ann, bob, chat, hidden):
     hides = {"hideReadReceipts": True, hidden: True}
     bob.rest("PUT", "/api/user/privacy", json=hides)
     message = ann.send(chat, "hello")["data"]["id"]
-    if hidden == "hideReadReceipts":
+    if hidden == "hideReadReceipts":  # then others see who is there, and what was delivered
+        device = bob.socket()
         bob.post("/api/sync", {"cursors": {chat: 1}})
+        receipts.tell()
+        members = f"/api/messages/{message}/receipts"
+        eventually(lambda: ann.get(members)["data"]["members"][0]["deliveredAt"])
     hears = ann.socket()
     receipts.tell()
     since = ann.post("/api/sync", {"cursors": {chat: 1}})["data"]["next"]
@@ -228,15 +232,16 @@ def test_what_a_hider_does_changes_nothing_for_others(ann, bob, chat, hidden):
         return [changes["conversations"], changes["users"], known["conversations"], answers, hears.received()]
 
     before = seen()
-    device = bob.socket()
     if hidden == "hideLastSeen":
+        device = bob.socket()
         device.call("sync", {"cursors": {chat: 1}})
         device.call("markAsDelivered", {"cursors": {chat: 1}})
     device.call("messageRead", {"conversationId": chat, "messageId": message})
     bob.post(f"/api/conversations/{chat}/read")
     receipts.tell()
     assert [row["readSeq"] for row in device.received("receipt")]  # one's own devices hear it
-    device.inner.disconnect()
+    if hidden == "hideLastSeen":
+        device.inner.disconnect()
     assert seen() == before
     ann.send(chat, "and?")
     bob.send(chat, "here")
