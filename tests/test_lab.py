@@ -56,6 +56,7 @@ BREACHES = {
     "reordered fan-out": "reordered",
     "drop on reconnect": "lost",
     "unread counter": "unread",
+    "missed receipt": "stale",
 }
 
 
@@ -143,6 +144,20 @@ def test_the_checker_sees_it_on_a_device(breach, shown):
 def test_the_checker_counts_unread():
     assert verdict_of(GOOD, unread={("c", "ann"): 0}).unread
     assert not verdict_of(GOOD, unread={("c", "ann"): 0}, read={("c", "ann"): 3}).unread
+
+
+def test_the_checker_sees_what_a_device_never_heard_of():
+    told = {"ann": {"c": {"name": "Lab", "marks of bob": (3, 3)}}}
+
+    def stale(known):
+        return verdict_of(GOOD, known={("ann", "phone"): known}, told=told).stale
+
+    assert stale(told["ann"]) == []
+    assert stale({"c": {"name": "Lab", "marks of bob": (3, 1)}}) == [
+        "ann's phone: c: marks of bob is (3, 3), known is (3, 1)"
+    ]
+    assert stale({}) == ["ann's phone: c is missing"]
+    assert stale(told["ann"] | {"d": {}}) == ["ann's phone: d is not there any more"]
 
 
 def test_an_unknown_send_may_be_there_once():

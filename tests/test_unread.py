@@ -121,7 +121,7 @@ class Conversations(RuleBasedStateMachine):
             elif group in replica.logs:  # else it was deleted, and nothing came since
                 log = replica.logs[group]
                 assert log.cursor == self.heads[group]
-                assert log.mseq - log.read_mseq == log.unread == len(views[name].unread)
+                assert log.mseq - log.state.read[1] == log.unread == len(views[name].unread)
 
     @invariant()
     def the_list_counts_as_we_do(self):

@@ -80,7 +80,7 @@ def _show(verdict: Verdict, seed: int) -> None:
     )
     for name, number in sorted(verdict.faults.items()):
         click.echo(f"  {number:4} x {name}")
-    for name in ("lost", "doubled", "reordered", "alien", "holes", "unread", "store", "tracebacks"):
+    for name in ("lost", "doubled", "reordered", "alien", "holes", "unread", "stale", "store", "tracebacks"):
         found = getattr(verdict, name)
         click.echo(f"{name}: {len(found)}")
         for text in found[:_SHOWN]:

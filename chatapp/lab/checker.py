@@ -2,7 +2,8 @@
 
 A send that was acknowledged is in every member's history exactly once; one without an answer at most once; nothing
 is there that nobody sent. All members have one order without a hole, and in it each sender's messages stand in the
-order in which they were sent. What each device showed is that history. Unread is what counting gives.
+order in which they were sent. What each device showed is that history. Unread is what counting gives. What a device
+knows beside the log (marks, names, roles …), having heard of changes only, is what one without a past is told.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 from chatapp.lab.records import Records, Send
 
 Entry = dict[str, Any]
+Known = dict[str, dict[str, Any]]  # conversation → what a client knows of it beside its entries
 
 
 @dataclass
@@ -23,6 +25,8 @@ class Histories:
     shown: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)  # (conversation, user, device) → ids
     unread: dict[tuple[str, str], int] = field(default_factory=dict)
     read: dict[tuple[str, str], int] = field(default_factory=dict)  # the last acknowledged read mark
+    known: dict[tuple[str, str], Known] = field(default_factory=dict)  # (user, device) → what it has put together
+    told: dict[str, Known] = field(default_factory=dict)  # user → the same, as a sync from the start gives it
     refusals: list[str] = field(default_factory=list)  # calls that should have worked, with no fault about
 
 
@@ -43,13 +47,14 @@ class Verdict:
     alien: list[str] = field(default_factory=list)
     holes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)  # marks, names, roles … of which a device never heard
     store: list[str] = field(default_factory=list)  # what `flask verify` says, and calls that failed in peace
     tracebacks: list[str] = field(default_factory=list)  # that the server printed, because nobody caught an exception
 
     @property
     def breaches(self) -> int:
         """How many promises were broken."""
-        kinds = (self.lost, self.doubled, self.reordered, self.alien, self.holes, self.unread, self.store)
+        kinds = (self.lost, self.doubled, self.reordered, self.alien, self.holes, self.unread, self.stale, self.store)
         return sum(map(len, (*kinds, self.tracebacks)))
 
 
@@ -82,6 +87,8 @@ def judge(records: Records, histories: Histories) -> Verdict:
         _judge_unread(verdict, histories, conversation, user, log)
     for (conversation, user, device), shown in histories.shown.items():
         _judge_shown(verdict, f"{conversation} on {user}'s {device}", shown, histories.logs[conversation, user])
+    for (user, device), known in histories.known.items():
+        _judge_known(verdict, f"{user}'s {device}", known, histories.told[user])
     return verdict
 
 
@@ -170,3 +177,18 @@ def _judge_shown(verdict: Verdict, where: str, shown: list[str], log: list[Entry
     verdict.alien += [f"{where}: {key} shown" for key in times.keys() - set(wanted)]
     if sorted(shown) == sorted(wanted):
         verdict.reordered.append(f"{where}: shown in another order")
+
+
+def _judge_known(verdict: Verdict, where: str, known: Known, told: Known) -> None:
+    """A device that has heard of every change knows what one without any past is told."""
+    for conversation in sorted(known.keys() ^ told.keys()):
+        verdict.stale.append(
+            f"{where}: {conversation} is {'not there any more' if conversation in known else 'missing'}"
+        )
+    for conversation in sorted(known.keys() & told.keys()):
+        mine, now = known[conversation], told[conversation]
+        verdict.stale += [
+            f"{where}: {conversation}: {name} is {now.get(name)}, known is {mine.get(name)}"
+            for name in sorted(mine.keys() | now.keys())
+            if mine.get(name) != now.get(name)
+        ]

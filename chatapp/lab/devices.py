@@ -29,7 +29,7 @@ class Device:
         self.user_id, self.kind = user_id, kind
         self._address, self._token = address, token
         self._records, self._chance = records, chance
-        self.replica = Replica(keep=_slim)
+        self.replica = Replica(_slim, user_id)
         self._rest, self._poll, self._sends = (Http(*address, token) for _ in range(3))
         self._socket: Socket | None = None
         self._live: dict[str, int] = {}  # seq of the last live entry on this connection, by conversation
@@ -190,6 +190,10 @@ class Device:
             self.replica.ready(data["epoch"])
         elif name == "newConversation" and data["success"]:
             self.replica.opened(data["data"])
+        elif name == "receipt":
+            self.replica.receipt(data)
+        elif name == "userProfileUpdated":
+            self.replica.profile(data["userId"], data)
         elif name == "resync":
             self._needs_sync.set()
 

@@ -16,7 +16,7 @@ import orjson
 import websocket
 from gevent.event import AsyncResult
 
-from chatapp.lab.replica import Entry
+from chatapp.lab.state import Entry
 
 Answer = dict[str, Any]
 OnEvent = Callable[[str, Any], None]

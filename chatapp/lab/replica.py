@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Entry = dict[str, Any]
+from chatapp.lab.state import Entry, State
 
 
 class Contradiction(Exception):
@@ -28,9 +28,8 @@ class Log:
     shown: list[str] = field(default_factory=list)  # message ids in the order in which they came to be seen
     held: dict[int, Entry] = field(default_factory=dict)
     gaps: list[tuple[int, int]] = field(default_factory=list)  # (after, before), both exclusive
-    receipts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    unread: int = 0
-    read_mseq: int = 0
+    state: State = field(default_factory=lambda: State(""))
+    unread: int = 0  # as the last sync said
     mseq: int = 0
 
     def receive(self, entry: Entry) -> bool:
@@ -46,6 +45,7 @@ class Log:
 
     def _take(self, entry: Entry) -> None:
         self._keep(entry)
+        self.state.fold(entry)
         self.cursor, self.hash, self.mseq = entry["seq"], entry["hash"], entry["mseq"]
         if entry["type"] == "message":
             self.shown.append(entry["id"])
@@ -82,6 +82,11 @@ class Log:
         if self.cursor < first - 1:
             self.cursor, self.hash = first - 1, None
 
+    def known(self) -> dict[str, Any]:
+        """Everything of the conversation that a sync from the start gives, too, but for the entries themselves."""
+        unread = max(0, self.mseq - self.state.read[1])
+        return {"first": self.first, "end": (self.cursor, self.hash), "unread": unread, **self.state.shown()}
+
     def messages(self) -> list[Entry]:
         """The messages that the client has, in their order."""
         return [self.entries[seq] for seq in sorted(self.entries) if self.entries[seq]["type"] == "message"]
@@ -90,8 +95,8 @@ class Log:
 class Replica:
     """All conversations of one device."""
 
-    def __init__(self, keep: Callable[[Entry], Entry] = whole) -> None:
-        self._keep = keep
+    def __init__(self, keep: Callable[[Entry], Entry] = whole, user_id: str = "") -> None:
+        self._keep, self._user_id = keep, user_id
         self.epoch: str | None = None
         self.since: str | None = None
         self.logs: dict[str, Log] = {}
@@ -115,7 +120,8 @@ class Replica:
         """`newConversation`: one that the client may not know."""
         if conversation["id"] in self.logs:
             return
-        log = self.logs[conversation["id"]] = Log(self._keep)
+        log = self.logs[conversation["id"]] = self._log()
+        log.state.give(conversation)
         log.begin_at(conversation["firstSeq"])
         head = conversation["head"]
         log.jump(head, [], {"after": conversation["firstSeq"] - 1, "before": head["seq"] + 1})
@@ -124,6 +130,24 @@ class Replica:
     def _receive_waiting(self, conversation_id: str, log: Log) -> None:
         for entry in sorted(self.waiting.pop(conversation_id, []), key=lambda row: int(row["seq"])):
             log.receive(entry)
+
+    def receipt(self, receipt: dict[str, Any]) -> None:
+        """A receipt that came over the socket."""
+        log = self.logs.get(receipt["conversationId"])
+        if log is not None:
+            log.state.mark(receipt)
+
+    def profile(self, user_id: str, profile: dict[str, Any]) -> None:
+        """A changed profile, which is that of the user in all conversations."""
+        for log in self.logs.values():
+            log.state.profile(user_id, profile)
+
+    def known(self) -> dict[str, dict[str, Any]]:
+        """What the client knows of each conversation that its user has not hidden."""
+        return {key: log.known() for key, log in self.logs.items() if not log.state.hidden}
+
+    def _log(self) -> Log:
+        return Log(self._keep, state=State(self._user_id))
 
     def body(self) -> dict[str, Any]:
         """What to sync with."""
@@ -137,6 +161,8 @@ class Replica:
         self.epoch = data["epoch"]
         for row in data["conversations"]:
             self._take(row)
+        for user in data["users"]:
+            self.profile(user["id"], user)
         for conversation_id in data["left"]:
             self.logs.pop(conversation_id, None)
             self.waiting.pop(conversation_id, None)
@@ -146,15 +172,14 @@ class Replica:
     def _take(self, row: dict[str, Any]) -> None:
         if row["reset"]:
             self.logs.pop(row["id"], None)
-        log = self.logs.setdefault(row["id"], Log(self._keep))
+        log = self.logs.setdefault(row["id"], self._log())
+        if "conversation" in row:
+            log.state.give(row["conversation"])
         log.begin_at(row["firstSeq"])
         if row["limited"]:
             log.jump(row["head"], row["entries"], row["gap"])
         for entry in row["entries"]:
             log.receive(entry)
-        for receipt in row["receipts"]:
-            delivered, read = log.receipts.get(receipt["userId"], (0, 0))
-            marks = (max(delivered, receipt["deliveredSeq"]), max(read, receipt["readSeq"]))
-            log.receipts[receipt["userId"]] = marks
-        log.read_mseq, log.unread = row["readMseq"], row["unreadCount"]
+        log.state.sync(row)
+        log.unread = row["unreadCount"]
         self._receive_waiting(row["id"], log)

@@ -16,16 +16,18 @@ from urllib.parse import urlsplit
 import gevent
 import gevent.pool
 
-from chatapp.lab.checker import Histories, Verdict, judge
+from chatapp.lab.checker import Histories, Known, Verdict, judge
 from chatapp.lab.devices import KINDS, Device
 from chatapp.lab.faults import Places, Schedule
 from chatapp.lab.links import Http, NoAnswer, Refused
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.records import Records
+from chatapp.lab.replica import Replica
 from chatapp.lab.server import ROOT, Server
 
 _SETTLE_SECONDS = 120
 _CATCH_UPS = 10
+_ROUNDS = 3  # of syncs: they fetch the rest, prove that it has come, and tell of these proofs
 _READS_A_SECOND = 20
 Told = Callable[[str], None]
 
@@ -171,21 +173,26 @@ class Run:
         churning.kill()
 
     def _churn(self) -> None:
-        """Owners add guests to their groups and remove them, and rename the groups."""
-        groups = [(conversation, members[0]) for conversation, members in self.members.items() if len(members) > 2]
+        """Owners add guests to their groups, remove them, change roles, and rename the groups and themselves; guests
+        hide groups."""
+        groups = [(conversation, members) for conversation, members in self.members.items() if len(members) > 2]
         tokens = dict(self.users)
         while groups:
             gevent.sleep(self.chance.uniform(0.2, 0.8))
-            conversation, owner = self.chance.choice(groups)
+            conversation, (owner, *others) = self.chance.choice(groups)
             path, guest = f"/api/conversations/{conversation}", self.chance.choice(self.guests)
-            link = Http("127.0.0.1", self.network.port, tokens[owner])
-            method, path, body = self.chance.choice(
+            name, role = f"Lab {self.chance.random()}", self.chance.choice(("admin", "member"))
+            user, method, path, body = self.chance.choice(
                 (
-                    ("POST", f"{path}/members", {"userIds": [guest]}),
-                    ("DELETE", f"{path}/members/{guest}", None),
-                    ("PATCH", path, {"name": f"Lab {self.chance.random()}"}),
+                    (owner, "POST", f"{path}/members", {"userIds": [guest]}),
+                    (owner, "DELETE", f"{path}/members/{guest}", None),
+                    (owner, "PATCH", f"{path}/members/{self.chance.choice(others)}", {"role": role}),
+                    (owner, "PATCH", path, {"name": name}),
+                    (owner, "PUT", "/api/user/profile", {"name": name}),
+                    (guest, "DELETE", path, None),
                 )
             )
+            link = Http("127.0.0.1", self.network.port, tokens[user])
             try:
                 link.call(method, path, body)
             except (NoAnswer, Refused):
@@ -204,9 +211,10 @@ class Run:
                 gevent.sleep(0.1)
         gevent.sleep(1)  # what was sent twice at once arrives
         pool = gevent.pool.Pool(4)
-        for device in self.devices:
-            pool.spawn(self._catch_up, device)
-        pool.join(raise_error=True)
+        for _ in range(_ROUNDS):
+            for device in self.devices:
+                pool.spawn(self._catch_up, device)
+            pool.join(raise_error=True)
 
     def _catch_up(self, device: Device) -> None:
         for attempt in range(_CATCH_UPS):
@@ -226,6 +234,7 @@ class Run:
         found, tokens = Histories(passing=set(self.guests), refusals=self.refusals), dict(self.users)
         for device in self.devices:
             device.pause()
+        found.told = {user: self._sync_from_the_start(user, token) for user, token in self.users}
         pool = gevent.pool.Pool(4)
         wanted = [
             (conversation, user)
@@ -239,11 +248,19 @@ class Run:
             for row in self._call(token, "GET", "/api/user/conversations?limit=1000")["data"]:
                 found.unread[row["id"], user] = row["unreadCount"]
         for number, device in enumerate(self.devices):
+            found.known[device.user_id, f"{device.kind} device {number}"] = device.replica.known()
             for conversation, log in device.replica.logs.items():
                 if (conversation, device.user_id) in found.logs:
                     shown = [entry["id"] for entry in log.messages()]
                     found.shown[conversation, device.user_id, f"{device.kind} device {number}"] = shown
         return found
+
+    def _sync_from_the_start(self, user: str, token: str) -> Known:
+        """What a new device of the user is told."""
+        replica = Replica(user_id=user)
+        while replica.synced(self._call(token, "POST", "/api/sync", replica.body())["data"]):
+            pass
+        return replica.known()
 
     def _call(self, token: str, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """A call past the faults."""

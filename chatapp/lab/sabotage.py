@@ -1,4 +1,4 @@
-"""Six ways to build this server wrongly, each a promise broken: the checker has to see every one of them.
+"""Seven ways to build this server wrongly, each a promise broken: the checker has to see every one of them.
 
 Each replaces one part of the running (lab) process; nothing outside the lab imports this.
 """
@@ -113,6 +113,19 @@ def _count_unread() -> None:
     Conversation.unread = unread  # type: ignore[method-assign]
 
 
+def _miss_a_receipt() -> None:
+    """Leave one receipt out of what a sync says has changed."""
+    real = sync.answer
+
+    def answer(user_id: ObjectId, seconds: float, **has: Any) -> dict[str, Any]:
+        found = real(user_id, seconds, **has)
+        for row in found["data"]["conversations"] if has.get("since") else ():
+            del row["receipts"][:1]
+        return found
+
+    sync.answer = answer
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "ack before write": _acknowledge_before_the_write,
     "counter": _count_instead_of_append,
@@ -120,4 +133,5 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "reordered fan-out": _reorder_the_fan_out,
     "drop on reconnect": _drop_on_reconnect,
     "unread counter": _count_unread,
+    "missed receipt": _miss_a_receipt,
 }
