@@ -66,6 +66,16 @@ def test_who_shows_receipts_again_learns_those_of_the_others(ann, bob):
     assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
 
 
+def test_the_senders_of_messages_that_were_deleted_elsewhere_have_read_them(ann, bob):
+    chat = ann.direct(bob)
+    since = sync(ann, {chat: 0})["next"]
+    bob.send(chat, "hello")
+    ann.rest("DELETE", f"/api/conversations/{chat}")
+    (row,) = sync(ann, {chat: 0}, since)["conversations"]
+    assert (row["firstSeq"], row["entries"]) == (2, [])
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
+
+
 def test_what_moves_to_the_top_during_a_sweep_keeps_its_receipts(ann, bob, register, settings):
     settings(SYNC_MAX_CONVERSATIONS=2)
     others = [register(f"p{number}") for number in range(6)]
@@ -90,15 +100,23 @@ def test_what_moves_to_the_top_during_a_sweep_keeps_its_receipts(ann, bob, regis
 
 
 class Client:
-    """One that folds what increments say: by long-poll alone, or by a socket with a sync now and then."""
+    """One that folds what increments say, asked for by plain calls, long-polls or over a socket; a socket hears
+    receipts, too."""
 
-    def __init__(self, person, socket=None):
-        self.person, self.socket, self.since, self.state = person, socket, None, {}
+    def __init__(self, person, transport="rest"):
+        self.person, self.transport, self.since, self.state = person, transport, None, {}
+        self.socket = person.socket() if transport == "socket" else None
+
+    def ask(self, body):
+        if self.socket:
+            return self.socket.call("sync", body)["data"]
+        query = "?timeout=1" if self.transport == "long-poll" else ""
+        return self.person.post(f"/api/sync{query}", body)["data"]
 
     def sync(self):
         while True:
             cursors = {key: row["cursor"] for key, row in self.state.items()}
-            answer = sync(self.person, cursors, self.since)
+            answer = self.ask({"cursors": cursors} | ({"since": self.since} if self.since else {}))
             self.take(answer)
             self.since = answer["next"]
             if not answer["more"]:
@@ -163,11 +181,13 @@ class Client:
         return {key: row for key, row in self.state.items() if not row["own"][2]}
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_folded_increments_equal_a_full_sync(ann, bob, register, seed):
+@pytest.mark.parametrize("transport", ["rest", "long-poll", "socket"])
+@pytest.mark.parametrize("seed", range(3))
+def test_folded_increments_equal_a_full_sync(ann, bob, register, settings, seed, transport):
+    settings(LONG_POLL_SECONDS=0.05)
     chance, eve = random.Random(seed), register("eve")
     group, chat = ann.group(bob, eve), ann.direct(bob)
-    clients = [Client(person, person.socket() if number else None) for person in (ann, bob) for number in range(2)]
+    clients = [Client(person, transport) for person in (ann, bob) for _ in range(2)]
     for client in clients:
         client.sync()
     path, count = f"/api/conversations/{group}", 0

@@ -303,7 +303,8 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
     """
     for row in changed or []:  # by another process, which has not said so yet
         conversation.raise_marks(row["user_id"], {name: row[name] for name in memberships.MARKS})
-    told = None if changed is None or place.is_limited else {row["user_id"] for row in changed}
+    is_all = changed is None or place.is_limited or place.is_cut  # missed messages moved their senders' marks
+    told = None if is_all else {row["user_id"] for row in changed or ()}
     if told is not None and member.user_id in told:
         told = None  # they may have changed what they hide, and so may know more, or less, of everybody
     head = place.head if member.is_current else head_document(conversation)["head"]
