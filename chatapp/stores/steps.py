@@ -13,7 +13,7 @@ from chatapp.extensions import is_embedded
 T = TypeVar("T")
 # By a timer: after `sleep(0)` the event loop would come back here before it looks at the sockets.
 _TURN_SECONDS = 1e-4
-_EMBEDDED_ROWS = 4  # 0.2 ms each, and more
+_EMBEDDED_ROWS = 1  # to begin with: 0.2 ms, but 20 ms where a conversation of 256 is written
 _MOST_EMBEDDED_ROWS = 16
 _STEP_SECONDS = 0.004
 

@@ -43,7 +43,14 @@ def find_by_id(user_id: ObjectId) -> Document | None:
 
 def find_profiles(user_ids: list[ObjectId]) -> list[Document]:
     """Profiles of those of the users that exist, in no order."""
-    return list(db().users.find({"_id": {"$in": user_ids}}, dict(_PROFILE)).batch_size(_MOST_ROWS))
+    return _find_in_turns(user_ids, _PROFILE)
+
+
+def _find_in_turns(user_ids: list[ObjectId], fields: Document) -> list[Document]:
+    found: list[Document] = []
+    for step in batches(user_ids):
+        found += db().users.find({"_id": {"$in": step}}, dict(fields)).batch_size(_MOST_ROWS)
+    return found
 
 
 def find_page(
@@ -110,7 +117,7 @@ def set_last_seen(user_ids: list[ObjectId], moment: datetime) -> None:
 
 def find_last_seen(user_ids: list[ObjectId]) -> list[tuple[ObjectId, datetime | None]]:
     """When these users were last connected, in no order."""
-    rows = db().users.find({"_id": {"$in": user_ids}}, {"last_seen_at": 1}).batch_size(_MOST_ROWS)
+    rows = _find_in_turns(user_ids, {"last_seen_at": 1})
     return [(row["_id"], row.get("last_seen_at")) for row in rows]
 
 
