@@ -4,7 +4,9 @@ import random
 
 import gevent
 import pytest
+from bson import ObjectId
 
+from chatapp import clock
 from chatapp.services import conversation_cache, receipts
 from chatapp.stores import memberships
 from tests.conftest import eventually
@@ -62,6 +64,17 @@ def test_who_shows_receipts_again_learns_those_of_the_others(ann, bob):
     bob.post(f"/api/conversations/{chat}/read")
     since = sync(ann, {chat: 1})["next"]
     ann.rest("PUT", "/api/user/privacy", json={"hideReadReceipts": False})
+    (row,) = sync(ann, {chat: 1}, since)["conversations"]
+    assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
+
+
+def test_a_change_that_is_stored_late_does_not_hide_a_later_one(ann, bob):
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    early = clock.tick()
+    since = sync(ann, {chat: 1})["next"]
+    bob.post(f"/api/conversations/{chat}/read")
+    memberships.raise_marks(ObjectId(chat), ObjectId(bob.id), {"delivered_seq": 1}, early)  # by another process
     (row,) = sync(ann, {chat: 1}, since)["conversations"]
     assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
 

@@ -110,9 +110,7 @@ def find_cleared(user_id: ObjectId) -> list[Document]:
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:
     """Move watermarks (delivered_seq, read_seq, cleared_seq …) up, never down."""
     stamps = {"changed_at": moment} | ({"delivered_at": moment} if "delivered_seq" in marks else {})
-    db().memberships.update_one(
-        {"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks, "$set": stamps}
-    )
+    db().memberships.update_one({"conversation_id": conversation_id, "user_id": user_id}, {"$max": marks | stamps})
 
 
 def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], moment: datetime) -> None:
@@ -120,7 +118,7 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
     changes = [
         UpdateOne(
             {"conversation_id": conversation_id, "user_id": user_id},
-            {"$max": {"delivered_seq": seq}, "$set": {"delivered_at": moment}},
+            {"$max": {"delivered_seq": seq, "delivered_at": moment}},
         )
         for conversation_id, seq in seqs
     ]
