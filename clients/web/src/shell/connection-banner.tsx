@@ -2,7 +2,7 @@
 
 import type { ConnectionState } from "@chatapp/client";
 import { useChat, useConnection } from "@chatapp/client/react";
-import { ArrowPathIcon, BoltSlashIcon, CheckCircleIcon, SignalSlashIcon } from "@heroicons/react/24/outline";
+import { BoltSlashIcon, CheckCircleIcon, SignalSlashIcon } from "@heroicons/react/24/outline";
 import { useEffect, useState } from "react";
 import { useCountdown } from "../lib/time";
 import { Button, type Icon } from "../ui/button";
@@ -80,7 +80,7 @@ function Away({ state }: { state: ConnectionState }) {
         )}
       </p>
       {state.nextAttemptAt !== undefined && (
-        <Button className={css.now} icon={ArrowPathIcon} onClick={chat.connection.retryNow}>
+        <Button className={css.now} onClick={chat.connection.retryNow}>
           Try now
         </Button>
       )}

@@ -1,4 +1,4 @@
-/** Every screen, light and dark: axe finds nothing, and a picture of it is in test/output. */
+/** Every screen, light and dark: axe finds nothing, all of it has room, and a picture of it is in test/output. */
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,6 +45,25 @@ export function furnished(): { browser: Browser; server: Server } {
   return world;
 }
 
+/** What is drawn outside of the window, or wider than what holds it and not shortened by rule. */
+function cutOff(person: Person): Promise<string[]> {
+  return person.page.evaluate(() => {
+    const told: string[] = [];
+    const isShortened = (element: Element | null): boolean =>
+      element !== null && (getComputedStyle(element).textOverflow === "ellipsis" || isShortened(element.parentElement));
+    for (const element of document.querySelectorAll<HTMLElement>("body *")) {
+      const box = element.getBoundingClientRect();
+      const { overflowX, visibility } = getComputedStyle(element);
+      if (box.width <= 1 || visibility !== "visible" || element.closest("[inert], [aria-hidden=true], svg")) continue;
+      const isOutside = box.right > window.innerWidth + 1 || box.left < -1;
+      const isTooNarrow = element.scrollWidth > element.clientWidth + 1 && overflowX === "hidden";
+      if ((isOutside || isTooNarrow) && !isShortened(element))
+        told.push(`${element.tagName} ${element.className} ${element.textContent?.slice(0, 40)}`);
+    }
+    return told;
+  });
+}
+
 /** Declares the tests of every screen, in both themes. */
 export function screens(device: string, size: Look["size"]): void {
   const world = furnished();
@@ -52,10 +71,11 @@ export function screens(device: string, size: Look["size"]): void {
   describe.each(["light", "dark"] as const)("%s", (theme) => {
     const name = `${device}-${theme}`;
     const look = { size, theme };
-    const isPhone = size === PHONE;
+    const isPhone = size !== undefined && size.width <= PHONE.width;
 
     async function shoot(person: Person, screen: string): Promise<void> {
       await person.page.screenshot({ path: join(SCREENSHOTS, `${screen}-${name}.png`) });
+      expect.soft(await cutOff(person), `${screen} ${name}: without room`).toEqual([]);
       const found = await faults(person.page, theme === "dark" ? ["color-contrast"] : undefined); // all else is the same
       expect.soft(found, `${screen} ${name}`).toEqual([]);
     }

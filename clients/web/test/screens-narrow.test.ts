@@ -1,0 +1,3 @@
+import { screens } from "./support/screens";
+
+screens("narrow", { width: 320, height: 640 });

@@ -1,0 +1,3 @@
+import { screens } from "./support/screens";
+
+screens("tablet", { width: 768, height: 1024 });
