@@ -67,11 +67,11 @@ def _forget_client_ids() -> None:
 
 
 def _reorder_the_fan_out() -> None:
-    """Announce each entry in a greenlet of its own, a little later or earlier than the next."""
+    """Announce each entry in a greenlet of its own, up to half a second late."""
     publish = realtime.publish_message
 
     def publish_later(user_ids: list[ObjectId], message: dict[str, Any]) -> int:
-        gevent.spawn_later(random.uniform(0, 0.05), publish, user_ids, message)  # noqa: S311 - no secret
+        gevent.spawn_later(random.uniform(0, 0.5), publish, user_ids, message)  # noqa: S311 - no secret
         return 0
 
     realtime.publish_message = publish_later
