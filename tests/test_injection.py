@@ -72,6 +72,7 @@ BODIES = {
 QUERIES = {
     "/api/user/contacts": accounts.ContactsQuery,
     "/api/user/conversations": conversations.ListQuery,
+    "/api/conversations/{conversation}/members": conversations.MembersQuery,
     "/api/conversations/{conversation}/messages": conversations.HistoryQuery,
     "/api/conversations/{conversation}/entries": sync.EntriesQuery,
     "/api/conversations/{conversation}/proof": sync.ProofQuery,

@@ -17,12 +17,25 @@ NUMBER = 40
 BUFFER_BYTES = 200_000
 
 
+def start(engine, tmp_path_factory, **settings):
+    folder = tmp_path_factory.mktemp("slow")
+    settings |= {"MAX_SOCKET_BUFFER_BYTES": str(BUFFER_BYTES), "ENGINE": engine}
+    settings |= {"PING_INTERVAL": "2"}  # the stock server looks when it pings
+    return running(folder, f"litemongo://{folder}/store", **settings)
+
+
 @pytest.fixture(scope="module", params=["chatapp", "stock"])
 def server(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("slow")
-    settings = {"MAX_SOCKET_BUFFER_BYTES": str(BUFFER_BYTES), "SLOW_CLIENT_SECONDS": "3", "ENGINE": request.param}
-    settings |= {"PING_INTERVAL": "2", "PING_TIMEOUT": "8"}  # the stock server looks when it pings
-    with running(folder, f"litemongo://{folder}/store", **settings) as started:
+    """A server that waits for slow clients as long as it does by default."""
+    with start(request.param, tmp_path_factory) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["chatapp", "stock"])
+def impatient_server(request, tmp_path_factory):
+    """One that closes them after a few seconds."""
+    settings = {"SLOW_CLIENT_SECONDS": "3", "PING_TIMEOUT": "8"}
+    with start(request.param, tmp_path_factory, **settings) as started:
         yield started
 
 
@@ -60,7 +73,8 @@ class Reader:
 
 
 @pytest.fixture
-def people(server):
+def people(request):
+    server = request.getfixturevalue({"server", "impatient_server"}.intersection(request.fixturenames).pop())
     number = time.monotonic_ns()
     ann, bob = server.register(f"ann{number}"), server.register(f"bob{number}")
     body = {"type": "direct", "participants": [bob["data"]["id"]]}
@@ -103,8 +117,9 @@ def test_who_reads_late_is_told_to_sync_and_has_everything(server, people):
     reader.connection.close()
 
 
-def test_who_never_reads_is_closed_in_the_end(server, people):
+def test_who_never_reads_is_closed_in_the_end(impatient_server, people):
     ann, bob, conversation = people
+    server = impatient_server
     readers = [Reader(server, bob) for _ in range(5)]
     send_much(server, ann, conversation)
     before = memory(server)
