@@ -124,7 +124,7 @@ test("contacts: pages, search, somebody new, somebody with another name", async 
   const { chat } = await newPerson("Tini");
   await live(chat);
   const { data } = await chat.contacts.search(names[0] as string);
-  expect(data).toEqual([people[0]?.user]);
+  expect(data).toEqual([{ ...people[0]?.user, email: "" }]); // nobody shares a conversation yet
   const page = await chat.contacts.search("z", { limit: 2 });
   expect(page.data).toHaveLength(2);
   const rest = await chat.contacts.search("z", { after: page.next as string });
