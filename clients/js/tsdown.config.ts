@@ -9,4 +9,5 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   external: ["socket.io-client", "react"],
+  outputOptions: { comments: false }, // the declarations and source maps have them
 });
