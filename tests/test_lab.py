@@ -7,13 +7,16 @@ import os
 from types import SimpleNamespace
 
 import gevent
+import gevent.event
 import gevent.pool
+import gevent.pywsgi
 import gevent.server
 import gevent.socket
 import pymongo
 import pytest
 
 from chatapp.lab.checker import Histories, Verdict, judge
+from chatapp.lab.links import Socket
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.records import Records, Send
 from chatapp.lab.run import Plan, run
@@ -191,6 +194,32 @@ def test_what_the_server_fails_at_with_nobody_told_is_a_breach(tmp_path):
     server._drain(SimpleNamespace(stdout=[f"{line}\n".encode() for line in lines]))
     assert server.tracebacks == ["\n".join(printed)]
     assert Verdict(tracebacks=server.tracebacks).breaches == 1
+
+
+def test_a_device_that_was_stopped_takes_nothing_from_the_poll_that_was_under_way():
+    held, heard = gevent.event.Event(), []
+    answers = iter(['0{"sid":"s"}', "40{}", '42["receipt",{}]'])
+
+    def serve(environ, start_response):
+        start_response("200 OK", [])
+        answer = "ok" if environ["REQUEST_METHOD"] == "POST" else next(answers)
+        if answer.startswith("42"):
+            polls.set()
+            held.wait()
+        return [answer.encode()]
+
+    polls = gevent.event.Event()
+    with gevent.Timeout(20):
+        server = gevent.pywsgi.WSGIServer(("127.0.0.1", 0), serve, log=None)
+        server.start()
+        link = Socket("127.0.0.1", server.server_port, "token", lambda *event: heard.append(event), polling=True)
+        link.open()
+        polls.wait()
+        link.close()
+        held.set()
+        link._reader.join()
+        server.stop()
+    assert heard == []
 
 
 def test_the_proxy_cuts_and_restores():

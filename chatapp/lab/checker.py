@@ -190,12 +190,5 @@ def _judge_known(verdict: Verdict, where: str, known: Known, told: Known) -> Non
         verdict.stale += [
             f"{where}: {conversation}: {name} is {now.get(name)}, known is {mine.get(name)}"
             for name in sorted(mine.keys() | now.keys())
-            if _misses(name, mine.get(name), now.get(name))
+            if mine.get(name) != now.get(name)
         ]
-
-
-def _misses(name: str, mine: Any, now: Any) -> bool:
-    """Has the device missed a change? Marks only grow: one that is ahead was told before a crash lost its write."""
-    if "marks" in name and mine is not None and now is not None:
-        return any(known < told for known, told in zip(mine, now, strict=True))
-    return bool(mine != now)

@@ -153,9 +153,9 @@ class Device:
         """Be connected over a socket until it is lost."""
         self._live = {}
         link = Socket(*self._address, self._token, self._on_event, polling=self.kind == "polling")
-        link.open()
-        self._socket = link
         try:
+            link.open()
+            self._socket = link
             self._needs_sync.set()
             while link.is_open:
                 gevent.sleep(0.1)

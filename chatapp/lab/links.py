@@ -173,9 +173,11 @@ class Socket:
             raise NoAnswer("closed by the server")
 
     def close(self) -> None:
-        """End it; whoever waits for an ack gets none."""
+        """End it, also a poll that is under way; whoever waits for an ack gets none."""
         self.is_open = False
         self._pipe.close()
+        if self._reader is not None and self._reader is not gevent.getcurrent():
+            self._reader.kill(block=False)
         lost = NoAnswer("the connection is lost")
         for result in list(self._acks.values()):
             result.set_exception(lost)
