@@ -11,8 +11,6 @@ from flask import Flask
 from chatapp import api, background, cli, extensions, logs, realtime, sockets
 from config import Config, ConfigError, load
 
-__version__ = "0.1.0"
-
 
 def create_app(config: Config | None = None) -> Flask:
     """The application. Without a config it is read from the environment; raises ConfigError."""

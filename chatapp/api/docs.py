@@ -9,9 +9,9 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, send_from_di
 from chatapp import errors
 from chatapp.api import asyncapi, openapi
 from chatapp.extensions import config
+from chatapp.version import __version__
 
 bp = Blueprint("docs", __name__)
-_VERSION = "0.1.0"
 _FILES = Path(flask_swagger_ui.__file__).parent / "dist"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -36,7 +36,7 @@ _START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagg
 
 def documents(app: Flask) -> dict[str, dict[str, Any]]:
     """Both documents by name."""
-    return {"openapi": openapi.document(app, _VERSION), "asyncapi": asyncapi.document(_VERSION)}
+    return {"openapi": openapi.document(app, __version__), "asyncapi": asyncapi.document(__version__)}
 
 
 def _require_enabled() -> None:
@@ -55,13 +55,13 @@ def _made_once(name: str, make: Any) -> Any:
 @bp.get("/api/openapi.json")
 def get_openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    return jsonify(_made_once("openapi", lambda: openapi.document(current_app, _VERSION)))
+    return jsonify(_made_once("openapi", lambda: openapi.document(current_app, __version__)))
 
 
 @bp.get("/api/asyncapi.json")
 def get_asyncapi() -> Response:
     """The AsyncAPI 3.0 document."""
-    return jsonify(_made_once("asyncapi", lambda: asyncapi.document(_VERSION)))
+    return jsonify(_made_once("asyncapi", lambda: asyncapi.document(__version__)))
 
 
 @bp.get("/api/docs")
