@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads
+from chatapp.stores.rows import all_of
 from chatapp.stores.steps import batches
 from chatapp.stores.writes import again
 
@@ -69,7 +70,7 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[Ob
         return sorted(rows, key=_last_active, reverse=True)[skip : skip + limit]
     wanted: Document = {"participants": user_id} | ({"_id": {"$nin": without}} if without else {})
     cursor = db().conversations.find(wanted, fields)
-    return list(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
+    return all_of(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
@@ -82,7 +83,7 @@ def _find_in_turns(conversation_ids: list[ObjectId], fields: Document) -> list[D
     """These conversations, in no order. Whoever has large groups makes others wait for a few of them at most."""
     found: list[Document] = []
     for step in batches(conversation_ids):
-        found += db().conversations.find({"_id": {"$in": step}}, dict(fields)).batch_size(len(step) + 1)
+        found += all_of(db().conversations.find({"_id": {"$in": step}}, dict(fields)).batch_size(len(step) + 1))
     return found
 
 
@@ -103,7 +104,7 @@ def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limi
         "$or": [{"last_activity": {"$lt": moment}}, {"_id": {"$lt": conversation_id}}],
     }
     cursor = db().conversations.find(wanted, _head_fields(user_id))
-    return list(cursor.sort([("last_activity", -1), ("_id", -1)]).limit(limit).batch_size(limit))
+    return all_of(cursor.sort([("last_activity", -1), ("_id", -1)]).limit(limit).batch_size(limit))
 
 
 def _head_fields(user_id: ObjectId) -> Document:
@@ -154,9 +155,9 @@ def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[Object
         {"$match": {"participants": user_id}},
         {"$project": {"shared": shared}},
         {"$unwind": "$shared"},
-        {"$group": {"_id": "$shared"}},
+        {"$group": {"_id": None, "shared": {"$addToSet": "$shared"}}},
     ]
-    return {row["_id"] for row in db().conversations.aggregate(stages, batchSize=len(people) + 1)}
+    return {person for row in db().conversations.aggregate(stages) for person in row["shared"]}
 
 
 def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[ObjectId]:

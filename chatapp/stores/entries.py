@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads
+from chatapp.stores.rows import all_of
 from chatapp.stores.steps import in_steps
 from chatapp.stores.turns import turn
 from chatapp.stores.writes import DUPLICATE_KEY
@@ -72,7 +73,7 @@ def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Documen
     if last < first:
         return []
     cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last)})
-    return list(cursor.sort("seq", 1).batch_size(_MOST_ROWS))
+    return all_of(cursor.sort("seq", 1).batch_size(_MOST_ROWS))
 
 
 def find_messages_in_range(
@@ -85,7 +86,7 @@ def find_messages_in_range(
         return []
     wanted = {"conversation_id": conversation_id, "seq": _keys(first, last), "type": "message"}
     cursor = db().entries.find(wanted, dict(_UNSEEN))
-    return list(cursor.sort("seq", -1 if descending else 1).limit(limit).batch_size(limit))
+    return all_of(cursor.sort("seq", -1 if descending else 1).limit(limit).batch_size(limit))
 
 
 def _find_messages_in_steps(
@@ -120,7 +121,7 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
         {"conversation_id": conversation_id, "seq": {"$gte": first, "$lte": last}}
         for conversation_id, first, last in wanted
     ]
-    return list(db().entries.find({"$or": rules}, dict(_UNSEEN)).batch_size(_MOST_ROWS))
+    return all_of(db().entries.find({"$or": rules}, dict(_UNSEEN)).batch_size(_MOST_ROWS))
 
 
 def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:

@@ -16,6 +16,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores.rows import all_of
 from chatapp.stores.steps import batches
 from chatapp.stores.turns import turn
 from chatapp.stores.writes import upsert
@@ -97,7 +98,7 @@ def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) 
     wanted: Document = {"user_id": user_id}
     if conversation_ids is not None:
         wanted["conversation_id"] = {"$in": conversation_ids}
-    return list(db().memberships.find(wanted, dict(_OWN)).batch_size(_MOST_ROWS))
+    return all_of(db().memberships.find(wanted, dict(_OWN)).batch_size(_MOST_ROWS))
 
 
 def find_cleared(user_id: ObjectId) -> list[Document]:

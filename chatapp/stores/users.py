@@ -14,6 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.extensions import Document, db
+from chatapp.stores.rows import all_of
 from chatapp.stores.steps import batches
 from chatapp.stores.writes import again
 
@@ -75,7 +76,7 @@ def find_page(
         name_key, user_id = after
         rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
     cursor = db().users.find({"$and": rules}, dict(_PROFILE))
-    return list(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
+    return all_of(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
 
 
 def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> Document | None:

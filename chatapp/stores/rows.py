@@ -1,0 +1,11 @@
+"""Rows of a cursor."""
+
+from typing import Any
+
+from chatapp.extensions import Document, is_embedded
+
+
+def all_of(cursor: Any) -> list[Document]:
+    """All that the cursor has left: `to_list` takes whole batches, where `list` would ask for each row."""
+    found: list[Document] = list(cursor) if is_embedded() else cursor.to_list()
+    return found
