@@ -109,8 +109,10 @@ def _finish(response: Response) -> Response:
     if retry_after := g.get("retry_after"):
         response.headers["Retry-After"] = str(retry_after)
     response.headers["X-Request-ID"] = logs.current_request_id()
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    present = {name.lower() for name, _ in response.headers}
+    for name, value in HEADERS.items():  # each look at werkzeug's headers goes through all of them
+        if name.lower() not in present:
+            response.headers.add(name, value)
     if config().is_production and request.is_secure:
         response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
     metrics.request(request.method, route, response.status_code, seconds)
