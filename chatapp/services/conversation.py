@@ -66,8 +66,9 @@ class Member:
 
     def view(self, viewer: "Member") -> dict[str, Any]:
         """The member among a conversation's `participants`."""
-        shares = self.is_current and viewer.is_current
-        return {**profile_view(self.user_id, self.profile, shares=shares), "role": self.role}
+        answer = profile_view(self.user_id, self.profile, shares=self.left_seq is None and viewer.left_seq is None)
+        answer["role"] = self.role
+        return answer
 
     def person(self) -> dict[str, Any]:
         """The member as the sender of a message."""
@@ -99,7 +100,7 @@ class Conversation:
 
     @property
     def current_members(self) -> list[Member]:
-        return [member for member in self.members.values() if member.is_current]
+        return [member for member in self.members.values() if member.left_seq is None]
 
     @property
     def member_ids(self) -> Audience[ObjectId]:
@@ -394,6 +395,8 @@ def view(
     """The conversation as one of its members sees it (contract: Conversation), with `most` of its members at most."""
     conversation.require_seen_by(member)
     conversation_id = str(conversation.id)
+    read_seq, read_mseq = conversation.read_marks(member)
+    read_mseq = max(read_mseq, member.cleared_mseq)
     answer: dict[str, Any] = {
         "_id": conversation_id,
         "id": conversation_id,
@@ -404,11 +407,11 @@ def view(
         "participants": [row.view(member) for row in _shown_members(conversation, member, most)],
         "participantCount": len(conversation.member_ids),
         "lastMessage": _last_message_view(conversation, member),
-        "unreadCount": conversation.unread(member),
+        "unreadCount": max(0, conversation.mseq - read_mseq),
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},
         "firstSeq": member.first_visible,
-        "readSeq": conversation.read_marks(member)[0],
-        "readMseq": conversation.read_mseq(member),
+        "readSeq": read_seq,
+        "readMseq": read_mseq,
         "createdBy": str(conversation.created_by),
         "createdAt": clock.iso(conversation.created_at),
         "updatedAt": clock.iso(conversation.last_activity),
