@@ -166,7 +166,7 @@ class Cursor(fields.Field[tuple[int, str | None]]):
 def cursor(value: Any) -> tuple[int, str | None]:
     """The cursor in a client's JSON. Raises ValidationError."""
     seq, shown_hash = value if isinstance(value, list) and len(value) == 2 else (value, None)
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
+    if type(seq) is not int or not 0 <= seq <= MAX_SEQ:
         raise ValidationError("Send a seq, or [seq, hash].")
     if shown_hash is not None and (not isinstance(shown_hash, str) or not _HASH.fullmatch(shown_hash)):
         raise ValidationError("The hash is that of the entry at seq.")

@@ -57,8 +57,8 @@ class _Plan:
         if self.token.after is not None:
             return []  # only some were looked at
         finished = {row.id for row in reported if row.is_complete}
-        unfinished = {str(row.id) for row in self.news if row.is_left and row.id not in finished}
-        current = {str(row.id) for row in self.places if not row.is_left}
+        unfinished = {row.text for row in self.news if row.is_left and row.id not in finished}
+        current = {row.text for row in self.places if not row.is_left}
         return [text for text in self.known if text not in current and text not in unfinished]
 
 
@@ -104,7 +104,7 @@ def _has_news(data: dict[str, Any]) -> bool:
 
 def heads(user_id: ObjectId) -> dict[str, int]:
     """Where the logs of the caller's conversations end: what a client that missed something has to reach."""
-    return {str(place.id): place.last for place in _all_places(user_id, {}) if not place.is_left}
+    return {place.text: place.last for place in _all_places(user_id, {}) if not place.is_left}
 
 
 def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Cursors | None) -> _Plan:
@@ -121,7 +121,7 @@ def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Curs
         places, page_end = _next_places(user_id, known, token.after)
     _prove_deliveries(user_id, places)
     for place in places:
-        place.since = token.since_for(place.active_at)
+        place.since = token.since if token.begun is None else token.since_for(place.active_at)
     seen = places
     if cursors is None:  # a client without cursors: only where something has happened
         seen = [row for row in places if row.since is None or max(row.state_at, row.active_at) > row.since]
@@ -157,16 +157,16 @@ def _next_places(
 def _places(user_id: ObjectId, known: Mapping[str, Cursor], own: list[Document], heads: list[Document]) -> list[Place]:
     """Each conversation; without those that the caller deleted, and where nothing came since."""
     sender = str(user_id)
-    by_text = {str(row["conversation_id"]): row for row in own}
+    by_id = {row["conversation_id"].binary: row for row in own}  # whose hash costs a fifth of the id's
     found = []
     for head in heads:
         text = str(head["_id"])
-        row = by_text.get(text)
+        row = by_id.get(head["_id"].binary)
         if row is None:
             continue  # a crash has come before it was stored: it is when the conversation is opened
         sent = head["sent"].get(sender)
         delivered = max(row["delivered_seq"], sent["seq"] if sent else 0)
-        place = Place(head, row, known.get(text), delivered)
+        place = Place(head, row, text, known.get(text), delivered)
         if place.cursor is not None or not place.is_hidden:
             found.append(place)
     return found
@@ -311,7 +311,7 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
     views = entries.Views(conversation, member.user_id)
     answer = {
-        "id": str(place.id),
+        "id": place.text,
         "head": head_view(head),
         "firstSeq": place.first,
         "entries": [views.of(entry) for entry in place.entries],

@@ -19,11 +19,12 @@ Cursor = tuple[int, str | None]
 @dataclass(slots=True, eq=False)
 class Place:
     """`stored` is the conversation's head (`{_id, head, last_activity, touched_at}`), `own` the caller's membership,
-    `delivered` what is known to have been received. The caller may see entries `first` … `last`; the client has them up
-    to `position`. `active_at`: the last entry; `state_at`: the last change of anything else."""
+    `text` its id, `delivered` what is known to have been received. The caller may see entries `first` … `last`; the
+    client has them up to `position`. `active_at`: the last entry; `state_at`: the last change of anything else."""
 
     stored: Document
     own: Document
+    text: str
     cursor: Cursor | None
     delivered: int
     id: ObjectId = field(init=False)
