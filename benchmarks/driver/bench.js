@@ -5,12 +5,12 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 import { Database } from "./database.js";
-import { USAGE, UsageError, readOptions } from "./options.js";
+import { readOptions, USAGE, UsageError } from "./options.js";
 import { makePlan } from "./plan.js";
 import { profile } from "./profile.js";
 import { disturbance, summarise, table } from "./report.js";
 import { Run } from "./run.js";
-import { REFERENCE, ROOT, allServers } from "./servers.js";
+import { allServers, REFERENCE, ROOT } from "./servers.js";
 import { Subject } from "./subject.js";
 import { allowOpenFiles, canPin, pinBeside } from "./system.js";
 

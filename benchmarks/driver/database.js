@@ -1,5 +1,5 @@
 // The database server that all subjects use: is it there, which processes serve it, and its cleaning.
-import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 import { MongoClient } from "mongodb";
 

@@ -1,5 +1,5 @@
 // What a run gave: medians, ratios to the reference round by round, as a table and as JSON.
-import { REFERENCE, comparedWith } from "./servers.js";
+import { comparedWith, REFERENCE } from "./servers.js";
 import { median } from "./tools.js";
 
 const FOREIGN_LOAD_WORTH_SAYING = 0.05;

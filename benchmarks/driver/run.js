@@ -119,8 +119,9 @@ export class Run {
   }
 
   #keep(key, subject, window) {
-    const ofFigure = (this.windows[key] ??= {});
-    (ofFigure[subject.name] ??= []).push(window);
+    this.windows[key] ??= {};
+    this.windows[key][subject.name] ??= [];
+    this.windows[key][subject.name].push(window);
   }
 
   // Short windows in which the servers count their database commands; what these cost is not looked at.
@@ -136,7 +137,8 @@ export class Run {
         for (const { key, measure } of scenario.figures) {
           await this.#attempt([key], subject, async () => {
             const { commands } = await within(WINDOW_ALLOWANCE_SECONDS, key, measure(subject, COUNTING_SECONDS, this));
-            (this.commands[key] ??= {})[subject.name] = commands;
+            this.commands[key] ??= {};
+            this.commands[key][subject.name] = commands;
           });
         }
       }

@@ -2,7 +2,7 @@
 import { HttpConnection, HttpPool } from "./http.js";
 import { ServerProcess } from "./server_process.js";
 import { METRICS_TOKEN } from "./servers.js";
-import { NUMBER_DIGITS, ChatSocket } from "./socket.js";
+import { ChatSocket, NUMBER_DIGITS } from "./socket.js";
 import { cpuBetween } from "./system.js";
 import { inParallel, range, sleep } from "./tools.js";
 

@@ -1,6 +1,6 @@
 // What Linux tells of processes and cores, and which core a process may use.
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"]));

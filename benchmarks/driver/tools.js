@@ -38,7 +38,7 @@ export function median(values) {
 // What the promise gives, or a rejection that says what took too long.
 export async function within(seconds, what, promise) {
   let timer;
-  const limit = new Promise((resolve, reject) => {
+  const limit = new Promise((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} took more than ${seconds} s`)), seconds * 1000);
   });
   try {

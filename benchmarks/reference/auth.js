@@ -38,7 +38,7 @@ export function identify(token) {
   return { _id: sub, name, avatar: avatar ?? null };
 }
 
-export function signedIn(request, response, next) {
+export function signedIn(request, _response, next) {
   const header = request.headers.authorization ?? "";
   try {
     request.user = identify(header.slice("Bearer ".length));

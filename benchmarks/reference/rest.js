@@ -5,13 +5,13 @@ import helmet from "helmet";
 
 import * as auth from "./auth.js";
 import * as conversations from "./conversations.js";
-import { HttpError, envelope } from "./errors.js";
+import { envelope, HttpError } from "./errors.js";
 
 export function createApp(publishConversation) {
   const app = express();
   app.disable("etag"); // nobody asks again for what changes with every message
   app.use(helmet(), cors());
-  app.get("/api/health", (request, response) => {
+  app.get("/api/health", (_request, response) => {
     response.json({ success: true, status: "ok", timestamp: new Date().toISOString() });
   });
   app.use(express.json({ limit: "1mb" }));
@@ -25,7 +25,7 @@ export function addFailures(app) {
   app.use(() => {
     throw new HttpError(404, "NOT_FOUND", "Route not found");
   });
-  app.use((error, request, response, next) => {
+  app.use((error, _request, response, _next) => {
     if (!(error instanceof HttpError)) console.error(error);
     response.status(error.status ?? 500).json(envelope(error));
   });

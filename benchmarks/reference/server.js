@@ -32,7 +32,7 @@ function countCommands(application) {
   mongoose.connection.getClient().on("commandSucceeded", () => {
     commands += 1;
   });
-  application.get("/metrics", (request, response) => {
+  application.get("/metrics", (_request, response) => {
     response.type("text/plain").send(`reference_database_command_count ${commands}\n`);
   });
 }

@@ -3,7 +3,7 @@ import { Server } from "socket.io";
 
 import * as auth from "./auth.js";
 import * as conversations from "./conversations.js";
-import { HttpError, envelope } from "./errors.js";
+import { envelope, HttpError } from "./errors.js";
 import { settings } from "./settings.js";
 
 const userRoom = (userId) => `user:${userId}`;

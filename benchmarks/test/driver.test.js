@@ -13,7 +13,9 @@ import { Subject } from "../driver/subject.js";
 import { sleep } from "../driver/tools.js";
 
 const closing = [];
-after(() => closing.forEach((close) => close()));
+after(() => {
+  for (const close of closing) close();
+});
 
 // A chat server that sends every message `copies(socketIndex)` times to each of its sockets; gives its port.
 async function chatServer(copies) {
