@@ -45,8 +45,8 @@ web-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp clients/web/node_
 chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/chaos.py
 
-lint: $(VENV)/dev.stamp  ## ruff and mypy --strict
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: $(VENV)/dev.stamp  ## ruff, mypy --strict and vulture
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/vulture
 
 format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -78,8 +78,8 @@ bench: $(BENCH_READY)  ## Measure chatapp beside the Node reference, on the data
 bench-quick: $(BENCH_READY)  ## The same, smaller, in about two minutes
 	@$(BENCH) --quick
 
-bench-test: benchmarks/node_modules/.stamp  ## Test the benchmark's driver
-	@cd benchmarks && $(NODE) npm test --silent
+bench-test: benchmarks/node_modules/.stamp  ## The benchmark: lint, and the driver's tests
+	@cd benchmarks && $(NODE) sh -c "npm run --silent lint && npm test --silent"
 
 clean:  ## Remove the virtual environment and caches; the data under instance/ stay
 	rm -rf $(VENV) build clients/*/node_modules clients/*/dist benchmarks/node_modules benchmarks/reference/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -72,7 +72,6 @@ class _Runtime:
     client: Any
     database: Database[Document]
     embedded: bool
-    caches: list[Callable[[], None]] = field(default_factory=list)
 
 
 _COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "meta")

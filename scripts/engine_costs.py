@@ -104,7 +104,7 @@ def inbound() -> list[tuple[str, float]]:
         session.received(EVENT)
         gevent.sleep(0)
 
-    ours = websocket._sock._sock
+    ours = websocket._sock._sock  # type: ignore[attr-defined]  # Quiet's
     return [
         ("read: recv of a frame of 250 bytes, and the sender's send", cost(received)),
         ("frame: header, unmask, UTF-8", cost(lambda: reader.feed(frame))),

@@ -15,7 +15,6 @@ from chatapp.api.sign_in import current_identity
 from chatapp.errors import Code
 from chatapp.extensions import config
 
-Answer = dict[str, Any]
 View = Callable[..., Any]
 _BODY_BYTES, _STRANGERS_BODY_BYTES = 131_072, 32_768
 

@@ -208,13 +208,6 @@ def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, i
         state.raise_marks(user_id, marks)
 
 
-def forget(conversation_id: ObjectId) -> None:
-    """Load anew next time."""
-    place = _slots.get(conversation_id)
-    if place is not None:
-        place.state = None
-
-
 def set_profile(user_id: ObjectId, profile: Document) -> None:
     """Renew a user's profile wherever they are a member."""
     for place in _slots.values():

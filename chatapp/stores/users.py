@@ -138,11 +138,6 @@ def find_oldest(limit: int) -> list[Document]:
     return list(db().users.find({}, dict(_PROFILE)).sort("_id", 1).limit(limit))
 
 
-def delete(user_id: ObjectId) -> None:
-    """Remove the account."""
-    db().users.delete_one({"_id": user_id})
-
-
 def profile_fields(user: Document) -> dict[str, Any]:
     """The part of a user that is copied onto memberships."""
     return {
