@@ -34,7 +34,7 @@ def send(
     presence.stopped_typing(user_id, conversation_id)
     if appended.duplicate and not _is_same(appended.entry, conversation_id, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
-    metrics.sends.labels("duplicate" if appended.duplicate else "stored").inc()
+    metrics.send("duplicate" if appended.duplicate else "stored")
     is_new = not appended.duplicate
     conversation, _ = access.seen(user_id, appended.conversation)
     message = entries.message_view(appended.entry, conversation, user_id, is_new=is_new)
