@@ -3,7 +3,7 @@
 An ObjectId of the driver is a time, a number of the process and a counter: whoever has one guesses its neighbours.
 """
 
-from secrets import token_bytes
+from os import urandom
 
 from bson import ObjectId
 
@@ -16,4 +16,4 @@ _PARTS_OF_A_SECOND = 2**16
 def new_id() -> ObjectId:
     """An id of 6 bytes of time and 6 random ones: ids sort by age, and knowing one says nothing of the next."""
     moment = int(clock.fine_timestamp() * _PARTS_OF_A_SECOND) % 2**48
-    return ObjectId(moment.to_bytes(6, "big") + token_bytes(_RANDOM_BYTES))
+    return ObjectId(moment.to_bytes(6, "big") + urandom(_RANDOM_BYTES))
