@@ -39,7 +39,12 @@ def is_address(text: str) -> bool:
 
 def shown(email: str, shares: bool) -> str:
     """The address for a viewer who `shares` a conversation with its owner, or not: then "", for apps need a text."""
-    return email if shares or config().SHOW_EMAILS == EVERYBODY else ""
+    return email if shares or are_public() else ""
+
+
+def are_public() -> bool:
+    """May everybody see everybody's address?"""
+    return config().SHOW_EMAILS == EVERYBODY
 
 
 def _validated(text: str) -> email_validator.ValidatedEmail:

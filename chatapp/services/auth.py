@@ -27,7 +27,7 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
             raise _email_in_use()
     answer = sessions.begin(user, device)
     if config().DIRECTORY_OPEN:
-        realtime.publish_new_user(profiles.view(user, shares=False))
+        realtime.publish_new_user(profiles.view(user, with_email=emails.are_public()))
     return answer | {"data": profiles.view(user), "msg": "User registered successfully"}
 
 
