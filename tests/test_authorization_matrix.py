@@ -170,20 +170,18 @@ def test_every_event_is_listed():
 
 
 class Scene:
-    """A group with a message, and one caller of each kind."""
+    """A group with a message, and one caller."""
 
-    def __init__(self, register: Callable[..., object]) -> None:
-        self.owner, self.member, self.former = register("olga"), register("max"), register("fred")
-        self.stranger, self.revoked = register("eve"), register("rob")
-        self.conversation = self.owner.group(self.member, self.former)
+    def __init__(self, register: Callable[..., object], caller: str) -> None:
+        self.owner, self.member, third = (register(name) for name in ("olga", "max", "fred"))
+        self.caller = {MEMBER: self.member, FORMER: third}.get(caller) or register("eve")
+        self.conversation = self.owner.group(self.member, third)
         self.message = self.owner.send(self.conversation, "secret")["data"]["id"]
-        self.owner.rest("DELETE", f"/api/conversations/{self.conversation}/members/{self.former.id}")
-        self.owner.send(self.conversation, "after")
-        self.revoked.post("/api/auth/logout")
-
-    def person(self, kind):
-        people = {REVOKED: self.revoked, MEMBER: self.member, FORMER: self.former, STRANGER: self.stranger}
-        return people.get(kind, self.stranger)
+        if caller == FORMER:
+            self.owner.rest("DELETE", f"/api/conversations/{self.conversation}/members/{self.caller.id}")
+            self.owner.send(self.conversation, "after")
+        if caller == REVOKED:
+            self.caller.post("/api/auth/logout")
 
     def fill(self, value):
         """The payload with this scene's ids in it."""
@@ -198,8 +196,14 @@ class Scene:
 
 
 @pytest.fixture
-def scene(register):
-    return Scene(register)
+def caller():
+    """Who calls in a test that names no kind of caller."""
+    return STRANGER
+
+
+@pytest.fixture
+def scene(register, caller):
+    return Scene(register, caller)
 
 
 def outcome(body):
@@ -214,8 +218,7 @@ def test_route(scene, client, route, caller):
     method, rule = route.split()
     path = rule.replace("<conversation_id>", scene.conversation).replace("<session_id>", "f" * 24)
     path = path.replace("<message_id>", scene.message).replace("<user_id>", scene.owner.id)
-    person = scene.person(caller)
-    headers = {} if caller == ANONYMOUS else {"Authorization": f"Bearer {person.token}"}
+    headers = {} if caller == ANONYMOUS else {"Authorization": f"Bearer {scene.caller.token}"}
     if caller == EXPIRED:
         clock.move(timedelta(days=8))
     answer = client.open(path.replace("<path:name>", "nothing"), method=method, json=scene.fill(body), headers=headers)
@@ -230,7 +233,7 @@ def test_route(scene, client, route, caller):
 @pytest.mark.parametrize("event", sorted(EVENT_TABLE))
 def test_event(scene, event, caller):
     payload, expected = EVENT_TABLE[event]
-    socket = scene.person(caller).socket()
+    socket = scene.caller.socket()
     arguments = () if payload is None else (scene.fill(payload),)
     answer = socket.call(event, *arguments)
     assert outcome(answer) == expected[caller]
@@ -240,7 +243,7 @@ def test_event(scene, event, caller):
 
 @pytest.mark.parametrize("caller", list(WITHOUT_SESSION))
 def test_a_socket_without_a_session_is_refused(app, scene, caller):
-    token = {} if caller == ANONYMOUS else {"token": scene.person(caller).token}
+    token = {} if caller == ANONYMOUS else {"token": scene.caller.token}
     if caller == EXPIRED:
         clock.move(timedelta(days=8))
     assert not socketio.test_client(app, auth=token).is_connected()
@@ -260,7 +263,7 @@ def test_event_after_the_session_was_revoked(scene, event):
 
 @pytest.mark.parametrize("caller", [STRANGER, FORMER])
 def test_who_is_not_a_member_hears_nothing_of_a_conversation(scene, caller):
-    socket, member = scene.person(caller).socket(), scene.member.socket()
+    socket, member = scene.caller.socket(), scene.member.socket()
     socket.forget()
     scene.owner.send(scene.conversation, "hello")
     for event in ("typing", "messageRead", "newMessage", "markAsRead", "deleteConversation"):
@@ -271,5 +274,5 @@ def test_who_is_not_a_member_hears_nothing_of_a_conversation(scene, caller):
 
 def test_a_conversation_that_does_not_exist_looks_like_somebody_elses(scene):
     for text in (scene.conversation, "f" * 24, "nonsense"):
-        answer = scene.stranger.get(f"/api/conversations/{text}")
+        answer = scene.caller.get(f"/api/conversations/{text}")
         assert (answer["error"]["code"], answer["msg"]) == (UNKNOWN, "Conversation not found")
