@@ -4,8 +4,10 @@ import time
 
 import gevent
 import pytest
+from gevent.monkey import get_original
 
 from chatapp import metrics
+from chatapp import watchdog as watching
 from chatapp.services import profiles
 from chatapp.watchdog import Watchdog
 from tests.conftest import eventually
@@ -44,6 +46,18 @@ def test_a_call_that_holds_the_loop_is_named(ann, log, watchdog, monkeypatch, ca
     assert f'chatapp_loop_held_seconds_count{{call="{name}"}}' in metrics.exposition().decode()
 
 
-def test_who_waits_holds_nothing(ann, log, watchdog):
-    gevent.sleep(0.2)
-    assert not log.lines(message="the event loop was held")
+def test_who_waits_holds_nothing(app, log, watchdog, monkeypatch):
+    now = [1.0]
+    monkeypatch.setattr(watching, "perf_counter", lambda: now[0])
+    eventually(lambda: watchdog.began == 1.0)
+    sleep = get_original("time", "sleep")
+
+    def a_minute_passes_while_the_loop_waits():
+        while watchdog.began is not None:
+            sleep(0)
+        now[0] += 60
+
+    gevent.get_hub().threadpool.apply(a_minute_passes_while_the_loop_waits)
+    now[0] += 1  # and a second while it works
+    (line,) = eventually(lambda: log.lines(message="the event loop was held"))
+    assert line["ms"] == 1_000
