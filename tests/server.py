@@ -50,7 +50,7 @@ class Server:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-    migrates: bool = True  # before it starts, as a release command does
+    migrates: bool = True  # before it first starts, as a release command does
 
     @property
     def url(self) -> str:
@@ -64,8 +64,9 @@ class Server:
         return kept | {"PYTHONDONTWRITEBYTECODE": "1", "FLASK_APP": "wsgi"} | SETTINGS | own | self.settings
 
     def start(self) -> None:
-        """Migrate, start, and wait until it is healthy."""
+        """Migrate the first time, start, and wait until it is healthy."""
         if self.migrates:
+            self.migrates = False
             migrate = [sys.executable, "-m", "flask", "migrate"]
             subprocess.run(migrate, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
         command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
