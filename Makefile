@@ -83,6 +83,7 @@ bench-test: benchmarks/node_modules/.stamp  ## The benchmark: lint, and the driv
 
 clean:  ## Remove the virtual environment and caches; the data under instance/ stay
 	rm -rf $(VENV) build clients/*/node_modules clients/*/dist benchmarks/node_modules benchmarks/reference/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/python.stamp:
 	@scripts/find_python $(VENV) $(PYTHON)

@@ -1,15 +1,16 @@
 """Fixtures. Each test runs on the embedded store, and once more on MONGO when TEST_MONGO_URI names a server."""
 
 import gc
+import hashlib
 import importlib
 import io
 import json
 import os
 import traceback
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -67,27 +68,53 @@ def collected() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--part", default="", help='Only a part: "embedded 1/2", "mongo 2/2", "mongo alone" (scripts/test.py).'
+        "--part", default="", help='Only a part: "embedded 1", "mongo 2", "mongo alone" (scripts/test.py).'
     )
+    parser.addoption("--claims", default="", help="A folder in which the parts that run at once share out the tests.")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of one part: of one store (what has no store belongs to the embedded one), shared out by name."""
+    """Keep the tests of one part: of one store (what has no store belongs to the embedded one). The first part begins
+    with the delivery lab, the longest; the second begins with the last module, so that they meet."""
     if part := config.getoption("--part"):
-        items[:] = [item for item in items if _is_in(item, *part.split())]
+        store, number = part.split()
+        items[:] = [item for item in items if _is_in(item, store, alone=number == "alone")]
+        modules = sorted({item.path for item in items}, key=lambda path: (path.name != "test_lab.py", path))
+        items.sort(key=lambda item: modules.index(item.path), reverse=number == "2")
 
 
-def _is_in(item: pytest.Item, wanted: str, share: str) -> bool:
+def _is_in(item: pytest.Item, wanted: str, *, alone: bool) -> bool:
     callspec = getattr(item, "callspec", None)
     store = callspec.params.get("store_uri", "embedded") if callspec else "embedded"
-    name = item.nodeid.partition("[")[0]
-    kills_the_server = store == "mongo" and name.startswith("tests/test_lab.py")
-    if store != wanted or kills_the_server != (share == "alone"):
+    kills_the_server = store == "mongo" and item.path.name == "test_lab.py"
+    return store == wanted and kills_the_server == alone
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """As pytest does, but with each test that no other part has claimed: so both end at about the same time."""
+    claims = session.config.getoption("--claims")
+    if not claims or session.testsfailed or session.config.option.collectonly:
+        return None
+    unclaimed = (item for item in session.items if _claim(Path(claims), item))
+    item = next(unclaimed, None)
+    while item is not None:
+        following = next(unclaimed, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
+
+
+def _claim(folder: Path, item: pytest.Item) -> bool:
+    """Whether this part is the first that wants the test."""
+    try:
+        (folder / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
+    except FileExistsError:
         return False
-    if kills_the_server:
-        return True
-    number, of = map(int, share.split("/"))
-    return zlib.crc32(name.encode()) % of == number - 1
+    return True
 
 
 @pytest.fixture(scope="session", params=STORES)
