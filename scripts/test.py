@@ -75,7 +75,16 @@ def run(part: str, claims: str) -> Result:
         environment["TMPDIR"] = str(MEMORY)
     if part in EMBEDDED:
         environment.pop("TEST_MONGO_URI", None)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rsfE", "--part", part, "--claims", claims]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-rsfE",
+        f"--part={part}",
+        f"--claims={claims}",
+    ]
     with tempfile.TemporaryFile() as file:
         command += sys.argv[1:]
         code = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
