@@ -8,8 +8,8 @@ import structlog
 from flask import Flask
 
 from chatapp import errors, extensions, logs, metrics, realtime, supervisor
+from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import config
-from chatapp.realtime.engine import turns, wheel
 from chatapp.services import changes, entries, migrations, presence, sessions
 from chatapp.services import log as entry_log
 from chatapp.watchdog import Watchdog
@@ -38,7 +38,7 @@ def start() -> None:
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     _every(1, "log output", logs.flush)
     _every(1, "appends", entry_log.keep_serving)
-    for line in (wheel.current(), turns.current(), turns.large()):
+    for line in (timer_wheel.current(), fair_queue.current(), fair_queue.large()):
         _every(1, "deadlines and turns", line.keep_going)
     _every(1, "order of changes", changes.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))

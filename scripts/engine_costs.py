@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gevent
 
-from chatapp.realtime.engine import frames, packets, wheel
-from chatapp.realtime.engine.packets import Outgoing, Packet
-from chatapp.realtime.engine.session import Session
-from chatapp.realtime.engine.socketio_server import SocketServer
-from chatapp.realtime.engine.websocket import Limits, WebSocket
+from chatapp.engine import frames, packets, timer_wheel
+from chatapp.engine.engineio_session import Session
+from chatapp.engine.packets import Outgoing, Packet
+from chatapp.engine.socketio_server import SocketServer
+from chatapp.engine.websocket import Limits, WebSocket
 
 ROUNDS, CALLS = 7, 2_000
 MASK = b"\x01\x02\x03\x04"
@@ -154,8 +154,8 @@ def heartbeat() -> list[tuple[str, float]]:
         gevent.sleep(0)
 
     def put_down() -> None:
-        wheel.cancel(session)
-        wheel.current().at(time.monotonic() + 25, session)
+        timer_wheel.cancel(session)
+        timer_wheel.current().at(time.monotonic() + 25, session)
 
     return [("a ping: tick, queue and flush", cost(ping)), ("the wheel: put an object down", cost(put_down))]
 

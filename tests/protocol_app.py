@@ -18,12 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from gevent.pywsgi import WSGIServer
 from geventwebsocket.handler import WebSocketHandler
 
-from chatapp.realtime import stock
-from chatapp.realtime.engine import handshake, http
-from chatapp.realtime.engine.frames import build_message
-from chatapp.realtime.engine.server import EngineServer
-from chatapp.realtime.engine.socketio_server import SocketServer
-from chatapp.realtime.engine.websocket import Limits, WebSocket
+from chatapp.engine import handshake, http_handler, stock_server
+from chatapp.engine.engineio_server import EngineServer
+from chatapp.engine.frames import build_message
+from chatapp.engine.socketio_server import SocketServer
+from chatapp.engine.websocket import Limits, WebSocket
 
 OPTIONS = {
     "async_mode": "gevent",
@@ -59,7 +58,7 @@ def echo(environ, start_response):
     except handshake.Refused as refused:
         start_response(refused.status, [("Content-Type", "text/plain"), *refused.headers])
         return [refused.reason.encode()]
-    Echo(*environ[http.KEY].take_over(), switching)
+    Echo(*environ[http_handler.KEY].take_over(), switching)
     return []
 
 
@@ -67,7 +66,7 @@ def engine_io(kind, **options):
     """The server at /engine.io/."""
     if kind == "stock":
         waiting = {name: STOCK[name] for name in ("buffer_bytes", "slow_seconds")}
-        server = stock.StockEngine(on_caught_up=lambda sid: None, **waiting | OPTIONS | options)
+        server = stock_server.StockEngine(on_caught_up=lambda sid: None, **waiting | OPTIONS | options)
     else:
         server = EngineServer(**OPTIONS | options)
     server.on("message", server.send)
@@ -77,7 +76,7 @@ def engine_io(kind, **options):
 def socket_io(kind, **options):
     """The server at /socket.io/."""
     if kind == "stock":
-        server = stock.StockServer(**STOCK | OPTIONS | {"connect_timeout": 10} | options)
+        server = stock_server.StockServer(**STOCK | OPTIONS | {"connect_timeout": 10} | options)
     else:
         server = SocketServer(**OPTIONS | {"binary": True, "connect_timeout": 10} | options)
     for namespace in ("/", "/custom"):
@@ -116,10 +115,10 @@ def application(**apps):
 
 def serve(kind, address=("127.0.0.1", 0), **options):
     """Start to serve all three; `options` are those of both Socket.IO and Engine.IO servers."""
-    stock.prepare()
+    stock_server.prepare()
     apps = {"socket.io": socket_io(kind, **options), "engine.io": engine_io(kind, **options)}
     routes = {f"{name}/": app.handle_request for name, app in apps.items()}
-    handler = WebSocketHandler if kind == "stock" else http.Handler
+    handler = WebSocketHandler if kind == "stock" else http_handler.Handler
     server = WSGIServer(address, application(**routes, echo=echo), log=None, error_log=None, handler_class=handler)
     server.apps = apps
     server.start()

@@ -3,9 +3,9 @@
 import pytest
 
 from chatapp import errors, realtime
+from chatapp.engine.frames import ProtocolError
+from chatapp.engine.packets import RESERVED
 from chatapp.extensions import socketio
-from chatapp.realtime.engine.frames import ProtocolError
-from chatapp.realtime.engine.packets import RESERVED
 from chatapp.services import sessions
 from chatapp.sockets import EVENTS
 

@@ -9,8 +9,8 @@ import structlog
 from gevent.event import Event
 
 from chatapp import logs, metrics, supervisor
+from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import socketio
-from chatapp.realtime.engine import turns, wheel
 from chatapp.services import log as entry_log
 from chatapp.services import tracing
 from chatapp.stores import heads
@@ -111,7 +111,7 @@ def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
 
 
 def test_one_fault_stops_neither_the_clock_nor_the_lines_of_those_who_wait(failures):
-    for module in (wheel, turns):
+    for module in (timer_wheel, fair_queue):
         with Planting(module).instrumented() as planting:
             _use_clock_and_lines()
             for line in list(planting.reached):
@@ -123,12 +123,12 @@ def test_one_fault_stops_neither_the_clock_nor_the_lines_of_those_who_wait(failu
 def _use_clock_and_lines(patient=True):
     """Have an alarm ring, and wait in both lines, several at once."""
     rung = []
-    alarms = [wheel.Alarm(0.001 * number, lambda: rung.append("alarm")) for number in range(3)]
+    alarms = [timer_wheel.Alarm(0.001 * number, lambda: rung.append("alarm")) for number in range(3)]
     for _ in range(3):
-        turns.current().add(lambda: rung.append("turn"))
-        turns.large().add(lambda: rung.append("large") or False)
+        fair_queue.current().add(lambda: rung.append("turn"))
+        fair_queue.large().add(lambda: rung.append("large") or False)
     if patient:
-        lines = (wheel.current(), turns.current(), turns.large())
+        lines = (timer_wheel.current(), fair_queue.current(), fair_queue.large())
         eventually(lambda: [line.keep_going() for line in lines] and len(rung) == 9)  # as the background does
     else:
         gevent.sleep(0.06)

@@ -9,10 +9,10 @@ import structlog
 from bson import ObjectId
 
 from chatapp import clock, errors, metrics
+from chatapp.engine import fair_queue
 from chatapp.extensions import on_reset, socketio
 from chatapp.realtime import serving
 from chatapp.realtime.connections import Connection, Connections, room
-from chatapp.realtime.engine import turns
 from chatapp.realtime.waiting import Waiting
 from config import Config
 
@@ -83,7 +83,7 @@ def leave(sid: str) -> tuple[Connection, bool] | None:
 
 def wait_for_turn() -> None:
     """Let others be served first: those who come, or go, may be a crowd."""
-    turns.current().wait()
+    fair_queue.current().wait()
 
 
 def is_online(user_id: ObjectId) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 
 from chatapp import metrics
-from chatapp.realtime.engine.audience import Audience, Remembered
+from chatapp.audience import Audience, Remembered
 
 
 @dataclass(slots=True)

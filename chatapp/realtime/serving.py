@@ -11,12 +11,12 @@ from geventwebsocket.handler import WebSocketHandler
 
 from chatapp import errors, extensions, limits, logs, metrics
 from chatapp.addresses import address_key
-from chatapp.realtime import stock
-from chatapp.realtime.engine.http import Handler
-from chatapp.realtime.engine.http_request import Unacceptable
-from chatapp.realtime.engine.server import FORBIDDEN, Refusal
-from chatapp.realtime.engine.socketio_server import SocketServer
-from chatapp.realtime.engine.websocket import Limits
+from chatapp.engine import stock_server
+from chatapp.engine.engineio_server import FORBIDDEN, Refusal
+from chatapp.engine.http_handler import Handler
+from chatapp.engine.http_request import Unacceptable
+from chatapp.engine.socketio_server import SocketServer
+from chatapp.engine.websocket import Limits
 from config import Config
 
 Resync = Callable[[str], None]
@@ -125,9 +125,9 @@ def _socket_limits(config: Config) -> Limits:
     return replace(limits, frames=int(config.MAX_FRAMES_PER_SECOND * limits.window))
 
 
-def _stock(config: Config, on_resync: Resync, options: dict[str, Any]) -> stock.StockServer:
-    stock.prepare()
-    return stock.StockServer(
+def _stock(config: Config, on_resync: Resync, options: dict[str, Any]) -> stock_server.StockServer:
+    stock_server.prepare()
+    return stock_server.StockServer(
         connect_timeout=config.CONNECT_TIMEOUT,
         buffer_bytes=config.MAX_SOCKET_BUFFER_BYTES,
         slow_seconds=config.SLOW_CLIENT_SECONDS,

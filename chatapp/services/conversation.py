@@ -13,8 +13,8 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, emails
+from chatapp.audience import Audience
 from chatapp.extensions import Document, on_reset
-from chatapp.realtime.engine.audience import Audience
 from chatapp.services import chain
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"

@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 
-from chatapp.realtime.engine import frames
+from chatapp.engine import frames
 from tests.engine import raw
 from tests.engine.raw import masked
 

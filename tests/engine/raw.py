@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from chatapp.realtime.engine import frames
+from chatapp.engine import frames
 
 PATIENCE_SECONDS = 10
 PIECE_BYTES = 65_536

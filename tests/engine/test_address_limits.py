@@ -6,7 +6,7 @@ import orjson
 import pytest
 import requests
 
-from chatapp.realtime.engine import frames
+from chatapp.engine import frames
 from tests.conftest import ENGINE, PASSWORD, eventually
 from tests.engine import raw
 

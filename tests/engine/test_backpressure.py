@@ -5,9 +5,9 @@ import json
 import gevent
 import pytest
 
-from chatapp.realtime.engine import frames
-from chatapp.realtime.engine.session import LAGGING_PAUSE_SECONDS
-from chatapp.realtime.engine.websocket import Limits
+from chatapp.engine import frames
+from chatapp.engine.engineio_session import LAGGING_PAUSE_SECONDS
+from chatapp.engine.websocket import Limits
 from tests.engine import raw
 
 BUFFER = 200_000
@@ -133,7 +133,7 @@ def test_who_asks_and_does_not_read_the_answers_is_answered_slowly(serve_bare, m
     websocket, sid, eio_sid = join_slowly(bare)
     pauses, handled = [], []
     real = gevent.sleep
-    monkeypatch.setattr("chatapp.realtime.engine.session.gevent.sleep", lambda s: pauses.append(s) or real(s / 100))
+    monkeypatch.setattr("chatapp.engine.engineio_session.gevent.sleep", lambda s: pauses.append(s) or real(s / 100))
     bare.sio.on("ask", lambda sid, number: handled.append(number))
     websocket.text('42["ask",0]')
     raw.until(lambda: handled == [0])

@@ -19,7 +19,7 @@ import h11
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from chatapp.realtime.engine import http
+from chatapp.engine import http_handler
 from tests.engine import raw
 
 GET = b"GET /api/health?x=1 HTTP/1.1\r\nHost: chat.example\r\n\r\n"
@@ -336,7 +336,7 @@ def ours():
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"ok\n"]
 
-    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=http.Handler)
+    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=http_handler.Handler)
     server.start()
 
     def ask(stream):

@@ -7,7 +7,7 @@ import gevent
 import pytest
 import requests
 
-from chatapp.realtime.engine import frames, turns
+from chatapp.engine import fair_queue, frames
 from tests.engine import raw
 
 POLLING = "/engine.io/?EIO=4&transport=polling"
@@ -328,14 +328,14 @@ def test_large_posts_wait_for_their_time(bare, monkeypatch):
         def finished(self, size):
             sizes.append(size)
 
-    monkeypatch.setattr(turns, "large", Line)
+    monkeypatch.setattr(fair_queue, "large", Line)
     session = bare.polling()
-    for size in (turns.LARGE_BYTES, turns.LARGE_BYTES + 1):
+    for size in (fair_queue.LARGE_BYTES, fair_queue.LARGE_BYTES + 1):
         assert session.post("4" + "x" * (size - 1)).status_code == 200
     head = f"POST {POLLING}&sid={session.sid} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close"
     body = f"{200_000:x}\r\n4{'x' * 199_999}\r\n0\r\n\r\n"
     assert raw.http(bare.address, f"{head}\r\n\r\n{body}".encode()).endswith(b"ok")
-    assert sizes == [turns.LARGE_BYTES + 1, 200_000]
+    assert sizes == [fair_queue.LARGE_BYTES + 1, 200_000]
 
 
 def test_a_chunked_post_is_taken(bare):

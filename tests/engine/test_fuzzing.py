@@ -7,8 +7,8 @@ import websockets.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp.realtime.engine import frames, packets
-from chatapp.realtime.engine.frames import ProtocolError, Reader
+from chatapp.engine import frames, packets
+from chatapp.engine.frames import ProtocolError, Reader
 from tests.engine.raw import masked
 
 LIMIT = 1_000

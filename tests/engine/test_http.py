@@ -7,16 +7,16 @@ import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from chatapp.realtime.engine import http, linger
+from chatapp.engine import http_handler, lingering_close
 from tests.engine import raw
 
 
 @pytest.fixture
 def served(monkeypatch):
     """The address of an application that answers with what it got; time is short."""
-    monkeypatch.setattr(http.Handler, "header_seconds", 0.2)
-    monkeypatch.setattr(http.Handler, "body_seconds", 0.2)
-    monkeypatch.setattr(http.Handler, "idle_seconds", 0.3)
+    monkeypatch.setattr(http_handler.Handler, "header_seconds", 0.2)
+    monkeypatch.setattr(http_handler.Handler, "body_seconds", 0.2)
+    monkeypatch.setattr(http_handler.Handler, "idle_seconds", 0.3)
 
     def application(environ, start_response):
         body = b"" if environ["PATH_INFO"] == "/unread" else environ["wsgi.input"].read()
@@ -26,7 +26,7 @@ def served(monkeypatch):
 
     failures = []
     monkeypatch.setattr(gevent.get_hub(), "print_exception", lambda _, kind, *about: failures.append((kind, about)))
-    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=http.Handler)
+    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=http_handler.Handler)
     server.start()
     yield ("127.0.0.1", server.server_port)
     server.stop(timeout=1)
@@ -149,7 +149,9 @@ def test_a_large_body_that_nobody_reads_ends_the_connection_after_the_answer(ser
 
 @pytest.mark.parametrize("answer", ["200 OK", "431 Request Header Fields Too Large"])
 def test_who_sends_everything_before_reading_still_gets_the_answer(served, answer, monkeypatch):
-    monkeypatch.setattr(linger, "SECONDS", raw.PATIENCE_SECONDS)  # how long that takes here is not the question
+    monkeypatch.setattr(
+        lingering_close, "SECONDS", raw.PATIENCE_SECONDS
+    )  # how long that takes here is not the question
     sock = raw.connect(served)
     padding = b"Host: x\r\n" if answer.startswith("200") else b"X-Large: " + b"x" * 40_000 + b"\r\n"
     sock.sendall(b"POST /unread HTTP/1.1\r\n" + padding + b"Content-Length: 20000000\r\n\r\n")
@@ -168,12 +170,12 @@ def test_a_small_body_that_nobody_reads_leaves_the_connection(served):
 
 def test_an_answer_that_is_not_taken_is_given_up(served, monkeypatch):
     failed = []
-    monkeypatch.setattr(http.Handler, "log_request", lambda self: failed.append(self.write_failed))
+    monkeypatch.setattr(http_handler.Handler, "log_request", lambda self: failed.append(self.write_failed))
     sock = raw.connect(served)
     sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n")
-    monkeypatch.setattr(http.Handler, "body_seconds", 5)
+    monkeypatch.setattr(http_handler.Handler, "body_seconds", 5)
     sock.sendall(b"x" * 50_000_000)
-    monkeypatch.setattr(http.Handler, "body_seconds", 0.1)
+    monkeypatch.setattr(http_handler.Handler, "body_seconds", 0.1)
     raw.until(lambda: failed)
     assert failed == [True]
 
@@ -196,9 +198,9 @@ def idle(served, source="127.0.0.1"):
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 def test_an_address_with_too_many_waiting_connections_loses_the_longest_waiting(served, monkeypatch, sent):
-    monkeypatch.setattr(http.Handler, "most_waiting", 2)
-    monkeypatch.setattr(http.Handler, "idle_seconds", 10)
-    monkeypatch.setattr(http.Handler, "header_seconds", 10)
+    monkeypatch.setattr(http_handler.Handler, "most_waiting", 2)
+    monkeypatch.setattr(http_handler.Handler, "idle_seconds", 10)
+    monkeypatch.setattr(http_handler.Handler, "header_seconds", 10)
     other, first, second = idle(served, "127.0.0.2"), idle(served), idle(served)
     first.sendall(sent)
     third = idle(served)
@@ -209,9 +211,9 @@ def test_an_address_with_too_many_waiting_connections_loses_the_longest_waiting(
 
 
 def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, monkeypatch):
-    raw.until(lambda: (gevent.sleep(0.01), not http._crowd().open)[1])
-    monkeypatch.setattr(http.Handler, "most_connections", 3)
-    monkeypatch.setattr(http.Handler, "idle_seconds", 10)
+    raw.until(lambda: (gevent.sleep(0.01), not http_handler._crowd().open)[1])
+    monkeypatch.setattr(http_handler.Handler, "most_connections", 3)
+    monkeypatch.setattr(http_handler.Handler, "idle_seconds", 10)
     first, second = idle(served), idle(served)
     third = idle(served, "127.0.0.2")
     assert raw.rest_of(first) == b""
@@ -223,5 +225,5 @@ def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, 
 def test_no_connection_is_counted_after_its_end(served):
     for _ in range(3):
         ask(served, [])
-    raw.until(lambda: (gevent.sleep(0.01), not http._crowd().open)[1])
-    assert not http._crowd().waiting and not http._crowd().by_group
+    raw.until(lambda: (gevent.sleep(0.01), not http_handler._crowd().open)[1])
+    assert not http_handler._crowd().waiting and not http_handler._crowd().by_group

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatapp.realtime.engine import frames
-from chatapp.realtime.engine.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from chatapp.engine import frames
+from chatapp.engine.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from tests.engine import raw
 from tests.engine.raw import masked
 

@@ -16,9 +16,18 @@ import socketio.server
 from geventwebsocket.handler import WebSocketHandler
 from gunicorn.workers import ggevent
 
+from chatapp.engine import (
+    client_manager,
+    engineio_server,
+    engineio_session,
+    http_handler,
+    http_request,
+    packets,
+    socketio_server,
+    stock_server,
+)
 from chatapp.extensions import socketio as extension
-from chatapp.realtime import stock, worker
-from chatapp.realtime.engine import http, http_request, manager, packets, server, session, socketio_server
+from chatapp.realtime import worker
 
 CHECKED = {
     "Flask-SocketIO": "5.7.",
@@ -29,15 +38,15 @@ CHECKED = {
     "gunicorn": "27.0.",
 }
 OVERRIDDEN = [
-    (http.Handler, gevent.pywsgi.WSGIHandler),
+    (http_handler.Handler, gevent.pywsgi.WSGIHandler),
     (http_request.Body, gevent.pywsgi.Input),
-    (server.EngineServer, engineio.Server),
+    (engineio_server.EngineServer, engineio.Server),
     (socketio_server.SocketServer, socketio.Server),
-    (manager.Manager, socketio.Manager),
+    (client_manager.Manager, socketio.Manager),
     (packets.Packet, socketio.packet.Packet),
-    (stock.StockSocket, engineio.socket.Socket),
-    (stock.StockEngine, engineio.Server),
-    (stock.StockServer, socketio.Server),
+    (stock_server.StockSocket, engineio.socket.Socket),
+    (stock_server.StockEngine, engineio.Server),
+    (stock_server.StockServer, socketio.Server),
     (worker.ChatServer, ggevent.PyWSGIServer),
     (worker.ChatWorker, ggevent.GeventPyWSGIWorker),
 ]
@@ -106,14 +115,14 @@ def test_the_manager_has_every_public_method_of_the_library():
         name for name, value in vars(socketio.manager.base_manager.BaseManager).items() if inspect.isfunction(value)
     }
     used_as_they_are = {"__init__", "set_server", "initialize", "_generate_ack_id", "_get_logger"}
-    assert public - used_as_they_are <= set(vars(manager.Manager))
+    assert public - used_as_they_are <= set(vars(client_manager.Manager))
 
 
 def test_a_session_has_what_the_library_and_others_use_of_a_socket(app):
     wanted = {"sid", "server", "session", "connected", "upgraded", "upgrading", "closing", "closed"}
-    assert wanted <= {name for name in dir(session.Session) if not name.startswith("_")}
+    assert wanted <= {name for name in dir(engineio_session.Session) if not name.startswith("_")}
     for name in ("send", "receive", "poll", "close"):
-        assert callable(getattr(session.Session, name)) and callable(getattr(engineio.socket.Socket, name))
+        assert callable(getattr(engineio_session.Session, name)) and callable(getattr(engineio.socket.Socket, name))
 
 
 def test_flask_socketio_is_the_public_face(app):

@@ -7,7 +7,7 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp.realtime.engine import frames
+from chatapp.engine import frames
 from tests.engine import raw
 from tests.server import REAL_CLIENTS
 

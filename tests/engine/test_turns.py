@@ -7,8 +7,8 @@ import gevent
 import pytest
 from gevent import socket as gevent_socket
 
-from chatapp.realtime.engine import frames, turns, wheel
-from chatapp.realtime.engine.websocket import READ_BYTES, SMALL_READ_BYTES, Limits, WebSocket
+from chatapp.engine import fair_queue, frames, timer_wheel
+from chatapp.engine.websocket import READ_BYTES, SMALL_READ_BYTES, Limits, WebSocket
 from tests.engine import raw
 
 
@@ -43,10 +43,10 @@ def loop():
 
 
 def test_acts_go_in_order_and_those_that_take_time_get_a_turn_of_the_loop_each(loop):
-    line, done = turns.Turns(gevent.get_hub().loop), []
+    line, done = fair_queue.Turns(gevent.get_hub().loop), []
 
     def act(number):
-        busy(turns.BUDGET_SECONDS)
+        busy(fair_queue.BUDGET_SECONDS)
         done.append((number, loop.turn))
 
     for number in range(5):
@@ -63,7 +63,7 @@ def test_greenlets_that_wait_for_their_turn_do_not_hold_up_a_socket():
     def work():
         nonlocal worked
         for _ in range(50):
-            turns.current().wait()
+            fair_queue.current().wait()
             busy(0.001)
             worked += 1
 
@@ -85,7 +85,7 @@ def test_greenlets_that_wait_for_their_turn_do_not_hold_up_a_socket():
 def test_an_act_that_fails_and_one_who_does_not_wait_any_more_do_not_stop_the_line(monkeypatch):
     told, done = [], []
     monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
-    line = turns.Turns(gevent.get_hub().loop)
+    line = fair_queue.Turns(gevent.get_hub().loop)
     line.add(lambda: 1 // 0)
     waiter = gevent.spawn(line.wait)
     gevent.sleep(0)
@@ -103,7 +103,7 @@ class Deadline:
 
 
 def test_a_crowd_of_deadlines_is_spread_over_turns_of_the_loop(loop):
-    clock, ended, asked = wheel.current(), [], []
+    clock, ended, asked = timer_wheel.current(), [], []
 
     def fail(now):
         ended.append(loop.turn)
@@ -117,7 +117,7 @@ def test_a_crowd_of_deadlines_is_spread_over_turns_of_the_loop(loop):
         asked.append(loop.turn)
         return 0 if len(asked) > 1_000 else now + 0.01
 
-    when = wheel.monotonic() + 0.03
+    when = timer_wheel.monotonic() + 0.03
     errors = []
     hub = gevent.get_hub()
     hub_handles, hub.handle_error = hub.handle_error, lambda *about: errors.append(about[1])
@@ -215,9 +215,9 @@ LARGE = 200_000
 @pytest.fixture
 def pace(monkeypatch):
     """The line of large messages, in which a large one takes a tenth of a second."""
-    line = turns.Pace(gevent.get_hub().loop)
-    monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", 10 * LARGE)
-    monkeypatch.setattr(turns, "large", lambda: line)
+    line = fair_queue.Pace(gevent.get_hub().loop)
+    monkeypatch.setattr(fair_queue, "LARGE_BYTES_PER_SECOND", 10 * LARGE)
+    monkeypatch.setattr(fair_queue, "large", lambda: line)
     return line
 
 
@@ -229,9 +229,9 @@ def test_large_messages_come_one_after_the_other(pace):
         begun.append(perf_counter() - start)
         return b"x" * LARGE
 
-    gevent.joinall([gevent.spawn(turns.read_large, LARGE, read) for _ in range(3)], raise_error=True)
+    gevent.joinall([gevent.spawn(fair_queue.read_large, LARGE, read) for _ in range(3)], raise_error=True)
     assert all(number * 0.1 <= when for number, when in enumerate(begun)) and len(begun) == 3
-    assert turns.read_large(turns.LARGE_BYTES, lambda: b"small") == b"small"
+    assert fair_queue.read_large(fair_queue.LARGE_BYTES, lambda: b"small") == b"small"
 
 
 def test_large_messages_that_are_whole_at_once_take_their_time_one_after_the_other(pace):
@@ -245,7 +245,7 @@ def test_large_messages_that_are_whole_at_once_take_their_time_one_after_the_oth
 
 
 def test_what_is_only_announced_takes_hardly_any_time(pace, monkeypatch):
-    monkeypatch.setattr(turns, "LARGE_BYTES_PER_SECOND", LARGE / 1_000)
+    monkeypatch.setattr(fair_queue, "LARGE_BYTES_PER_SECOND", LARGE / 1_000)
     told, begun = [], []
     monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
     for number in range(5):
@@ -263,7 +263,7 @@ def large_line(monkeypatch):
     """The line of large messages as it is used, with what waits in it: nothing begins by itself."""
     held = SimpleNamespace(waiting=[], sizes=[])
     held.add, held.finished = held.waiting.append, held.sizes.append
-    monkeypatch.setattr(turns, "large", lambda: held)
+    monkeypatch.setattr(fair_queue, "large", lambda: held)
     return held
 
 

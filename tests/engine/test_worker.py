@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from geventwebsocket.handler import WebSocketHandler
 
+from chatapp.engine.http_handler import Handler
 from chatapp.realtime import worker
-from chatapp.realtime.engine.http import Handler
 from chatapp.realtime.serving import handler_class
 from config import TestConfig
 

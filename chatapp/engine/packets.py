@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import socketio.packet
 
-from chatapp.realtime.engine import frames
-from chatapp.realtime.engine.frames import INVALID_DATA, POLICY, UNSUPPORTED, Message, ProtocolError
+from chatapp.engine import frames
+from chatapp.engine.frames import INVALID_DATA, POLICY, UNSUPPORTED, Message, ProtocolError
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"

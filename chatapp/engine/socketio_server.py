@@ -12,11 +12,11 @@ import socketio
 import socketio.packet
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp.realtime.engine import dispatch, packets, turns
-from chatapp.realtime.engine.frames import POLICY, UNSUPPORTED, Message, ProtocolError
-from chatapp.realtime.engine.manager import Manager
-from chatapp.realtime.engine.packets import BinaryPacket, Outgoing, Packet
-from chatapp.realtime.engine.server import EngineServer
+from chatapp.engine import dispatch, fair_queue, packets
+from chatapp.engine.client_manager import Manager
+from chatapp.engine.engineio_server import EngineServer
+from chatapp.engine.frames import POLICY, UNSUPPORTED, Message, ProtocolError
+from chatapp.engine.packets import BinaryPacket, Outgoing, Packet
 
 _INVALID_NAMESPACE = {"message": "Invalid namespace"}
 _INTERNAL = {"message": "Internal error"}
@@ -149,7 +149,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
 
         That is worth many messages, and a whole crowd may come at once: each waits for its turn.
         """
-        turns.current().wait()
+        fair_queue.current().wait()
         if not self._is_known(namespace):
             self._refuse(eio_sid, namespace, _INVALID_NAMESPACE)
             return

@@ -18,9 +18,9 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIHandler
 
-from chatapp.realtime.engine import http_request, linger, turns, wheel
-from chatapp.realtime.engine.http_request import Body, Headers, RequestLine, Unacceptable
-from chatapp.realtime.engine.per_loop import PerLoop
+from chatapp.engine import fair_queue, http_request, lingering_close, timer_wheel
+from chatapp.engine.http_request import Body, Headers, RequestLine, Unacceptable
+from chatapp.engine.per_loop import PerLoop
 
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
@@ -93,14 +93,14 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         super().__init__(sock, address, server, rfile)
-        self.entry: wheel.Entry | None = None
+        self.entry: timer_wheel.Entry | None = None
         self.write_failed = False
         self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
         self._begun = 0.0  # when the first byte of a request was there
         self.is_late = False
         self._deadline = 0.0
-        self._wheel = wheel.current()
+        self._wheel = timer_wheel.current()
         self._expect(self.header_seconds)
         self.group = self.group_of(str(address[0]) if isinstance(address, tuple) else "")
         self._crowd = _crowd()
@@ -290,10 +290,10 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 
         In turns.
         """
-        left, line = linger.BYTES, turns.current()
-        with contextlib.suppress(OSError), gevent.Timeout(linger.SECONDS, False):
+        left, line = lingering_close.BYTES, fair_queue.current()
+        with contextlib.suppress(OSError), gevent.Timeout(lingering_close.SECONDS, False):
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (count := linger.discard(self.socket)):
+            while left > 0 and (count := lingering_close.discard(self.socket)):
                 left -= count
                 line.wait()
 
@@ -302,7 +302,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         try:
             super().handle()
         finally:
-            wheel.cancel(self)
+            timer_wheel.cancel(self)
             self._crowd.remove(self)
             self._crowd.open -= 1
             self.environ = self.headers = self.result = self.on_reset = None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
-from chatapp.realtime.engine import frames, linger, turns, wheel
-from chatapp.realtime.engine.frames import ProtocolError, Reader
-from chatapp.realtime.engine.per_loop import PerLoop
+from chatapp.engine import fair_queue, frames, lingering_close, timer_wheel
+from chatapp.engine.frames import ProtocolError, Reader
+from chatapp.engine.per_loop import PerLoop
 
 READ_BYTES = 16_384  # of a large message at a time, so that who sends a lot does not hold up the others
 SMALL_READ_BYTES = 2_048  # of everything else: some hundred frames at most
@@ -123,7 +123,7 @@ class WebSocket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, WRITE_BYTES)
         self.owner = owner
-        self.entry: wheel.Entry | None = None
+        self.entry: timer_wheel.Entry | None = None
         self.lagging = False
         self._limits = limits
         self._flusher = _flusher()
@@ -193,7 +193,7 @@ class WebSocket:
         self._size = len(self._out[0]) if self._out else 0
         self.lagging = True
         self._deadline = monotonic() + self._limits.slow_seconds
-        wheel.current().at(self._deadline, self)
+        timer_wheel.current().at(self._deadline, self)
         self._wait_for_room()
 
     def flush(self) -> None:
@@ -286,7 +286,7 @@ class WebSocket:
 
     def _on_readable(self) -> None:
         if self._sends_a_lot():
-            self._wait_for_turn(turns.current().add)
+            self._wait_for_turn(fair_queue.current().add)
         else:
             self._receive()
 
@@ -296,7 +296,7 @@ class WebSocket:
             return True
         return self._reader.allowance < self._limits.frames - QUICK_FRAMES
 
-    def _wait_for_turn(self, add: Callable[[turns.Act], None]) -> None:
+    def _wait_for_turn(self, add: Callable[[fair_queue.Act], None]) -> None:
         self._line = _TURNS
         self._read.stop()
         add(self._read_in_turn)
@@ -307,7 +307,7 @@ class WebSocket:
             is_finishing = self._receive() == READ_BYTES and self._begun_bytes
             if self._line == _NO_LINE and not self._is_paused:
                 if is_finishing:
-                    self._wait_for_turn(turns.current().add_first)
+                    self._wait_for_turn(fair_queue.current().add_first)
                 else:
                     self.resume()
 
@@ -315,14 +315,14 @@ class WebSocket:
         """What a large message announces has to wait before it is read: the kernel makes the client wait."""
         before, announced = self._begun_bytes, self._reader.announced
         if ended and before:
-            turns.large().finished(before)
+            fair_queue.large().finished(before)
             before = 0
-        self._begun_bytes = announced if announced > turns.LARGE_BYTES else 0
+        self._begun_bytes = announced if announced > fair_queue.LARGE_BYTES else 0
         if self._begun_bytes > before:
             self._line = _LARGE
             self._read.stop()
             self._whole_by = 0.0  # not the client's fault
-            turns.large().add(self._begin)
+            fair_queue.large().add(self._begin)
 
     def _begin(self) -> bool:
         """A large message may be read now; False when it will not be."""
@@ -331,7 +331,7 @@ class WebSocket:
         self._line = _NO_LINE
         self._expect_the_rest(began=True)
         if not self._is_paused:
-            self._wait_for_turn(turns.current().add_first)
+            self._wait_for_turn(fair_queue.current().add_first)
         return True
 
     def _receive(self) -> int:
@@ -351,9 +351,9 @@ class WebSocket:
         return len(data)
 
     def _discard(self) -> int:
-        size = linger.discard(self._sock)
+        size = lingering_close.discard(self._sock)
         self._heard_bytes += size
-        if not size or self._heard_bytes > linger.BYTES:
+        if not size or self._heard_bytes > lingering_close.BYTES:
             self._end(frames.ABNORMAL)
         return size
 
@@ -398,7 +398,7 @@ class WebSocket:
             self._whole_by = 0.0
         elif began:
             self._whole_by = monotonic() + self._limits.slow_seconds
-            wheel.current().at(self._whole_by, self)
+            timer_wheel.current().at(self._whole_by, self)
 
     def _handle(self, kind: int, content: frames.Message | frames.Close) -> None:
         if self._state != _OPEN:
@@ -423,8 +423,8 @@ class WebSocket:
         self._reader.forget()
         self._heard_bytes = 0
         self._whole_by = 0.0
-        self._deadline = monotonic() + linger.SECONDS
-        wheel.current().at(self._deadline, self)
+        self._deadline = monotonic() + lingering_close.SECONDS
+        timer_wheel.current().at(self._deadline, self)
         if self._line == _LARGE:
             self._line = _NO_LINE
         self.resume()
@@ -462,6 +462,6 @@ class WebSocket:
         self._reader.forget()
         self._out.clear()
         self._size = 0
-        wheel.cancel(self)
+        timer_wheel.cancel(self)
         if was_open:
             self.owner.lost(code)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
-from chatapp.realtime.engine import frames, packets, turns, wheel
-from chatapp.realtime.engine.frames import Message, ProtocolError
-from chatapp.realtime.engine.packets import Outgoing
-from chatapp.realtime.engine.websocket import WebSocket
+from chatapp.engine import fair_queue, frames, packets, timer_wheel
+from chatapp.engine.frames import Message, ProtocolError
+from chatapp.engine.packets import Outgoing
+from chatapp.engine.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from chatapp.realtime.engine.server import EngineServer
+    from chatapp.engine.engineio_server import EngineServer
 
 INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
 INBOX_BYTES = 262_144
@@ -105,7 +105,7 @@ class Session:
         self.address = address
         self.closed = self.closing = self.upgraded = self.lagging = False
         self.connected = True
-        self.entry: wheel.Entry | None = None
+        self.entry: timer_wheel.Entry | None = None
         self._session: dict[str, Any] | None = None
         self._websocket: WebSocket | None = None
         self._probe: Probe | None = None
@@ -126,7 +126,7 @@ class Session:
         self._pong_by: float = 0.0
         self._lag_deadline = 0.0
         self._connect_by: float = now + server.connect_timeout if server.connect_timeout else 0.0
-        wheel.current().at(self._next_due(now), self)
+        timer_wheel.current().at(self._next_due(now), self)
 
     @property
     def session(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class Session:
         self._queued_bytes = 0
         self.lagging = True
         self._lag_deadline = monotonic() + self.server.limits.slow_seconds
-        wheel.current().at(self._lag_deadline, self)
+        timer_wheel.current().at(self._lag_deadline, self)
         self.server.count("dropped")
 
     @property
@@ -262,7 +262,7 @@ class Session:
                 self._make_room()
                 self._handle(message)
                 if self._inbox:
-                    turns.current().wait()
+                    fair_queue.current().wait()
         finally:
             self._running = False
             if self._inbox:  # it ended in the middle; the message that it was at is out already
@@ -441,7 +441,7 @@ class Session:
         timeout = self.server.connect_timeout
         self._connect_by = monotonic() + timeout if timeout and not has_namespace else 0.0
         if self._connect_by:
-            wheel.current().at(self._connect_by, self)
+            timer_wheel.current().at(self._connect_by, self)
 
     def tick(self, now: float) -> float:
         """Pings and time-outs."""
@@ -516,7 +516,7 @@ class Session:
         if reason == self.server.reason.SERVER_DISCONNECT and not abort:
             self._wait_for_last_poll()
         if not self.closing:
-            wheel.cancel(self)
+            timer_wheel.cancel(self)
             self.server.forget(self)
         self.server.over.add(self.sid)
         self._inbox.append(Ended(reason))
@@ -541,7 +541,7 @@ class Session:
         if self._websocket is None and self._poll is None and self._queue:
             self.closing = True
             self._ping_at = monotonic() + FAREWELL_SECONDS
-            wheel.current().at(self._ping_at, self)
+            timer_wheel.current().at(self._ping_at, self)
 
 
 class Probe:
@@ -553,7 +553,7 @@ class Probe:
         self.answered = False
         self._session = session
         self._websocket = websocket
-        self._alarm = wheel.Alarm(seconds, self._give_up)
+        self._alarm = timer_wheel.Alarm(seconds, self._give_up)
 
     def received(self, message: Message) -> None:
         """The two packets of an upgrade; anything else ends it."""

@@ -17,7 +17,7 @@ from typing import Any
 import gevent
 from gevent.hub import Waiter
 
-from chatapp.realtime.engine.per_loop import PerLoop
+from chatapp.engine.per_loop import PerLoop
 
 BUDGET_SECONDS = 0.0003  # of each turn of the loop; one act at least
 LARGE_BYTES = 131_072  # from here on a message is a large one

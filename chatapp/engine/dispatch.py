@@ -8,7 +8,7 @@ be the client's in the place of the event's name, and the second in the place of
 from collections.abc import Callable
 from typing import Any
 
-from chatapp.realtime.engine.packets import RESERVED
+from chatapp.engine.packets import RESERVED
 
 INTERNAL = RESERVED | {"*", "__disconnect_final"}
 Unknown = Callable[..., Any]

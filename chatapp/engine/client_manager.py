@@ -11,9 +11,9 @@ from typing import Any
 import socketio
 import socketio.packet
 
-from chatapp.realtime.engine import packets
-from chatapp.realtime.engine.audience import Remembered
-from chatapp.realtime.engine.packets import Outgoing
+from chatapp.audience import Remembered
+from chatapp.engine import packets
+from chatapp.engine.packets import Outgoing
 
 Participants = dict[str, str]  # Engine.IO sid by Socket.IO sid
 

@@ -16,12 +16,12 @@ import engineio
 import orjson
 
 from chatapp.addresses import address_key
-from chatapp.realtime.engine import handshake, http, packets, turns
-from chatapp.realtime.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
-from chatapp.realtime.engine.http_request import Unacceptable
-from chatapp.realtime.engine.packets import Outgoing
-from chatapp.realtime.engine.session import Session
-from chatapp.realtime.engine.websocket import Limits, WebSocket
+from chatapp.engine import fair_queue, handshake, http_handler, packets
+from chatapp.engine.engineio_session import Session
+from chatapp.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
+from chatapp.engine.http_request import Unacceptable
+from chatapp.engine.packets import Outgoing
+from chatapp.engine.websocket import Limits, WebSocket
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
@@ -37,7 +37,7 @@ FORBIDDEN = (4, "Forbidden")
 UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
 
 # The retained environ is without what only the request's own work needs.
-_DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http.KEY, "HTTP_COOKIE")
+_DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http_handler.KEY, "HTTP_COOKIE")
 _DROPPED_PREFIXES = ("HTTP_SEC_WEBSOCKET_", "HTTP_ACCEPT", "HTTP_SEC_FETCH_", "HTTP_SEC_CH_")
 
 
@@ -186,7 +186,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         body = self._compressed(environ, answer.body, headers)
         start_response(answer.status, headers + self._cors_headers(environ))
         if answer.session is not None:
-            return PollBody(body, answer.session, environ.get(http.KEY))
+            return PollBody(body, answer.session, environ.get(http_handler.KEY))
         return [body]
 
     def _answer(self, environ: Environ) -> Answer | None:
@@ -234,7 +234,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if method != "GET":
             raise Refusal(BAD_METHOD)
         session = self._open(environ)
-        can_upgrade = self.allow_upgrades and "websocket" in self.transports and http.KEY in environ
+        can_upgrade = self.allow_upgrades and "websocket" in self.transports and http_handler.KEY in environ
         body = packets.payload([self._open_packet(session, ["websocket"] if can_upgrade else [])])
         return Answer("200 OK", body, headers=self._cookie(session.sid))
 
@@ -251,7 +251,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         raise Refusal(BAD_REQUEST)
 
     def _poll(self, environ: Environ, session: Session) -> Answer:
-        connection = environ.get(http.KEY)
+        connection = environ.get(http_handler.KEY)
         answer = session.poll(connection.on_hangup if connection is not None else None)
         if answer is None:
             raise Refusal(UNKNOWN_SID if session.closed else BAD_REQUEST)
@@ -274,11 +274,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):
             raise ProtocolError(POLICY, "payloads are text in this revision")
         if length and int(length) <= limit:
-            return turns.read_large(int(length), lambda: environ["wsgi.input"].read(int(length)))
+            return fair_queue.read_large(int(length), lambda: environ["wsgi.input"].read(int(length)))
         if not length and "HTTP_TRANSFER_ENCODING" in environ:
             body: bytes = environ["wsgi.input"].read(limit + 1)
             if len(body) <= limit:
-                return turns.read_large(len(body), lambda: body)
+                return fair_queue.read_large(len(body), lambda: body)
         elif not length:
             return b""
         session.fail(ProtocolError(POLICY, "too large"))
@@ -292,7 +292,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         session: Session | None = self.sockets.get(sid) if sid else None
         if sid is not None and (session is None or not session.check()):
             raise Refusal(UNKNOWN_SID)
-        if http.KEY not in environ or not handshake.is_upgrade(environ):
+        if http_handler.KEY not in environ or not handshake.is_upgrade(environ):
             raise Refusal(BAD_REQUEST)
         switching = handshake.response(environ)
         if session is not None:
@@ -304,7 +304,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     def _open_websocket(self, environ: Environ, switching: bytes) -> None:
         session = self._open(environ)
         try:
-            sock, early = environ[http.KEY].take_over()
+            sock, early = environ[http_handler.KEY].take_over()
         except OSError:  # the client has hung up
             session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
             return
@@ -314,7 +314,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         websocket.start(early)
 
     def _upgrade(self, environ: Environ, switching: bytes, session: Session) -> None:
-        sock, early = environ[http.KEY].take_over()
+        sock, early = environ[http_handler.KEY].take_over()
         websocket = WebSocket(sock, session, self.limits)
         websocket.send(switching)
         probe = session.probe(websocket) if self.allow_upgrades else None

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gevent.pywsgi import Input
 
-from chatapp.realtime.engine import turns
+from chatapp.engine import fair_queue
 
 if TYPE_CHECKING:
-    from chatapp.realtime.engine.http import Handler
+    from chatapp.engine.http_handler import Handler
 
 LINE_BYTES = 32_768  # of a request line: a GET of /api/sync carries a cursor for each conversation
 HEADER_BYTES = 32_768
@@ -226,7 +226,7 @@ class Body(Input):  # type: ignore[misc]
     def _begin_chunk(self) -> None:
         self._chunks += 1
         if not self._chunks % CHUNKS_AT_ONCE:
-            turns.current().wait()
+            fair_queue.current().wait()
         match = _CHUNK.fullmatch(self._line(CHUNK_LINE_BYTES))
         if match is None:
             raise Unacceptable("Invalid chunk")

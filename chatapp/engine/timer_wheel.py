@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from chatapp.realtime.engine.per_loop import PerLoop
+from chatapp.engine.per_loop import PerLoop
 
 TICK_SECONDS = 0.025
 BUDGET_SECONDS = 0.0005  # of a turn of the loop; a thousand deadlines that come together are spread over many

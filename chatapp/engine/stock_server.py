@@ -25,10 +25,10 @@ import socketio
 import socketio.packet
 
 from chatapp.addresses import address_key
-from chatapp.realtime.engine import dispatch
-from chatapp.realtime.engine.frames import ProtocolError
-from chatapp.realtime.engine.packets import Packet
-from chatapp.realtime.engine.server import Admission, Refusal, without_credentials
+from chatapp.engine import dispatch
+from chatapp.engine.engineio_server import Admission, Refusal, without_credentials
+from chatapp.engine.frames import ProtocolError
+from chatapp.engine.packets import Packet
 
 _BINARY = (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK)
 _HANDSHAKE = (socketio.packet.CONNECT, socketio.packet.CONNECT_ERROR)
