@@ -28,7 +28,7 @@ output.install()
 
 bind = f"{_config.HOST}:{_config.PORT}"
 workers = 1  # sockets need one process, whatever WEB_CONCURRENCY says
-worker_class = "chatapp.realtime.worker.ChatWorker"
+worker_class = "chatapp.server.worker.ChatWorker"
 worker_connections = _config.WORKER_CONNECTIONS
 max_requests = 0
 umask = 0o077
@@ -43,6 +43,6 @@ proc_name = "chatapp"
 
 def post_worker_init(worker: Any) -> None:
     """Start what runs beside the requests, and say where the server is."""
-    from chatapp.realtime.worker import begin_to_serve
+    from chatapp.server.worker import begin_to_serve
 
     begin_to_serve(worker)

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from flask import Flask
 
-from chatapp import api, background, cli, extensions, logs, realtime, sockets
+from chatapp import api, cli, extensions, logs, realtime, sockets
+from chatapp.server import background
 from config import Config, ConfigError, load
 
 

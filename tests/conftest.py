@@ -23,7 +23,7 @@ from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
-from chatapp.realtime.serving import handler_class
+from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations, passwords
 from chatapp.stores import heads
 from config import TestConfig

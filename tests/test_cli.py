@@ -15,7 +15,7 @@ from gevent import pywsgi
 
 from chatapp import clock, extensions
 from chatapp.cli import diagnosis
-from chatapp.realtime.serving import handler_class
+from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
 
 ROOT = Path(__file__).resolve().parent.parent

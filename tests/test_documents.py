@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from chatapp.realtime.events import PUSHED
+from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.events import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent

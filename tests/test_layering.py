@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {"api": 3, "sockets": 3, "cli": 3, "services": 2, "realtime": 1, "stores": 0, "schemas": 0}
 STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py")
 DOCUMENTS_THE_EVENTS = "chatapp/api/asyncapi.py"  # lists what the other transport defines
-OWNER_OF_WORKER = "chatapp/realtime/worker.py"  # the process around the application, not a layer of it
+OWNER_OF_WORKER = "chatapp/server/worker.py"  # the process around the application, not a layer of it
 
 
 def sources() -> dict[str, str]:

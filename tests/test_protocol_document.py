@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.realtime.events import PUSHED
 from chatapp.schemas import answers
 from chatapp.schemas.conversations import NewMessageIn
+from chatapp.schemas.pushed_events import PUSHED
 from chatapp.schemas.sync import SyncIn
 from chatapp.sockets import EVENTS
 

@@ -20,7 +20,7 @@ import requests
 import socketio
 from gunicorn.arbiter import Arbiter
 
-from chatapp import background
+from chatapp.server import background
 from chatapp.services import migrations
 from tests.conftest import MONGO, eventually
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from chatapp import banner
 from chatapp.extensions import config
+from chatapp.server import banner
 from chatapp.services import seeding
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -6,8 +6,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from chatapp.realtime.events import PUSHED
 from chatapp.schemas.answers import ErrorOut
+from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.events import EVENTS, Event
 
 

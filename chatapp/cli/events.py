@@ -2,7 +2,7 @@
 
 import click
 
-from chatapp.realtime.events import PUSHED
+from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.events import EVENTS
 
 

@@ -11,9 +11,9 @@ from bson import ObjectId
 from chatapp import clock, errors, metrics
 from chatapp.engine import fair_queue
 from chatapp.extensions import on_reset, socketio
-from chatapp.realtime import serving
+from chatapp.realtime import socket_server
 from chatapp.realtime.connections import Connection, Connections, room
-from chatapp.realtime.waiting import Waiting
+from chatapp.realtime.long_polls import Waiting
 from config import Config
 
 Data = dict[str, Any]
@@ -33,7 +33,7 @@ def reset() -> None:
 
 def serve(config: Config) -> None:
     """Serve the sockets of this app, as the setting ENGINE says; after `socketio.init_app`."""
-    serving.install(socketio, config, _resync)
+    socket_server.install(socketio, config, _resync)
 
 
 def set_resync_handler(handler: Callable[[str], None]) -> None:

@@ -27,7 +27,7 @@ from chatapp.engine import (
     stock_server,
 )
 from chatapp.extensions import socketio as extension
-from chatapp.realtime import worker
+from chatapp.server import worker
 
 CHECKED = {
     "Flask-SocketIO": "5.7.",

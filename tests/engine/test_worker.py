@@ -7,8 +7,8 @@ import pytest
 from geventwebsocket.handler import WebSocketHandler
 
 from chatapp.engine.http_handler import Handler
-from chatapp.realtime import worker
-from chatapp.realtime.serving import handler_class
+from chatapp.realtime.socket_server import handler_class
+from chatapp.server import worker
 from config import TestConfig
 
 

@@ -14,7 +14,7 @@ from chatapp.services import changes, entries, migrations, presence, sessions
 from chatapp.services import log as entry_log
 from chatapp.watchdog import Watchdog
 
-log = structlog.get_logger("chatapp.background")
+log = structlog.get_logger("chatapp.server.background")
 _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
 _FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request

@@ -16,9 +16,10 @@ from gevent.pywsgi import WSGIHandler
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
-from chatapp import background, banner, errors, lifecycle, realtime
+from chatapp import errors, lifecycle, realtime
 from chatapp.extensions import STORE_ERRORS, config, is_embedded, socketio
-from chatapp.realtime.serving import handler_class, is_engine
+from chatapp.realtime.socket_server import handler_class, is_engine
+from chatapp.server import background, banner
 
 log = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100
