@@ -24,7 +24,8 @@ from socketio.exceptions import ConnectionRefusedError
 from chatapp import clock, create_app, extensions, limits, logs
 from chatapp.extensions import limiter, socketio
 from chatapp.realtime.socket_server import handler_class
-from chatapp.services import migrations, passwords
+from chatapp.services import migrations
+from chatapp.services.accounts import passwords
 from chatapp.stores import heads
 from config import TestConfig
 

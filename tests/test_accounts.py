@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from chatapp import clock, extensions, realtime
-from chatapp.services import passwords, sessions
+from chatapp.services.accounts import passwords, sessions
 from config import Config
 from tests.conftest import PASSWORD
 

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from chatapp import extensions
-from chatapp.services import passwords
+from chatapp.services.accounts import passwords
 from config import Config
 from tests.conftest import PASSWORD, eventually
 

@@ -273,16 +273,16 @@ def test_events_not_there_yet_say_so(ann):
 
 
 def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
-    from chatapp.services import entries as entry_service
-    from chatapp.services import log
+    from chatapp.services.log import append as log
+    from chatapp.services.log import entry_views
 
     hears = bob.socket()
     monkeypatch.setattr(heads, "advance", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
     ann.send(chat, "left behind")
     monkeypatch.undo()
-    assert log.recover(100, entry_service.announce) == 1
+    assert log.recover(100, entry_views.announce) == 1
     assert [row["data"]["content"] for row in hears.received("newMessage")] == ["left behind"]
-    assert log.recover(100, entry_service.announce) == 0
+    assert log.recover(100, entry_views.announce) == 0
     assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 1
 
 

@@ -8,7 +8,9 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import conversation_cache, log, presence
+from chatapp.services import presence
+from chatapp.services.log import append as log
+from chatapp.services.log import cache
 from chatapp.stores import heads
 from chatapp.stores.conversations import touch
 
@@ -162,7 +164,7 @@ def test_a_sync_with_all_kinds_of_news_takes_seven(ann, register, commands, stor
         for _ in range(2):
             friend.send(chat, "x")
     touch([ObjectId(chat) for chat in chats], clock.tick())
-    conversation_cache.reset()
+    cache.reset()
     presence.online_partners(ObjectId(ann.id))  # who hides is asked for once a minute
     begin(commands)
     rows = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": since})["data"]["conversations"]

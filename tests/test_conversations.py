@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import conversation_cache
+from chatapp.services.log import cache
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships
 from config import TestConfig
@@ -136,7 +136,7 @@ def test_the_list_shows_what_another_process_has_stored(ann, bob):
 def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkeypatch):
     conversation = ann.direct(bob)
     ann.send(conversation, "hello")
-    conversation_cache.reset()
+    cache.reset()
     load = store.find_with_members
 
     def load_and_delete_meanwhile(ids):

@@ -5,8 +5,9 @@ from bson import ObjectId
 from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
-from chatapp.services import conversation as conversation_module
-from chatapp.services import conversation_cache, session_cache
+from chatapp.services import session_cache
+from chatapp.services.log import cache
+from chatapp.services.log import state as conversation
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -180,39 +181,39 @@ def test_a_list_has_two_hundred_conversations_at_most(ann, bob):
 
 def test_a_profile_is_remembered_once_however_many_groups_show_it(ann, bob, eve, app):
     groups = [ObjectId(ann.group(bob, eve)) for _ in range(3)]
-    conversation_cache.remember_all(groups)
-    profiles = [conversation_cache.peek(group).members[ObjectId(bob.id)].profile for group in groups]
+    cache.remember_all(groups)
+    profiles = [cache.peek(group).members[ObjectId(bob.id)].profile for group in groups]
     assert profiles[0] is profiles[1] is profiles[2]
 
 
 def test_what_is_remembered_is_bounded_by_its_bytes(ann, bob, eve, app, monkeypatch):
-    monkeypatch.setattr(conversation_cache, "_MOST_BYTES", 4 * 3_200)
+    monkeypatch.setattr(cache, "_MOST_BYTES", 4 * 3_200)
     groups = [ObjectId(ann.group(bob, eve)) for _ in range(10)]
     for group in groups:
-        conversation_cache.remember_all([group])
-    remembered = [group for group in groups if conversation_cache.peek(group)]
+        cache.remember_all([group])
+    remembered = [group for group in groups if cache.peek(group)]
     assert 0 < len(remembered) <= 4 and groups[-1] in remembered
     assert ann.send(str(groups[0]), "all the same")["success"]
 
 
 def test_conversations_that_are_only_written_to_are_bounded_likewise(ann, bob, eve, app, monkeypatch):
     groups = [ann.group(bob, eve) for _ in range(10)]
-    conversation_cache.reset()
-    monkeypatch.setattr(conversation_cache, "_MOST_BYTES", 4 * 3_200)
+    cache.reset()
+    monkeypatch.setattr(cache, "_MOST_BYTES", 4 * 3_200)
     for group in groups:
         assert ann.send(group, "hello")["success"]
-    remembered = [group for group in groups if conversation_cache.peek(ObjectId(group))]
+    remembered = [group for group in groups if cache.peek(ObjectId(group))]
     assert 0 < len(remembered) <= 4 and groups[-1] in remembered
     assert all(bob.post(f"/api/conversations/{group}/read", {})["data"]["readSeq"] == 1 for group in groups)
 
 
 def test_profiles_that_are_shared_are_bounded_by_their_bytes(ann, bob, eve, app, monkeypatch):
     group = ObjectId(ann.group(bob, eve))
-    conversation_module.reset()
-    monkeypatch.setattr(conversation_module, "_MOST_SHARED_BYTES", 2_500)
-    conversation_cache.remember_all([group])
-    assert len(conversation_module._profiles) == 2
-    names = [member.profile["name"] for member in conversation_cache.peek(group).members.values()]
+    conversation.reset()
+    monkeypatch.setattr(conversation, "_MOST_SHARED_BYTES", 2_500)
+    cache.remember_all([group])
+    assert len(conversation._profiles) == 2
+    names = [member.profile["name"] for member in cache.peek(group).members.values()]
     assert names == ["Ann", "Bob", "Eve"]
 
 

@@ -6,7 +6,7 @@ from chatapp import errors, realtime
 from chatapp.engine.frames import ProtocolError
 from chatapp.engine.packets import RESERVED
 from chatapp.extensions import socketio
-from chatapp.services import sessions
+from chatapp.services.accounts import sessions
 from chatapp.sockets import EVENTS
 
 NAMES = ["*", "__disconnect_final", "user", "emit", "sessionRevoked", "newUserRegistered", "", "\x00", 5, 1.5, True]

@@ -12,7 +12,8 @@ import pytest
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import conversation_cache, presence, receipts
+from chatapp.services import presence, receipts
+from chatapp.services.log import cache
 from tests.conftest import eventually
 
 VOLATILE = {"serverTime", "next", "requestId", "timestamp"}
@@ -101,7 +102,7 @@ class Story:
             lambda: bob.rest("PUT", "/api/user/privacy", json={"hideReadReceipts": self.chance.random() < 0.5}),
             lambda: bob.socket().call("typing", {"conversationId": group}),
             lambda: bob.rest("DELETE", path),
-            lambda: conversation_cache.reset(),
+            lambda: cache.reset(),
             receipts.tell,
             presence.sweep,
         ]

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from chatapp.extensions import db
-from chatapp.services import log
+from chatapp.services.log import append as log
 from chatapp.stores import heads
 from tests.conftest import eventually
 from tests.server import running

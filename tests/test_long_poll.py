@@ -118,7 +118,7 @@ def test_a_stop_answers_everybody_who_waits(bob, chat):
 def test_waiting_asks_the_database_nothing(ann, bob, chat, monkeypatch):
     poll = Poll(bob, {chat: 0}, quiet(bob, {chat: 0}))
     assert poll.waits
-    from chatapp.services import sync
+    from chatapp.services.sync import answer as sync
 
     def fail(*_):
         raise AssertionError("asked")

@@ -7,7 +7,8 @@ import pytest
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.services import conversation_cache, receipts
+from chatapp.services import receipts
+from chatapp.services.log import cache
 from chatapp.stores import memberships
 from tests.conftest import eventually
 
@@ -51,7 +52,7 @@ def test_a_delivery_in_a_conversation_that_nobody_uses_is_told(ann, bob):
     chat = ann.direct(bob)
     ann.send(chat, "hello")
     since = sync(ann, {chat: 1})["next"]
-    conversation_cache.reset()
+    cache.reset()
     sync(bob, {chat: 1})
     (row,) = sync(ann, {chat: 1}, since)["conversations"]
     assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 0} in row["receipts"]

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from chatapp.extensions import db
-from chatapp.services import chain
+from chatapp.services.log import hash_chain
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -46,8 +46,8 @@ def test_the_chain_is_as_the_protocol_says(ann, bob, eve):
     ann.rest("PATCH", f"/api/conversations/{team}", json={"name": "New"})
     previous = hashlib.sha256(f"chatapp conversation {team}".encode()).hexdigest()
     for entry in db().entries.find().sort("seq", 1):
-        assert entry["body_hash"] == chain.body_hash(entry["salt"], entry["body"])
-        assert entry["hash"] == chain.entry_hash(entry, previous)
+        assert entry["body_hash"] == hash_chain.body_hash(entry["salt"], entry["body"])
+        assert entry["hash"] == hash_chain.entry_hash(entry, previous)
         previous = entry["hash"]
     (first, _) = db().entries.find().sort("seq", 1)
     canonical = '{"attachment":null,"content":"one 🙂"}'

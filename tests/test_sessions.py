@@ -9,7 +9,8 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import db
-from chatapp.services import session_cache, sessions
+from chatapp.services import session_cache
+from chatapp.services.accounts import sessions
 from chatapp.stores import sessions as store
 from tests.conftest import PASSWORD
 

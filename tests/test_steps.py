@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.extensions import is_embedded
-from chatapp.services import conversation_cache
+from chatapp.services.log import cache
 from chatapp.stores import conversations, memberships, receipts, users
 
 MANY = 20
@@ -39,11 +39,11 @@ def change_profile(ann, chats):
 
 
 def load(ann, chats):
-    conversation_cache.load_all(chats)
+    cache.load_all(chats)
 
 
 def make_a_group(ann, chats):
-    state = conversation_cache.load(chats[0])
+    state = cache.load(chats[0])
     row = next(iter(conversations.find_with_members([state.id])))["members"][0]
     rows = [row | {"_id": ObjectId(), "user_id": ObjectId()} for _ in range(MANY)]
     memberships.insert_missing(ObjectId(), rows)
@@ -70,7 +70,7 @@ def test_others_get_turns_during_much_work(work, ann, chats):
 
 def test_a_changed_profile_reaches_every_conversation(ann, bob, chats):
     ann.rest("PUT", "/api/user/profile", json={"name": "Anna"})
-    conversation_cache.reset()
+    cache.reset()
     names = {
         member["name"]
         for row in bob.get("/api/user/conversations")["data"]

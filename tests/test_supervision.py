@@ -11,8 +11,8 @@ from gevent.event import Event
 from chatapp import logs, metrics, supervisor
 from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import socketio
-from chatapp.services import log as entry_log
-from chatapp.services import tracing
+from chatapp.services.log import append as entry_log
+from chatapp.services.log import message_trace
 from chatapp.stores import heads
 from tests.conftest import eventually
 from tests.planting import Planting
@@ -162,7 +162,7 @@ def test_an_act_stands_when_it_cannot_be_announced(ann, bob, transport, monkeypa
         return socket.call("newMessage", entry) if transport == "socket" else ann.send(**_as_rest(entry))
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracing, "announced", lambda *_: 1 / 0)
+        patch.setattr(message_trace, "announced", lambda *_: 1 / 0)
         assert send()["success"]
     assert log.lines(level="error", message="an entry could not be announced")
     assert send()["duplicate"] and len(bob.get(f"/api/conversations/{conversation}/messages")["data"]) == 1

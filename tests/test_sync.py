@@ -7,7 +7,8 @@ import pytest
 from chatapp import clock
 from chatapp.extensions import db, reset_caches
 from chatapp.lab.replica import Replica
-from chatapp.services import changes, epoch, receipts
+from chatapp.services import receipts
+from chatapp.services.sync import change_times, epoch
 from chatapp.stores import heads
 from tests.conftest import Person, eventually
 
@@ -341,12 +342,12 @@ def test_state_that_does_not_fit_into_one_answer_goes_on_where_it_stopped(device
 
 def test_a_restart_with_a_clock_that_was_set_back_makes_nothing_news_for_ever(device, ann, bob, chat):
     clock.move(timedelta(hours=1))
-    changes.keep_order()
+    change_times.keep_order()
     ann.send(chat, "hello")
     bob.post(f"/api/conversations/{chat}/read")
     reset_caches()  # the process ends, and comes back with the right time
     clock.reset()
-    changes.keep_order()
+    change_times.keep_order()
     phone = device(ann)
     phone.sync()
     assert phone.sync()["conversations"] == []

@@ -5,7 +5,7 @@ import pytest
 
 from chatapp import links
 from chatapp.extensions import db
-from chatapp.services import passwords
+from chatapp.services.accounts import passwords
 from tests.conftest import PASSWORD
 
 COMPOSED, DECOMPOSED = "Gr\u00fc\u00dfe aus K\u00f6ln", "Gru\u0308\u00dfe aus Ko\u0308ln"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from chatapp import clock, extensions, realtime
-from chatapp.services import sessions, tokens
+from chatapp.services.accounts import sessions, tokens
 from tests.conftest import PASSWORD
 
 DAY = 24 * 3600

@@ -8,7 +8,7 @@ from gevent.monkey import get_original
 
 from chatapp import metrics
 from chatapp import watchdog as watching
-from chatapp.services import profiles
+from chatapp.services.accounts import profiles
 from chatapp.watchdog import Watchdog
 from tests.conftest import eventually
 

@@ -17,9 +17,9 @@ from chatapp.schemas.answers import (
     SuccessOut,
     TokensOut,
 )
-from chatapp.services import auth, sessions
-from chatapp.services.sessions import Device
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts import auth, sessions
+from chatapp.services.accounts.sessions import Device
+from chatapp.services.accounts.tokens import Identity
 
 bp = Blueprint("auth", __name__)
 

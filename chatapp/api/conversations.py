@@ -16,8 +16,9 @@ from chatapp.schemas.answers import (
     ReadOut,
 )
 from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MembersQuery, MessageIn, ReadIn
-from chatapp.services import conversations, messages, receipts, sessions
-from chatapp.services.tokens import Identity
+from chatapp.services import conversations, messages, receipts
+from chatapp.services.accounts import sessions
+from chatapp.services.accounts.tokens import Identity
 
 bp = Blueprint("conversations", __name__)
 

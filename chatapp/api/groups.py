@@ -9,7 +9,7 @@ from chatapp.errors import Code
 from chatapp.schemas.answers import GroupChangedOut
 from chatapp.schemas.groups import AddMembersIn, ChangeIn, HandOverIn, RepeatableIn, RepeatableQuery, RoleIn
 from chatapp.services import groups
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts.tokens import Identity
 
 bp = Blueprint("groups", __name__)
 _CODES = (Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED, Code.IDEMPOTENCY_MISMATCH, Code.SERVER_BUSY)

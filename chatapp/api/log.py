@@ -8,8 +8,10 @@ from chatapp.api.contract import endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
 from chatapp.schemas.sync import EntriesQuery, ProofQuery, SyncIn, SyncQuery, WaitQuery
-from chatapp.services import entries, proof, receipts, sync
-from chatapp.services.tokens import Identity
+from chatapp.services import receipts
+from chatapp.services.accounts.tokens import Identity
+from chatapp.services.log import entry_views, proof
+from chatapp.services.sync import answer as sync
 
 bp = Blueprint("log", __name__)
 
@@ -34,7 +36,7 @@ def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
 @endpoint(query=EntriesQuery, out=EntriesOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_entries(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
     """A page of entries of every type, ascending; `after` and `before` are seqs."""
-    return entries.page(caller.user_id, conversation_id, **page)
+    return entry_views.page(caller.user_id, conversation_id, **page)
 
 
 @bp.get("/conversations/<conversation_id>/proof")

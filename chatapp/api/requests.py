@@ -19,8 +19,8 @@ from chatapp.api import sign_in
 from chatapp.api.contract import Contract
 from chatapp.api.early import EarlyAnswers
 from chatapp.extensions import config, limiter
-from chatapp.services import tokens
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts import tokens
+from chatapp.services.accounts.tokens import Identity
 
 log = structlog.get_logger("chatapp.requests")
 

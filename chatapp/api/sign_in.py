@@ -4,8 +4,8 @@ from flask import g, request
 
 from chatapp import errors, logs
 from chatapp.errors import ChatError
-from chatapp.services import sessions, tokens
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts import sessions, tokens
+from chatapp.services.accounts.tokens import Identity
 
 
 def identify() -> None:

@@ -15,8 +15,9 @@ from chatapp.schemas.answers import (
     ProfileOut,
     StreamUsersOut,
 )
-from chatapp.services import presence, privacy, profiles
-from chatapp.services.tokens import Identity
+from chatapp.services import presence
+from chatapp.services.accounts import privacy, profiles
+from chatapp.services.accounts.tokens import Identity
 
 bp = Blueprint("users", __name__)
 PROFILE_CODES = (

@@ -3,7 +3,8 @@
 import click
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.services import epoch, migrations
+from chatapp.services import migrations
+from chatapp.services.sync import epoch
 
 
 @click.command("new-epoch")

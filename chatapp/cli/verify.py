@@ -8,8 +8,9 @@ import orjson
 from tqdm import tqdm
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.services import migrations, verification
-from chatapp.services.verification import Report
+from chatapp.services import migrations
+from chatapp.services.log import verify as verification
+from chatapp.services.log.verify import Report
 
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 

@@ -13,8 +13,11 @@ from bson import ObjectId
 
 from chatapp import realtime
 from chatapp.extensions import Document, db
-from chatapp.services import entries, log, messages, sync
-from chatapp.services.conversation import Conversation, Member
+from chatapp.services import messages
+from chatapp.services.log import append as log
+from chatapp.services.log import entry_views
+from chatapp.services.log.state import Conversation, Member
+from chatapp.services.sync import answer as sync
 from chatapp.stores import entries as entry_store
 
 
@@ -99,7 +102,7 @@ def _drop_on_reconnect() -> None:
 def _count_unread() -> None:
     """Count unread messages up in memory instead of subtracting."""
     counts: Counter[tuple[ObjectId, ObjectId]] = Counter()
-    announce = entries.announce
+    announce = entry_views.announce
 
     def count(conversation: Conversation, entry: Document) -> None:
         for user_id in conversation.member_ids:
@@ -109,7 +112,7 @@ def _count_unread() -> None:
     def unread(self: Conversation, member: Member) -> int:
         return counts[self.id, member.user_id]
 
-    entries.announce = count
+    entry_views.announce = count
     Conversation.unread = unread  # type: ignore[method-assign]
 
 

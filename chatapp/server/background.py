@@ -10,8 +10,11 @@ from flask import Flask
 from chatapp import errors, extensions, logs, metrics, realtime, supervisor
 from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import config
-from chatapp.services import changes, entries, migrations, presence, sessions
-from chatapp.services import log as entry_log
+from chatapp.services import migrations, presence
+from chatapp.services.accounts import sessions
+from chatapp.services.log import append as entry_log
+from chatapp.services.log import entry_views
+from chatapp.services.sync import change_times
 from chatapp.watchdog import Watchdog
 
 log = structlog.get_logger("chatapp.server.background")
@@ -33,14 +36,14 @@ def start() -> None:
     Watchdog(config().LOOP_HELD_MS / 1000).start()
     extensions.warm_pool()
     _migrate_first()
-    gevent.spawn(_quietly, "order of changes", changes.keep_order).join(_FIRST_SECONDS)
+    gevent.spawn(_quietly, "order of changes", change_times.keep_order).join(_FIRST_SECONDS)
     entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     _every(1, "log output", logs.flush)
     _every(1, "appends", entry_log.keep_serving)
     for line in (timer_wheel.current(), fair_queue.current(), fair_queue.large()):
         _every(1, "deadlines and turns", line.keep_going)
-    _every(1, "order of changes", changes.keep_order)
+    _every(1, "order of changes", change_times.keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "sessions in use", sessions.renew)
     _every(1, "typing and presence", presence.sweep)
@@ -88,7 +91,7 @@ def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_S
 
 
 def _recover() -> None:
-    mended = entry_log.recover(_RECOVER_ENTRIES, entries.announce)
+    mended = entry_log.recover(_RECOVER_ENTRIES, entry_views.announce)
     if mended:
         log.info("finished what a crash had left", conversations=mended)
 

@@ -8,8 +8,9 @@ from bson import ObjectId
 
 from chatapp import errors
 from chatapp.extensions import Document, object_id
-from chatapp.services import conversation_cache, departures
-from chatapp.services.conversation import Conversation, Member
+from chatapp.services import departures
+from chatapp.services.log import cache
+from chatapp.services.log.state import Conversation, Member
 from chatapp.stores import entries, memberships
 
 
@@ -23,12 +24,12 @@ def conversation_id(text: object) -> ObjectId:
 
 def readable(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """The stored conversation as somebody who is or was a member sees it. Raises NotFound."""
-    return seen(user_id, conversation_cache.load(conversation_id(conversation_text)))
+    return seen(user_id, cache.load(conversation_id(conversation_text)))
 
 
 def current(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """The stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
-    conversation, member = reader(user_id, conversation_cache.load(conversation_id(conversation_text)))
+    conversation, member = reader(user_id, cache.load(conversation_id(conversation_text)))
     return conversation, _not_former(member)
 
 
@@ -43,7 +44,7 @@ def seen(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversa
 def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """Like current, from what this process remembers: for signals that change nothing (typing)."""
     found = conversation_id(conversation_text)
-    known = conversation_cache.known(found)
+    known = cache.known(found)
     if known is None or user_id not in known.members:
         return current(user_id, conversation_text)
     return known, _not_former(known.members[user_id])
@@ -51,12 +52,12 @@ def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation,
 
 def current_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[ObjectId, tuple[Conversation, Member]]:
     """Those of the conversations that the user is a member of, remembered where possible, in two commands at most."""
-    unknown = [row for row in conversation_ids if conversation_cache.peek(row) is None]
+    unknown = [row for row in conversation_ids if cache.peek(row) is None]
     if unknown:
-        conversation_cache.remember_all([row["conversation_id"] for row in memberships.find_own(user_id, unknown)])
+        cache.remember_all([row["conversation_id"] for row in memberships.find_own(user_id, unknown)])
     found = {}
     for conversation_id in conversation_ids:
-        state = conversation_cache.peek(conversation_id)
+        state = cache.peek(conversation_id)
         member = state.members.get(user_id) if state else None
         if state is not None and member is not None and member.is_current:
             found[conversation_id] = (state, member)
@@ -80,7 +81,7 @@ def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member,
     """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entries.find_by_id(message_id) if message_id else None
-    conversation = conversation_cache.load(entry["conversation_id"]) if entry else None
+    conversation = cache.load(entry["conversation_id"]) if entry else None
     member = conversation.members.get(user_id) if conversation else None
     if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")

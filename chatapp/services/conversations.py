@@ -7,8 +7,10 @@ from bson import ObjectId
 from chatapp import clock, errors, limits, realtime
 from chatapp.extensions import Document, config, object_id
 from chatapp.ids import new_id
-from chatapp.services import access, chain, changes, conversation_cache
-from chatapp.services.conversation import (
+from chatapp.services import access
+from chatapp.services.accounts.profiles import reachable
+from chatapp.services.log import cache, hash_chain
+from chatapp.services.log.state import (
     LISTED,
     LISTED_FOR_OLD_APPS,
     MEMBER,
@@ -21,7 +23,7 @@ from chatapp.services.conversation import (
     view,
     was_deleted,
 )
-from chatapp.services.profiles import reachable
+from chatapp.services.sync import change_times
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships, users
 from chatapp.stores.turns import turn
@@ -60,7 +62,7 @@ def _page(
 ) -> tuple[list[Document], list[tuple[Conversation, Member]]]:
     """The heads of a page without these conversations, and of one more; and what the caller sees on the page."""
     heads = store.find_page_of_user(user_id, skip, limit + 1, hidden)
-    states = conversation_cache.current(heads[:limit])
+    states = cache.current(heads[:limit])
     shown = []
     for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
         member = conversation.members.get(user_id)
@@ -165,7 +167,7 @@ def _founding(document: Document) -> tuple[Any, ...]:
 
 
 def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
-    return {"data": view(*access.seen(user_id, conversation_cache.load(conversation_id)), is_new=False)}
+    return {"data": view(*access.seen(user_id, cache.load(conversation_id)), is_new=False)}
 
 
 def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str) -> Document:
@@ -217,7 +219,7 @@ def _document(
             for row in people
         ],
         "participants": [row["_id"] for row in people],
-        "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(conversation_id)},
+        "head": {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation_id)},
         "last_message": None,
         "last_activity": now,
         "touched_at": clock.tick(),
@@ -239,9 +241,9 @@ def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     """Hide the conversation and its past for the caller, on all their devices, until the next message."""
     conversation, member = access.current(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
-    with changes.change() as moment:
+    with change_times.change() as moment:
         memberships.raise_marks(conversation.id, member.user_id, marks, moment)
-    conversation_cache.raise_marks(conversation.id, member.user_id, marks)
+    cache.raise_marks(conversation.id, member.user_id, marks)
     data = {"conversationId": str(conversation.id)}
     realtime.publish_hidden(user_id, data)
     return {"data": data, "msg": "Conversation deleted"}

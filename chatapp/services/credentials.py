@@ -7,9 +7,9 @@ from bson import ObjectId
 from chatapp import emails, errors, limits
 from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
-from chatapp.services import passwords
-from chatapp.services.sessions import Device
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts import passwords
+from chatapp.services.accounts.sessions import Device
+from chatapp.services.accounts.tokens import Identity
 from chatapp.stores import sessions, users
 
 

@@ -11,9 +11,11 @@ from bson import ObjectId
 
 from chatapp import errors, limits
 from chatapp.extensions import Document, config, object_id
-from chatapp.services import access, entries, log
-from chatapp.services.conversation import ADMIN, MEMBER, OWNER, Conversation, Member, view
-from chatapp.services.profiles import reachable
+from chatapp.services import access
+from chatapp.services.accounts.profiles import reachable
+from chatapp.services.log import append as log
+from chatapp.services.log import entry_views
+from chatapp.services.log.state import ADMIN, MEMBER, OWNER, Conversation, Member, view
 from chatapp.stores import users
 
 Prepare = Callable[[Conversation, Member], Document]
@@ -154,13 +156,13 @@ def _append(
     conversation_id = access.conversation_id(conversation_text)
     draft = log.Draft(user_id, kind, prepare_for_caller, client_msg_id, profiles)
     try:
-        appended = log.append(conversation_id, draft, entries.announce)
+        appended = log.append(conversation_id, draft, entry_views.announce)
     except log.Unchanged as unchanged:
         return {"data": view(*access.seen(user_id, unchanged.state))}
     if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")
     state, member = access.seen(user_id, appended.conversation)
-    return {"data": view(state, member), "entry": entries.view(appended.entry, state, user_id)}
+    return {"data": view(state, member), "entry": entry_views.view(appended.entry, state, user_id)}
 
 
 _RANKS = {MEMBER: 0, ADMIN: 1, OWNER: 2}

@@ -6,8 +6,10 @@ from bson import ObjectId
 
 from chatapp import errors, limits, links, metrics, text
 from chatapp.extensions import Document, config
-from chatapp.services import access, entries, log, presence
-from chatapp.services.conversation import Conversation
+from chatapp.services import access, presence
+from chatapp.services.log import append as log
+from chatapp.services.log import entry_views
+from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as store
 
 PAGE, LARGEST_PAGE = 100, 200
@@ -30,14 +32,14 @@ def send(
     body = _body(content, attachment)
     limits.spend("messages", str(user_id), config().RATE_SENDS)
     draft = log.Draft(user_id, "message", lambda state: _allowed(user_id, state, body), client_msg_id)
-    appended = log.append(conversation_id, draft, entries.announce)
+    appended = log.append(conversation_id, draft, entry_views.announce)
     presence.stopped_typing(user_id, conversation_id)
     if appended.duplicate and not _is_same(appended.entry, conversation_id, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
     metrics.send("duplicate" if appended.duplicate else "stored")
     is_new = not appended.duplicate
     conversation, _ = access.seen(user_id, appended.conversation)
-    message = entries.message_view(appended.entry, conversation, user_id, is_new=is_new)
+    message = entry_views.message_view(appended.entry, conversation, user_id, is_new=is_new)
     return {"data": message} if is_new else {"data": message, "duplicate": True}
 
 
@@ -93,7 +95,7 @@ def history(
     if forward:
         page.reverse()
     limits.charge(user_id, rows=len(page))
-    views = entries.Views(conversation, user_id)
+    views = entry_views.Views(conversation, user_id)
     return {
         "data": [views.of_message(entry) for entry in page],
         "pagination": {

@@ -12,7 +12,8 @@ from bson import ObjectId
 
 from chatapp import clock, limits, realtime
 from chatapp.extensions import on_reset
-from chatapp.services import access, conversation_cache
+from chatapp.services import access
+from chatapp.services.log import cache
 from chatapp.stores import conversations, users
 
 TYPING_SECONDS = 6
@@ -145,7 +146,7 @@ def sweep() -> None:
 
 def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
     """Those of the users who have not left meanwhile."""
-    conversation = conversation_cache.latest(conversation_id)
+    conversation = cache.latest(conversation_id)
     return user_ids if conversation is None else [row for row in user_ids if row in conversation.member_ids]
 
 

@@ -14,8 +14,10 @@ from bson import ObjectId
 
 from chatapp import clock, errors, lifecycle, limits, realtime
 from chatapp.extensions import Document, object_id, on_reset
-from chatapp.services import access, changes, conversation_cache, presence, tracing
-from chatapp.services.conversation import Conversation, Member, shows_deliveries, shows_reads
+from chatapp.services import access, presence
+from chatapp.services.log import cache, message_trace
+from chatapp.services.log.state import Conversation, Member, shows_deliveries, shows_reads
+from chatapp.services.sync import change_times
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships
@@ -99,12 +101,12 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         if not member.hides_reads:  # reading proves delivery, so who hides the one does not tell the other
             marks["delivered_seq"] = seq
         is_delivery = marks.get("delivered_seq", 0) > conversation.proven_mark(member)
-        with changes.change() as moment:
+        with change_times.change() as moment:
             if not member.hides_reads:
                 conversation_store.touch([conversation.id], moment)
             memberships.raise_marks(conversation.id, member.user_id, marks, moment)
         conversation.raise_marks(member.user_id, marks)
-        conversation_cache.raise_marks(conversation.id, member.user_id, marks)
+        cache.raise_marks(conversation.id, member.user_id, marks)
     elif message_id is None:
         return
     if member.hides_reads:
@@ -132,13 +134,13 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
     if not seqs:
         return
     is_hiding = presence.is_hiding(user_id)
-    with changes.change() as moment:
+    with change_times.change() as moment:
         if not is_hiding:
             conversation_store.touch([conversation_id for conversation_id, _ in seqs], moment)
         memberships.raise_delivered(user_id, seqs, moment)
     for conversation_id, seq in seqs:
-        conversation_cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
-        conversation = conversation_cache.peek(conversation_id)
+        cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
+        conversation = cache.peek(conversation_id)
         if conversation is None or user_id not in conversation.members:
             continue
         if is_hiding:
@@ -187,7 +189,7 @@ def tell() -> None:
     _pending.told_at = clock.monotonic()
     moment = clock.now()
     for conversation, readers in rows.values():
-        now = conversation_cache.latest(conversation.id) or conversation  # some may have left meanwhile
+        now = cache.latest(conversation.id) or conversation  # some may have left meanwhile
         for user_id, moved in readers.items():
             _publish(now, now.members[user_id], moved, moment)
     gevent.spawn(_store, rows, moment)
@@ -244,8 +246,8 @@ def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
     For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
     """
     conversation, viewer, entry = access.message(user_id, message_text)
-    tracing.require_right(viewer, entry)
-    return {"data": tracing.steps(entry) | _of_message(conversation, viewer, entry)}
+    message_trace.require_right(viewer, entry)
+    return {"data": message_trace.steps(entry) | _of_message(conversation, viewer, entry)}
 
 
 def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from enum import Enum
 from bson import ObjectId
 
 from chatapp.extensions import Document
-from chatapp.services import tokens
+from chatapp.services.accounts import tokens
 
 STEP = 1_000_000
 MOST_UNUSED = 5

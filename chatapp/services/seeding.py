@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from bson import ObjectId
 
 from chatapp.extensions import config
-from chatapp.services import auth, conversations, messages, passwords, profiles
+from chatapp.services import conversations, messages
+from chatapp.services.accounts import auth, passwords, profiles
 from chatapp.stores import entries, users
 from migrations_seed import demo
 

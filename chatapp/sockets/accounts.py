@@ -6,7 +6,8 @@ from chatapp import realtime
 from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn
 from chatapp.schemas.answers import ContactsOut, PresenceOut, PrivacyOut, ProfileChangedOut
 from chatapp.schemas.pushed import DoneOut, OnlineUsersPushed, TextPushed
-from chatapp.services import presence, privacy, profiles
+from chatapp.services import presence
+from chatapp.services.accounts import privacy, profiles
 from chatapp.sockets.events import Answer, Caller, event
 
 

@@ -14,8 +14,11 @@ from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
-from chatapp.services import epoch, presence, sessions, sync, tokens
-from chatapp.services.tokens import Identity
+from chatapp.services import presence
+from chatapp.services.accounts import sessions, tokens
+from chatapp.services.accounts.tokens import Identity
+from chatapp.services.sync import answer as sync
+from chatapp.services.sync import epoch
 from chatapp.sockets.events import Answer, Caller, event, finished, refusal
 
 log = structlog.get_logger("chatapp.sockets")

@@ -6,7 +6,8 @@ from chatapp import realtime
 from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut, MembersOut
 from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn, MembersIn
 from chatapp.schemas.pushed import CountPushed, JoinedPushed
-from chatapp.services import access, conversations, sessions
+from chatapp.services import access, conversations
+from chatapp.services.accounts import sessions
 from chatapp.sockets.events import Answer, Caller, event
 
 

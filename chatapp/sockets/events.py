@@ -12,8 +12,8 @@ from chatapp import errors, lifecycle, limits, logs, metrics, realtime
 from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.conversations import EmptyIn
-from chatapp.services import sessions
-from chatapp.services.tokens import Identity
+from chatapp.services.accounts import sessions
+from chatapp.services.accounts.tokens import Identity
 
 log = structlog.get_logger("chatapp.sockets")
 

@@ -5,7 +5,9 @@ from typing import Any
 from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
 from chatapp.schemas.pushed import DoneOut
 from chatapp.schemas.sync import DeliveredIn, EntriesIn, MessageIdIn, ProofIn, SyncIn
-from chatapp.services import entries, proof, receipts, sync
+from chatapp.services import receipts
+from chatapp.services.log import entry_views, proof
+from chatapp.services.sync import answer as sync
 from chatapp.sockets.events import Answer, Caller, event
 
 
@@ -16,9 +18,9 @@ def get_sync(caller: Caller, **has: Any) -> Answer:
 
 
 @event("getEntries", EntriesIn, out=EntriesOut, reads=True)
-def get_entries(caller: Caller, conversationId: str, limit: int = entries.PAGE, **page: Any) -> Answer:
+def get_entries(caller: Caller, conversationId: str, limit: int = entry_views.PAGE, **page: Any) -> Answer:
     """A page of entries of every type, ascending."""
-    return entries.page(caller.user_id, conversationId, limit=limit, **page)
+    return entry_views.page(caller.user_id, conversationId, limit=limit, **page)
 
 
 @event("getProof", ProofIn, out=ProofOut, reads=True)

@@ -15,7 +15,7 @@ from bson import ObjectId
 from chatapp import clock, emails
 from chatapp.audience import Audience
 from chatapp.extensions import Document, on_reset
-from chatapp.services import chain
+from chatapp.services.log import hash_chain
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
@@ -230,7 +230,7 @@ def at_the_beginning(document: Document) -> Document:
     return {
         **document,
         **document["founded"],
-        "head": {"seq": 0, "mseq": 0, "hash": chain.genesis(document["_id"])},
+        "head": {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(document["_id"])},
         "last_message": None,
         "last_activity": document["created_at"],
         "sent": {},

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from bson import ObjectId
 
 from chatapp.extensions import Document, on_reset
-from chatapp.services.conversation import Conversation, from_documents, membership_document
+from chatapp.services.log.state import Conversation, from_documents, membership_document
 from chatapp.stores import conversations as store
 from chatapp.stores import memberships
 

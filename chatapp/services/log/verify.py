@@ -15,8 +15,8 @@ from bson import ObjectId
 
 from chatapp import errors
 from chatapp.extensions import Document, config
-from chatapp.services import chain
-from chatapp.services.conversation import (
+from chatapp.services.log import hash_chain
+from chatapp.services.log.state import (
     ENTRY_TYPES,
     Conversation,
     apply,
@@ -161,9 +161,9 @@ class _Replay:
             return False
         if entry["mseq"] != self.state.mseq + (entry["type"] == "message"):
             self.report.add(place, f"mseq is {entry['mseq']} after {self.state.mseq}")
-        if entry["body"] is not None and chain.body_hash(entry["salt"], entry["body"]) != entry["body_hash"]:
+        if entry["body"] is not None and hash_chain.body_hash(entry["salt"], entry["body"]) != entry["body_hash"]:
             self.report.add(place, "The body is not the one that its hash was made of")
-        if chain.entry_hash(entry, self.state.hash) != entry["hash"]:
+        if hash_chain.entry_hash(entry, self.state.hash) != entry["hash"]:
             self.report.add(place, "The hash does not follow from the entry before")
         sender = self.state.members.get(entry["sender_id"])
         if sender is None or not sender.is_current:

@@ -16,9 +16,9 @@ from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
 from chatapp.extensions import Document, config
-from chatapp.services import access, changes, conversation_cache, entries, presence, receipts
-from chatapp.services import epoch as epochs
-from chatapp.services.conversation import (
+from chatapp.services import access, presence, receipts
+from chatapp.services.log import cache, entry_views
+from chatapp.services.log.state import (
     LISTED,
     Conversation,
     Member,
@@ -28,8 +28,10 @@ from chatapp.services.conversation import (
     view,
     was_deleted,
 )
-from chatapp.services.sync_place import Cursor, Place
-from chatapp.services.sync_token import Token
+from chatapp.services.sync import change_times
+from chatapp.services.sync import epoch as epochs
+from chatapp.services.sync.continuation import Token
+from chatapp.services.sync.position import Cursor, Place
 from chatapp.stores import conversations, memberships
 from chatapp.stores import entries as entry_store
 
@@ -108,7 +110,7 @@ def heads(user_id: ObjectId) -> dict[str, int]:
 
 
 def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Cursors | None) -> _Plan:
-    started = changes.seen_until()
+    started = change_times.seen_until()
     is_reset = epoch is not None and epoch != epochs.current()
     token = Token.read(None if is_reset else since, started)
     known: dict[str, Cursor] = {}
@@ -291,9 +293,7 @@ def _cut(chosen: list[Place], changed: dict[ObjectId, list[Document]]) -> tuple[
 def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
     """The conversations as they are remembered; afresh where the answer is all that the client knows of their marks."""
     afresh = [place.id for place in telling if place.since is None]
-    return conversation_cache.load_all(afresh) | conversation_cache.current(
-        [place.stored for place in telling if place.since is not None]
-    )
+    return cache.load_all(afresh) | cache.current([place.stored for place in telling if place.since is not None])
 
 
 def _report(place: Place, conversation: Conversation, member: Member, changed: list[Document] | None) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
         told = None  # they may have changed what they hide, and so may know more, or less, of everybody
     head = place.head if member.is_current else head_document(conversation)["head"]
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
-    views = entries.Views(conversation, member.user_id)
+    views = entry_views.Views(conversation, member.user_id)
     answer = {
         "id": place.text,
         "head": head_view(head),

@@ -27,16 +27,11 @@ from gevent.event import AsyncResult
 from chatapp import clock, errors, logs, metrics
 from chatapp.extensions import Document, on_reset
 from chatapp.ids import new_id
-from chatapp.services import chain, changes, conversation_cache, departures
-from chatapp.services.conversation import (
-    Conversation,
-    Member,
-    apply,
-    group_document,
-    head_document,
-    membership_document,
-)
-from chatapp.services.conversation_cache import Slot
+from chatapp.services import departures
+from chatapp.services.log import cache, hash_chain
+from chatapp.services.log.cache import Slot
+from chatapp.services.log.state import Conversation, Member, apply, group_document, head_document, membership_document
+from chatapp.services.sync import change_times
 from chatapp.stores import conversations, entries, heads, memberships
 from chatapp.stores.heads import Head
 
@@ -201,7 +196,7 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
     repeated = _repeated(draft)
     if repeated is not None:
         return repeated
-    slot = conversation_cache.slot(conversation_id)
+    slot = cache.slot(conversation_id)
     for _ in range(_ATTEMPTS):
         found = _admit(conversation_id, slot, draft, announce)
         if found is None:
@@ -217,7 +212,7 @@ def append(conversation_id: ObjectId, draft: Draft, announce: Announce) -> Appen
 def _repeated(draft: Draft) -> Appended | None:
     """What an earlier call with this client_msg_id stored lately. Repeats come in crowds, when something is slow."""
     entry = _recent.get(draft.sender_id, draft.client_msg_id)
-    state = conversation_cache.known(entry["conversation_id"]) if entry else None
+    state = cache.known(entry["conversation_id"]) if entry else None
     return Appended(entry, state, duplicate=True) if entry is not None and state is not None else None
 
 
@@ -256,7 +251,7 @@ def _serve(queue: _Queue) -> None:
     """Store what waits, round by round. When it ends in the middle of one, `keep_serving` goes on."""
     while queue.waiting and queue.greenlet is gevent.getcurrent():
         try:
-            with changes.change():  # a sync meanwhile does not see these entries: its `next` lies before them
+            with change_times.change():  # a sync meanwhile does not see these entries: its `next` lies before them
                 _serve_round(queue)
         except Exception as error:
             queue.end_round(error)
@@ -308,7 +303,7 @@ def _abandon(run: _Run) -> None:
 
 
 def _begin(queue: _Queue, conversation_id: ObjectId) -> _Run | None:
-    slot = conversation_cache.slot(conversation_id)
+    slot = cache.slot(conversation_id)
     if slot.state is None:
         return None
     run = queue.runs[conversation_id] = _Run(slot, slot.state, slot.state.seq)
@@ -352,7 +347,7 @@ def _earlier(draft: Draft) -> Document | None:
 
 
 def _load(conversation_id: ObjectId) -> Conversation:
-    state = conversation_cache.load(conversation_id)
+    state = cache.load(conversation_id)
     if state is None:
         raise errors.not_a_conversation()
     return state
@@ -374,7 +369,7 @@ def _entry(state: Conversation, call: _Append, body: Document) -> Document:
     }
     if draft.profiles is not None:
         entry["profiles"] = draft.profiles
-    chain.seal(entry, state.hash)
+    hash_chain.seal(entry, state.hash)
     return entry
 
 
@@ -477,5 +472,5 @@ def recover(limit: int, announce: Announce) -> int:
     stored = heads.find_seqs(newest)
     behind = [key for key, seq in newest.items() if key in stored and stored[key] < seq]
     for conversation_id in behind:
-        _catch_up(conversation_id, conversation_cache.slot(conversation_id), announce)
+        _catch_up(conversation_id, cache.slot(conversation_id), announce)
     return len(behind)

@@ -4,8 +4,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp.services import access, chain
-from chatapp.services.conversation import head_view
+from chatapp.services import access
+from chatapp.services.log import hash_chain
+from chatapp.services.log.state import head_view
 from chatapp.stores import entries
 
 
@@ -18,7 +19,7 @@ def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dic
     last = member.last_visible(conversation.seq)
     place = last if seq is None else max(member.first_visible - 1, min(seq, last))
     found = {row["seq"]: row for row in entries.find_ranges([(conversation.id, row, row) for row in {place, last}])}
-    start = {"seq": 0, "mseq": 0, "hash": chain.genesis(conversation.id)}
+    start = {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation.id)}
     entry, head = found.get(place, start), found.get(last, start)
     return {
         "data": {

@@ -7,7 +7,7 @@ import structlog
 from bson import ObjectId
 
 from chatapp.extensions import Document, config
-from chatapp.services.conversation import SHOWN_HASH, was_deleted
+from chatapp.services.log.state import SHOWN_HASH, was_deleted
 
 log = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450

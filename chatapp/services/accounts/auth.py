@@ -6,9 +6,10 @@ from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
-from chatapp.services import credentials, passwords, profiles, sessions, tokens
-from chatapp.services.sessions import Device
-from chatapp.services.tokens import Identity
+from chatapp.services import credentials
+from chatapp.services.accounts import passwords, profiles, sessions, tokens
+from chatapp.services.accounts.sessions import Device
+from chatapp.services.accounts.tokens import Identity
 from chatapp.stores import users
 from chatapp.stores.turns import turn
 

@@ -11,9 +11,10 @@ from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
 from chatapp.extensions import Document, config
 from chatapp.ids import new_id
-from chatapp.services import rotation, tokens
+from chatapp.services import rotation
+from chatapp.services.accounts import tokens
+from chatapp.services.accounts.tokens import Identity
 from chatapp.services.session_cache import cache
-from chatapp.services.tokens import Identity
 from chatapp.stores import sessions as store
 from chatapp.stores import users
 from chatapp.stores.steps import batches

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors
 from chatapp.extensions import Document, on_reset
-from chatapp.services.conversation import ADMIN, OWNER, Member
+from chatapp.services.log.state import ADMIN, OWNER, Member
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
 

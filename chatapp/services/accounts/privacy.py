@@ -6,7 +6,8 @@ from bson import ObjectId
 
 from chatapp import errors, realtime
 from chatapp.extensions import Document
-from chatapp.services import presence, profiles
+from chatapp.services import presence
+from chatapp.services.accounts import profiles
 from chatapp.stores import users
 
 

@@ -8,16 +8,10 @@ from bson import ObjectId
 
 from chatapp import clock, limits, realtime
 from chatapp.extensions import Document
-from chatapp.services import access, tracing
-from chatapp.services.conversation import (
-    LISTED_FOR_OLD_APPS,
-    SHOWN_HASH,
-    Conversation,
-    Member,
-    profile_view,
-    shows_reads,
-)
-from chatapp.services.conversation import view as conversation_view
+from chatapp.services import access
+from chatapp.services.log import message_trace
+from chatapp.services.log.state import LISTED_FOR_OLD_APPS, SHOWN_HASH, Conversation, Member, profile_view, shows_reads
+from chatapp.services.log.state import view as conversation_view
 from chatapp.stores import entries as store
 
 PAGE, LARGEST_PAGE = 200, 500
@@ -175,7 +169,7 @@ def announce(conversation: Conversation, entry: Document) -> None:
         realtime.publish_message(conversation.present_at(entry["seq"]), data)
     else:
         _announce_change(conversation, entry, data)
-    tracing.announced(entry)
+    message_trace.announced(entry)
 
 
 def _announce_change(conversation: Conversation, entry: Document, data: dict[str, Any]) -> None:

@@ -10,8 +10,11 @@ from bson import ObjectId
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.extensions import Document, config, object_id
 from chatapp.schemas.accounts import NewProfileIn
-from chatapp.services import changes, conversation_cache, credentials, sessions
-from chatapp.services.tokens import Identity
+from chatapp.services import credentials
+from chatapp.services.accounts import sessions
+from chatapp.services.accounts.tokens import Identity
+from chatapp.services.log import cache
+from chatapp.services.sync import change_times
 from chatapp.stores import conversations, memberships, users
 
 CONTACTS_PAGE = 200
@@ -99,10 +102,10 @@ def _proved(identity: Identity, password: str | None) -> str:
 def copy_to_memberships(user: Document) -> None:
     """Renew what conversations show of a user."""
     copy = users.profile_fields(user)
-    with changes.change() as moment:
+    with change_times.change() as moment:
         conversations.touch_all_of_user(user["_id"], moment)
         copies = memberships.set_profile(user["_id"], copy, moment)
-    conversation_cache.set_profile(user["_id"], copy)
+    cache.set_profile(user["_id"], copy)
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 
 
