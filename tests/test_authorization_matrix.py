@@ -9,7 +9,7 @@ import pytest
 from chatapp import clock
 from chatapp.extensions import db, socketio
 from chatapp.sockets import EVENTS
-from chatapp.sockets.later import _ERROR_EVENTS as LATER
+from chatapp.sockets.not_implemented import _ERROR_EVENTS as LATER
 
 ANONYMOUS, EXPIRED, REVOKED = "anonymous", "expired", "revoked"
 STRANGER, MEMBER, FORMER = "stranger", "member", "former member"

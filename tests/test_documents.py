@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chatapp.schemas.pushed_events import PUSHED
-from chatapp.sockets.events import EVENTS
+from chatapp.sockets.dispatch import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,9 +10,9 @@ import pymongo.errors
 import pytest
 
 from chatapp import errors, extensions, logs
-from chatapp.api import early
+from chatapp.api import fast_path
 from chatapp.services import conversations
-from chatapp.sockets.events import EVENTS
+from chatapp.sockets.dispatch import EVENTS
 from config import TestConfig
 
 JSON = {"content_type": "application/json"}
@@ -108,7 +108,7 @@ def test_a_body_that_says_itself_that_it_is_too_large_gets_the_same_answer_early
 
     logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
     given = answer()
-    monkeypatch.setattr(early, "_is_too_large", lambda environ: False)
+    monkeypatch.setattr(fast_path, "_is_too_large", lambda environ: False)
     assert given == answer()
     mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time", "route")} for row in log.lines())
     assert mine == flasks and mine["code"] == "CONTENT_TOO_LARGE"
@@ -244,7 +244,7 @@ def test_every_event_survives_and_answers_a_crash_of_its_handler(ann, name, monk
     def crash(*_, **__):
         raise TypeError("an inner detail")
 
-    monkeypatch.setattr("chatapp.sockets.events._call", crash)
+    monkeypatch.setattr("chatapp.sockets.dispatch._call", crash)
     ack = socket.call(name, {})
     assert ack["error"]["code"] == "INTERNAL_ERROR" and "inner detail" not in str(ack)
     assert ack in socket.received(EVENTS[name].failure)

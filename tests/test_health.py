@@ -7,7 +7,7 @@ import pymongo.errors
 import pytest
 
 from chatapp import extensions, lifecycle, logs
-from chatapp.api import early, health
+from chatapp.api import fast_path, health
 
 CHEAP = ["/api/health", "/api/health/live"]
 
@@ -34,7 +34,7 @@ def test_the_early_answer_is_the_one_that_flask_gives(client, settings, monkeypa
 
     logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
     given = answer()
-    monkeypatch.setattr(early, "_HEALTH", "/never")
+    monkeypatch.setattr(fast_path, "_HEALTH", "/never")
     assert given == answer()
     mine, flasks = ({name: row[name] for name in row if name not in ("ms", "time")} for row in log.lines())
     assert mine == flasks
@@ -57,7 +57,7 @@ def test_health_asks_no_database(client, monkeypatch, path):
 
 
 def test_health_reads_no_token(client, ann, monkeypatch):
-    monkeypatch.setattr("chatapp.api.sign_in.identify", lambda: 1 / 0)
+    monkeypatch.setattr("chatapp.api.authentication.identify", lambda: 1 / 0)
     assert ann.rest("GET", "/api/health").status_code == 200
 
 

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.api import auth, conversations, docs, groups, health, legacy, log, requests, users, web
+from chatapp.api import auth, conversations, docs, groups, health, legacy, requests, sync, users, web
 
 
 def register(app: Flask) -> None:
@@ -14,7 +14,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(users.bp, url_prefix="/api")
     app.register_blueprint(conversations.bp, url_prefix="/api")
     app.register_blueprint(groups.bp, url_prefix="/api")
-    app.register_blueprint(log.bp, url_prefix="/api")
+    app.register_blueprint(sync.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)
     app.register_blueprint(web.bp)

@@ -8,7 +8,7 @@ from marshmallow import Schema
 
 from chatapp.schemas.answers import ErrorOut
 from chatapp.schemas.pushed_events import PUSHED
-from chatapp.sockets.events import EVENTS, Event
+from chatapp.sockets.dispatch import EVENTS, Event
 
 
 def document(version: str) -> dict[str, Any]:

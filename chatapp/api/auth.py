@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from chatapp import text
-from chatapp.api.contract import endpoint
+from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
 from chatapp.extensions import object_id
 from chatapp.schemas.accounts import LoginIn, PasswordIn, RefreshIn, RegisterIn

@@ -7,7 +7,7 @@ import structlog
 from flask import Blueprint
 
 from chatapp import clock, errors, lifecycle
-from chatapp.api.contract import endpoint
+from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
 from chatapp.extensions import ping
 from chatapp.schemas.answers import HealthOut, ReadyOut

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from chatapp import clock, errors, metrics
-from chatapp.api.contract import endpoint
+from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
 from chatapp.extensions import config
 from chatapp.schemas.answers import DiscoverOut, SuccessOut

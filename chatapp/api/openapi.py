@@ -9,7 +9,7 @@ from flask import Flask
 from marshmallow import Schema
 
 from chatapp import errors
-from chatapp.api.contract import Contract
+from chatapp.api.endpoint import Contract
 from chatapp.errors import Code
 from chatapp.schemas.answers import ErrorOut
 

@@ -15,9 +15,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chatapp import errors, lifecycle, limits, logs, metrics
 from chatapp.addresses import address_key
-from chatapp.api import sign_in
-from chatapp.api.contract import Contract
-from chatapp.api.early import EarlyAnswers
+from chatapp.api import authentication
+from chatapp.api.endpoint import Contract
+from chatapp.api.fast_path import EarlyAnswers
 from chatapp.extensions import config, limiter
 from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
@@ -91,8 +91,8 @@ def _begin() -> None:
         return
     lifecycle.begin()
     g.counted = True
-    sign_in.identify()
-    _count_call(sign_in.identity_or_error())
+    authentication.identify()
+    _count_call(authentication.identity_or_error())
 
 
 def _is_preflight() -> bool:

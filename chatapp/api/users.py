@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from chatapp.api.contract import endpoint
+from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
 from chatapp.schemas.accounts import ContactsQuery, PrivacyIn, ProfileIn, UserIdsIn
 from chatapp.schemas.answers import (

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from werkzeug.security import safe_join
 
 from chatapp import errors
-from chatapp.api.contract import endpoint
+from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
 from chatapp.extensions import config
 from chatapp.schemas.answers import WebOut

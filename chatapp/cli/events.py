@@ -3,7 +3,7 @@
 import click
 
 from chatapp.schemas.pushed_events import PUSHED
-from chatapp.sockets.events import EVENTS
+from chatapp.sockets.dispatch import EVENTS
 
 
 @click.command()

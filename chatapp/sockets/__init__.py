@@ -3,8 +3,8 @@
 from socketio import Server
 
 from chatapp import realtime
-from chatapp.sockets import accounts, connection, conversations, groups, later, log, messages
-from chatapp.sockets.events import EVENTS, answer_binary, answer_unknown, charge_bytes, dispatch
+from chatapp.sockets import connection, conversations, groups, messages, not_implemented, sync, users
+from chatapp.sockets.dispatch import EVENTS, answer_binary, answer_unknown, charge_bytes, dispatch
 
 __all__ = ["EVENTS", "accounts", "connection", "conversations", "groups", "later", "log", "messages", "register"]
 

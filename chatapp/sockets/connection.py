@@ -19,7 +19,7 @@ from chatapp.services.accounts import sessions, tokens
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.sync import answer as sync
 from chatapp.services.sync import epoch
-from chatapp.sockets.events import Answer, Caller, event, finished, refusal
+from chatapp.sockets.dispatch import Answer, Caller, event, finished, refusal
 
 log = structlog.get_logger("chatapp.sockets")
 

@@ -8,7 +8,7 @@ from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, Empt
 from chatapp.schemas.pushed import CountPushed, JoinedPushed
 from chatapp.services import access, conversations
 from chatapp.services.accounts import sessions
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("getConversations", ListIn, reply="getConversations", out=ConversationsOut, reads=True)

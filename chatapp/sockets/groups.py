@@ -12,7 +12,7 @@ from chatapp.schemas.groups import (
     UpdateConversationIn,
 )
 from chatapp.services import groups
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("updateConversation", UpdateConversationIn, out=GroupChangedOut)

@@ -14,7 +14,7 @@ from chatapp.schemas.conversations import (
 )
 from chatapp.schemas.pushed import ReceiptOut, TypingOut
 from chatapp.services import messages, presence, receipts
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut, reads=True)

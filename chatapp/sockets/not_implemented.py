@@ -3,7 +3,7 @@
 from typing import Any
 
 from chatapp import errors
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 _ERROR_EVENTS = {
     "voice:send": "voice:error",

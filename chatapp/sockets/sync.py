@@ -8,7 +8,7 @@ from chatapp.schemas.sync import DeliveredIn, EntriesIn, MessageIdIn, ProofIn, S
 from chatapp.services import receipts
 from chatapp.services.log import entry_views, proof
 from chatapp.services.sync import answer as sync
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("sync", SyncIn, out=SyncOut)

@@ -8,7 +8,7 @@ from chatapp.schemas.answers import ContactsOut, PresenceOut, PrivacyOut, Profil
 from chatapp.schemas.pushed import DoneOut, OnlineUsersPushed, TextPushed
 from chatapp.services import presence
 from chatapp.services.accounts import privacy, profiles
-from chatapp.sockets.events import Answer, Caller, event
+from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("testSocket", reply="testSocket", bare="ignored", out=TextPushed, reads=True)

@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from chatapp import errors
-from chatapp.api.sign_in import current_identity
+from chatapp.api.authentication import current_identity
 from chatapp.errors import Code
 from chatapp.extensions import config
 
