@@ -29,7 +29,7 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, PyMongoError
 
 from chatapp import errors, metrics
-from chatapp.stores import monitoring
+from chatapp.database import monitoring
 from config import Config, keep_private
 
 Document = dict[str, Any]

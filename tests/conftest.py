@@ -26,7 +26,7 @@ from chatapp.extensions import limiter, socketio
 from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
 from chatapp.services.accounts import passwords
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
@@ -147,7 +147,7 @@ def _app(config: TestConfig) -> Iterator[Flask]:
     app = create_app(config)
     for name in migrations.names():
         importlib.import_module(f"migrations_seed.{name}").up(extensions.db())
-    heads.write_behind(config.WRITE_BEHIND_MS / 1000)  # as the worker does
+    head_store.write_behind(config.WRITE_BEHIND_MS / 1000)  # as the worker does
     yield app
     gevent.sleep(0.1)  # the last test's closed sockets still say that their users went offline
     extensions.stop()

@@ -4,7 +4,8 @@ import gevent
 import pytest
 
 from chatapp import realtime
-from chatapp.stores import entries, heads
+from chatapp.stores import entries as entry_store
+from chatapp.stores import heads as head_store
 from tests.conftest import eventually
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_told_when_the_write_fails(ann, bob, chat, send, monkeypatch)
     def fail(_):
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(entries, "insert", fail)
+    monkeypatch.setattr(entry_store, "insert", fail)
     answer = send(ann, chat, content="lost", clientMsgId="m1")
     assert answer["error"]["code"] == "INTERNAL_ERROR" and "fire" not in str(answer)
     monkeypatch.undo()
@@ -116,7 +117,7 @@ def test_a_crash_between_entry_and_head_heals_on_the_repeat(ann, bob, chat, send
     def crash(*_):
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(heads, "advance", crash)
+    monkeypatch.setattr(head_store, "advance", crash)
     assert not send(ann, chat, content="first", clientMsgId="m1")["success"]
     monkeypatch.undo()
     assert hears.received("newMessage") == []
@@ -277,7 +278,7 @@ def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
     from chatapp.services.log import entry_views
 
     hears = bob.socket()
-    monkeypatch.setattr(heads, "advance", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
+    monkeypatch.setattr(head_store, "advance", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
     ann.send(chat, "left behind")
     monkeypatch.undo()
     assert log.recover(100, entry_views.announce) == 1

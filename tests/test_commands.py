@@ -11,7 +11,7 @@ from chatapp.extensions import db
 from chatapp.services import presence
 from chatapp.services.log import append as log
 from chatapp.services.log import cache
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 from chatapp.stores.conversations import touch
 
 METHODS = ("find", "find_one", "aggregate", "insert_one", "update_one", "update_many", "bulk_write", "count_documents")
@@ -41,13 +41,13 @@ def commands(app, monkeypatch):
 
     for method in METHODS:
         monkeypatch.setattr(kind, method, counting(method, getattr(kind, method)))
-    monkeypatch.setattr(heads, "_delay", 60)
+    monkeypatch.setattr(head_store, "_delay", 60)
     return called
 
 
 def begin(commands):
     """Count from here on, without what earlier sends have left to store."""
-    heads.settle()
+    head_store.settle()
     commands.clear()
 
 
@@ -92,7 +92,7 @@ def test_a_warm_send_takes_one_and_another_behind_it(ann, bob, commands):
     for number in range(3):
         ann.send(conversation, str(number))
     commands.clear()
-    heads.settle()
+    head_store.settle()
     assert commands == ["conversations.update_one"]
 
 

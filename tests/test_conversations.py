@@ -7,8 +7,8 @@ from bson import ObjectId
 from chatapp import clock
 from chatapp.extensions import db
 from chatapp.services.log import cache
-from chatapp.stores import conversations as store
-from chatapp.stores import memberships
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import memberships as membership_store
 from config import TestConfig
 
 
@@ -137,7 +137,7 @@ def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkey
     conversation = ann.direct(bob)
     ann.send(conversation, "hello")
     cache.reset()
-    load = store.find_with_members
+    load = conversation_store.find_with_members
 
     def load_and_delete_meanwhile(ids):
         rows = load(ids)
@@ -145,7 +145,7 @@ def test_what_is_deleted_while_the_list_is_loaded_stays_deleted(ann, bob, monkey
         ann.rest("DELETE", f"/api/conversations/{conversation}")
         return rows
 
-    monkeypatch.setattr(store, "find_with_members", load_and_delete_meanwhile)
+    monkeypatch.setattr(conversation_store, "find_with_members", load_and_delete_meanwhile)
     assert ann.get("/api/user/conversations")["data"] == []
     assert ann.get("/api/user/conversations")["data"] == []
     assert len(bob.get("/api/user/conversations")["data"]) == 1
@@ -155,7 +155,9 @@ def test_memberships_are_stored_once_whoever_stores_them_at_once(app):
     for _ in range(20):
         conversation = ObjectId()
         rows = [{"conversation_id": conversation, "user_id": ObjectId()} for _ in range(4)]
-        jobs = [gevent.spawn(memberships.insert_missing, conversation, [dict(row) for row in rows]) for _ in range(8)]
+        jobs = [
+            gevent.spawn(membership_store.insert_missing, conversation, [dict(row) for row in rows]) for _ in range(8)
+        ]
         gevent.joinall(jobs, raise_error=True)
         assert db().memberships.count_documents({"conversation_id": conversation}) == 4
 

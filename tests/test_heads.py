@@ -11,7 +11,7 @@ from pymongo.errors import AutoReconnect
 
 from chatapp.extensions import db
 from chatapp.services.log import append as log
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 from tests.conftest import eventually
 from tests.server import running
 
@@ -19,10 +19,10 @@ from tests.server import running
 @pytest.fixture
 def delay():
     """Heads wait for a minute, which is for ever here."""
-    heads.write_behind(60)
+    head_store.write_behind(60)
     yield
-    heads.reset()
-    heads.write_behind(0.05)
+    head_store.reset()
+    head_store.write_behind(0.05)
 
 
 def stored_seq(conversation):
@@ -37,7 +37,7 @@ def test_the_document_follows_by_itself(ann, bob):
 
 
 def test_no_delay_stores_it_before_the_answer(ann, bob, delay):
-    heads.write_behind(0)
+    head_store.write_behind(0)
     chat = ann.direct(bob)
     ann.send(chat, "hello")
     assert stored_seq(chat) == 1
@@ -62,12 +62,12 @@ def test_a_sync_sees_it_too(ann, bob, delay):
 
 def test_several_conversations_are_stored_together(ann, bob, eve, delay, monkeypatch):
     chats = [ann.direct(bob), ann.direct(eve), bob.direct(eve)]
-    together, real = [], heads._update
-    monkeypatch.setattr(heads, "_update", lambda waiting: together.append(len(waiting)) or real(waiting))
+    together, real = [], head_store._update
+    monkeypatch.setattr(head_store, "_update", lambda waiting: together.append(len(waiting)) or real(waiting))
     for _ in range(3):
         for chat, person in zip(chats, (ann, ann, bob), strict=True):
             person.send(chat, "hello")
-    heads.settle()
+    head_store.settle()
     assert together == [3]
     assert [stored_seq(chat) for chat in chats] == [3, 3, 3]
     unread = {row["id"]: row["unreadCount"] for row in eve.get("/api/user/conversations")["data"]}
@@ -77,22 +77,22 @@ def test_several_conversations_are_stored_together(ann, bob, eve, delay, monkeyp
 def test_reading_one_conversation_leaves_others_waiting(ann, bob, eve, delay):
     waiting, other = ann.direct(bob), ann.direct(eve)
     ann.send(waiting, "hello")
-    heads.settle([ObjectId(other)])
+    head_store.settle([ObjectId(other)])
     assert stored_seq(waiting) == 0
-    heads.settle([ObjectId(waiting)])
+    head_store.settle([ObjectId(waiting)])
     assert stored_seq(waiting) == 1
 
 
 def test_who_settles_meanwhile_waits_for_the_command_under_way(ann, bob, delay, monkeypatch):
-    chat, real = ann.direct(bob), heads._update
+    chat, real = ann.direct(bob), head_store._update
     ann.send(chat, "hello")
 
     def slow(waiting):
         gevent.sleep(0.05)
         return real(waiting)
 
-    monkeypatch.setattr(heads, "_update", slow)
-    first, second = gevent.spawn(heads.settle), gevent.spawn(heads.settle, [ObjectId(chat)])
+    monkeypatch.setattr(head_store, "_update", slow)
+    first, second = gevent.spawn(head_store.settle), gevent.spawn(head_store.settle, [ObjectId(chat)])
     second.join()
     assert stored_seq(chat) == 1
     first.get()
@@ -100,17 +100,17 @@ def test_who_settles_meanwhile_waits_for_the_command_under_way(ann, bob, delay, 
 
 @pytest.mark.parametrize("error", [AutoReconnect("gone"), sqlite3.OperationalError("disk I/O error")])
 def test_a_failure_is_not_the_senders_and_is_made_good(ann, bob, monkeypatch, error):
-    chat, real, failures = ann.direct(bob), heads._update, [error, error]
+    chat, real, failures = ann.direct(bob), head_store._update, [error, error]
     ann.send(chat, "before")
-    heads.settle()
-    monkeypatch.setattr(heads, "_RETRY_SECONDS", 0.01)
+    head_store.settle()
+    monkeypatch.setattr(head_store, "_RETRY_SECONDS", 0.01)
 
     def fails_twice(waiting):
         if failures:
             raise failures.pop()
         return real(waiting)
 
-    monkeypatch.setattr(heads, "_update", fails_twice)
+    monkeypatch.setattr(head_store, "_update", fails_twice)
     assert ann.send(chat, "hello")["success"]
     assert ann.send(chat, "again")["data"]["seq"] == 3
     assert eventually(lambda: stored_seq(chat) == 3)
@@ -125,13 +125,13 @@ def test_who_reads_during_an_outage_is_told_so_and_not_something_old(ann, bob, d
         raise AutoReconnect("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(heads, "_update", fail)
+        patched.setattr(head_store, "_update", fail)
         assert bob.get("/api/user/conversations")["error"]["code"] == "DATABASE_UNAVAILABLE"
     assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "hello"
 
 
 def test_the_log_gets_only_so_far_ahead(ann, bob, delay, monkeypatch):
-    monkeypatch.setattr(heads, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(head_store, "_MOST_ENTRIES", 2)
     chat = ann.direct(bob)
     for number in range(4):
         ann.send(chat, str(number))
@@ -141,7 +141,7 @@ def test_the_log_gets_only_so_far_ahead(ann, bob, delay, monkeypatch):
         raise AutoReconnect("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(heads, "_update", fail)
+        patched.setattr(head_store, "_update", fail)
         answers = [ann.send(chat, "more", clientMsgId=f"more {number}") for number in range(4)]
     assert [answer["success"] for answer in answers] == [True, True, False, False]
     assert answers[-1]["error"]["code"] == "DATABASE_UNAVAILABLE"
@@ -155,7 +155,7 @@ def test_another_process_that_moved_the_head_is_followed(ann, bob, delay, theirs
     for number in range(3):
         ann.send(chat, str(number))
     db().conversations.update_one({"_id": ObjectId(chat)}, {"$set": {"head.seq": theirs}})
-    heads.settle()
+    head_store.settle()
     assert stored_seq(chat) == 3
     if theirs < 3:
         assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "2"
@@ -166,7 +166,7 @@ def test_nobody_stops_at_a_conversation_that_is_gone(ann, bob, eve, delay):
     ann.send(gone, "hello")
     ann.send(there, "hello")
     db().conversations.delete_one({"_id": ObjectId(gone)})
-    heads.settle()
+    head_store.settle()
     assert stored_seq(there) == 1
 
 
@@ -184,7 +184,7 @@ def test_recovery_finds_what_a_crash_has_left_behind(ann, bob, delay):
     chat = ann.direct(bob)
     for number in range(3):
         ann.send(chat, str(number))
-    heads.reset()
+    head_store.reset()
     told = []
     assert log.recover(100, lambda state, entry: told.append(entry["seq"])) == 1
     assert (stored_seq(chat), told) == (3, [1, 2, 3])

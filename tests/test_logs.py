@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from chatapp import logs, metrics
+from chatapp.database import monitoring
 from chatapp.services import conversations
-from chatapp.stores import monitoring
 from config import Config
 from tests.conftest import PASSWORD
 

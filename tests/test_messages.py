@@ -5,7 +5,7 @@ import pytest
 
 from chatapp.extensions import db
 from chatapp.stores import entries as entry_store
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 
 TEXTS = [
     "plain",
@@ -199,7 +199,7 @@ def test_a_failure_after_the_insert_heals_on_retry(send, ann, bob, monkeypatch, 
     conversation, device = ann.direct(bob), bob.socket()
     if warm:
         send(bob, conversation, "before")
-    fail_once(monkeypatch, heads, "advance")
+    fail_once(monkeypatch, head_store, "advance")
     assert not send(ann, conversation, "hello", clientMsgId="one")["success"]
     again = send(ann, conversation, "hello", clientMsgId="one")
     assert (again["success"], again["data"]["seq"]) == (True, 1 + warm)
@@ -210,7 +210,7 @@ def test_a_failure_after_the_insert_heals_on_retry(send, ann, bob, monkeypatch, 
 
 def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send, ann, bob, monkeypatch):
     conversation, device = ann.direct(bob), ann.socket()
-    fail_once(monkeypatch, heads, "advance")
+    fail_once(monkeypatch, head_store, "advance")
     assert not send(ann, conversation, "lost answer", clientMsgId="one")["success"]
     assert send(bob, conversation, "next")["data"]["seq"] == 2
     assert [event["data"]["seq"] for event in device.received("newMessage")] == [1, 2]
@@ -220,8 +220,8 @@ def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send,
 
 def test_a_head_that_was_not_moved_is_moved_before_it_is_read(send, ann, bob, monkeypatch):
     conversation, device = ann.direct(bob), bob.socket()
-    real, refusals = heads._update, [0]
-    monkeypatch.setattr(heads, "_update", lambda waiting: refusals.pop() if refusals else real(waiting))
+    real, refusals = head_store._update, [0]
+    monkeypatch.setattr(head_store, "_update", lambda waiting: refusals.pop() if refusals else real(waiting))
     assert send(ann, conversation, "hello")["data"]["seq"] == 1
     assert [event["data"]["content"] for event in device.received("newMessage")] == ["hello"]
     assert bob.get("/api/user/conversations")["data"][0]["head"]["seq"] == 1

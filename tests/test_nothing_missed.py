@@ -9,7 +9,7 @@ from bson import ObjectId
 from chatapp import clock
 from chatapp.services import receipts
 from chatapp.services.log import cache
-from chatapp.stores import memberships
+from chatapp.stores import memberships as membership_store
 from tests.conftest import eventually
 
 
@@ -36,13 +36,13 @@ def test_a_read_is_told_to_who_syncs_right_after_it(ann, bob):
 def test_a_sync_while_a_read_is_being_stored_does_not_step_over_it(ann, bob, monkeypatch):
     chat = ann.direct(bob)
     ann.send(chat, "hello")
-    first, store, between = sync(ann, {chat: 1})["next"], memberships.raise_marks, []
+    first, store, between = sync(ann, {chat: 1})["next"], membership_store.raise_marks, []
 
     def meanwhile(*arguments):
         between.append(sync(ann, {chat: 1}, first)["next"])
         store(*arguments)
 
-    monkeypatch.setattr(memberships, "raise_marks", meanwhile)
+    monkeypatch.setattr(membership_store, "raise_marks", meanwhile)
     bob.post(f"/api/conversations/{chat}/read")
     (row,) = sync(ann, {chat: 1}, between[0])["conversations"]
     assert row["receipts"] == [{"userId": bob.id, "deliveredSeq": 1, "readSeq": 1}]
@@ -75,7 +75,7 @@ def test_a_change_that_is_stored_late_does_not_hide_a_later_one(ann, bob):
     early = clock.tick()
     since = sync(ann, {chat: 1})["next"]
     bob.post(f"/api/conversations/{chat}/read")
-    memberships.raise_marks(ObjectId(chat), ObjectId(bob.id), {"delivered_seq": 1}, early)  # by another process
+    membership_store.raise_marks(ObjectId(chat), ObjectId(bob.id), {"delivered_seq": 1}, early)  # by another process
     (row,) = sync(ann, {chat: 1}, since)["conversations"]
     assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": 1} in row["receipts"]
 

@@ -7,7 +7,7 @@ from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 from chatapp import extensions, lifecycle, metrics
 from chatapp.services import conversations
-from chatapp.stores import conversations as store
+from chatapp.stores import conversations as conversation_store
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_lost_database_is_503_and_comes_back(ann, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(store, "find_page_of_user", fail)
+    monkeypatch.setattr(conversation_store, "find_page_of_user", fail)
     answer = ann.rest("GET", "/api/user/conversations")
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) > 0

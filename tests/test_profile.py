@@ -7,7 +7,7 @@ import pytest
 
 from chatapp import extensions
 from chatapp.services import credentials
-from chatapp.stores import users
+from chatapp.stores import users as user_store
 from tests.conftest import PASSWORD
 
 PICTURE = "https://example.com/a.png"
@@ -169,7 +169,7 @@ def test_a_search_finds_the_new_name_and_not_the_old(update, ann, bob):
 
 
 def test_a_search_finds_what_simultaneous_changes_made(ann, bob, monkeypatch):
-    inner, both_have_read, readers = users.find_by_id, gevent.event.Event(), []
+    inner, both_have_read, readers = user_store.find_by_id, gevent.event.Event(), []
 
     def read_before_the_other_writes(user_id):
         user = inner(user_id)
@@ -179,7 +179,7 @@ def test_a_search_finds_what_simultaneous_changes_made(ann, bob, monkeypatch):
         both_have_read.wait(10)
         return user
 
-    monkeypatch.setattr(users, "find_by_id", read_before_the_other_writes)
+    monkeypatch.setattr(user_store, "find_by_id", read_before_the_other_writes)
     changes = [{"name": "Zoe"}, {"email": "quite-other@test.com", "currentPassword": PASSWORD}]
     calls = [gevent.spawn(ann.rest, "PUT", "/api/user/profile", json=fields) for fields in changes]
     gevent.joinall(calls, raise_error=True)

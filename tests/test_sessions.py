@@ -11,7 +11,7 @@ from chatapp import clock
 from chatapp.extensions import db
 from chatapp.services import session_cache
 from chatapp.services.accounts import sessions
-from chatapp.stores import sessions as store
+from chatapp.stores import sessions as session_store
 from tests.conftest import PASSWORD
 
 FIELDS = {"id", "deviceName", "client", "address", "createdAt", "lastSeenAt", "expiresAt", "current"}
@@ -159,7 +159,7 @@ def test_a_session_that_ends_while_its_socket_connects_is_not_let_in(ann, knock,
 
 
 def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_of, monkeypatch):
-    inner, reached, go = store.find_live, gevent.event.Event(), gevent.event.Event()
+    inner, reached, go = session_store.find_live, gevent.event.Event(), gevent.event.Event()
 
     def slow(*arguments):
         found = inner(*arguments)
@@ -168,10 +168,10 @@ def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_
         return found
 
     session_cache.reset()
-    monkeypatch.setattr(store, "find_live", slow)
+    monkeypatch.setattr(session_store, "find_live", slow)
     overlapping = gevent.spawn(code_of, phone)
     reached.wait(10)
-    monkeypatch.setattr(store, "find_live", inner)
+    monkeypatch.setattr(session_store, "find_live", inner)
     ann.post("/api/auth/logout-all")
     go.set()
     overlapping.join()
@@ -181,13 +181,13 @@ def test_a_session_that_ends_while_it_is_looked_up_stays_ended(ann, phone, code_
 @pytest.fixture
 def lookups(monkeypatch):
     """The sessions that calls looked up one by one."""
-    inner, looked_up = store.find_live, []
+    inner, looked_up = session_store.find_live, []
 
     def find_live(session_id, now):
         looked_up.append(session_id)
         return inner(session_id, now)
 
-    monkeypatch.setattr(store, "find_live", find_live)
+    monkeypatch.setattr(session_store, "find_live", find_live)
     return looked_up
 
 
@@ -210,7 +210,7 @@ def test_a_device_that_uses_its_old_and_its_new_token_is_not_looked_up_each_time
 
 def test_a_session_that_nobody_uses_is_not_looked_up(ann, phone, code_of, lookups, monkeypatch):
     asked = []
-    monkeypatch.setattr(store, "find_ends", lambda ids, now: asked.append(ids) or {})
+    monkeypatch.setattr(session_store, "find_ends", lambda ids, now: asked.append(ids) or {})
     sessions.renew()
     for _ in range(2):
         clock.move(timedelta(seconds=25))
@@ -235,7 +235,7 @@ def test_a_session_in_use_that_another_process_has_ended_ends_here_too(ann):
 
 
 def test_a_session_that_ends_while_it_is_looked_up_with_others_stays_ended(ann, phone, code_of, monkeypatch):
-    inner = store.find_ends
+    inner = session_store.find_ends
 
     def find_ends(session_ids, now):
         found = inner(session_ids, now)
@@ -244,7 +244,7 @@ def test_a_session_that_ends_while_it_is_looked_up_with_others_stays_ended(ann, 
 
     assert code_of(phone) is None
     clock.move(timedelta(seconds=25))
-    monkeypatch.setattr(store, "find_ends", find_ends)
+    monkeypatch.setattr(session_store, "find_ends", find_ends)
     sessions.renew()
     assert code_of(phone) == "TOKEN_REVOKED"
 

@@ -7,7 +7,10 @@ from bson import ObjectId
 from chatapp import clock
 from chatapp.extensions import is_embedded
 from chatapp.services.log import cache
-from chatapp.stores import conversations, memberships, receipts, users
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import memberships as membership_store
+from chatapp.stores import receipts as receipt_store
+from chatapp.stores import users as user_store
 
 MANY = 20
 
@@ -19,19 +22,19 @@ def chats(ann, bob, eve):
 
 
 def set_last_seen(ann, chats):
-    users.set_last_seen([ObjectId() for _ in range(MANY)], clock.now())
+    user_store.set_last_seen([ObjectId() for _ in range(MANY)], clock.now())
 
 
 def raise_delivered(ann, chats):
-    memberships.raise_delivered(ObjectId(ann.id), [(chat, 1) for chat in chats], clock.now())
+    membership_store.raise_delivered(ObjectId(ann.id), [(chat, 1) for chat in chats], clock.now())
 
 
 def add_receipts(ann, chats):
-    receipts.add([(chat, ObjectId(ann.id), 1, 1) for chat in chats], clock.now())
+    receipt_store.add([(chat, ObjectId(ann.id), 1, 1) for chat in chats], clock.now())
 
 
 def touch(ann, chats):
-    conversations.touch(chats, clock.now())
+    conversation_store.touch(chats, clock.now())
 
 
 def change_profile(ann, chats):
@@ -44,9 +47,9 @@ def load(ann, chats):
 
 def make_a_group(ann, chats):
     state = cache.load(chats[0])
-    row = next(iter(conversations.find_with_members([state.id])))["members"][0]
+    row = next(iter(conversation_store.find_with_members([state.id])))["members"][0]
     rows = [row | {"_id": ObjectId(), "user_id": ObjectId()} for _ in range(MANY)]
-    memberships.insert_missing(ObjectId(), rows)
+    membership_store.insert_missing(ObjectId(), rows)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import socketio
 from chatapp.services.log import append as entry_log
 from chatapp.services.log import message_trace
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 from tests.conftest import eventually
 from tests.planting import Planting
 
@@ -46,13 +46,13 @@ def finish(calls, keep_going):
     return [call.value for call in calls]
 
 
-@pytest.mark.parametrize("module", [entry_log, heads])
+@pytest.mark.parametrize("module", [entry_log, head_store])
 @pytest.mark.parametrize("kind", PLANTED)
 def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
     module, kind, ann, bob, eve, failures, monkeypatch
 ):
-    monkeypatch.setattr(heads, "_delay", 0.001)
-    monkeypatch.setattr(heads, "_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(head_store, "_delay", 0.001)
+    monkeypatch.setattr(head_store, "_RETRY_SECONDS", 0.001)
     chats = [(ann.direct(bob), (ann, bob)), (ann.group(bob, eve), (ann, bob, eve))]
     acknowledged = {}
 
@@ -73,7 +73,7 @@ def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
 
     with Planting(module).instrumented() as planting:
         finish([*(row[3] for row in round_of_sends("dry")), rename("dry")], entry_log.keep_serving)
-        heads.settle()
+        head_store.settle()
         gevent.sleep(0.01)
         lines = list(planting.reached)
         assert len(lines) > 30
@@ -93,7 +93,7 @@ def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
                 assert (
                     acknowledged.setdefault((chat, more["clientMsgId"]), answer["data"]["id"]) == answer["data"]["id"]
                 )
-    heads.settle()
+    head_store.settle()
     for chat, _ in chats:
         stored, after = [], 0
         while page := ann.get(f"/api/conversations/{chat}/entries?after={after}&limit=500")["data"]:

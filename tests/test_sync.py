@@ -9,7 +9,7 @@ from chatapp.extensions import db, reset_caches
 from chatapp.lab.replica import Replica
 from chatapp.services import receipts
 from chatapp.services.sync import change_times, epoch
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
 from tests.conftest import Person, eventually
 
 
@@ -245,7 +245,7 @@ class Backup:
     NAMES = ("conversations", "memberships", "entries")
 
     def __init__(self):
-        heads.settle()
+        head_store.settle()
         self.kept = {name: list(db()[name].find()) for name in self.NAMES}
 
     def restore(self):

@@ -4,7 +4,7 @@ import click
 import orjson
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.stores import users
+from chatapp.stores import users as user_store
 
 _SHOWN = 20
 
@@ -14,8 +14,8 @@ _SHOWN = 20
 @plain_failures
 def check_users(as_json: bool) -> None:
     """Are there at least two users? With fewer, every contact list is empty. Exit code 1 when not."""
-    count = users.count()
-    rows = [{"name": row["name"], "email": row["email"]} for row in users.find_oldest(_SHOWN)]
+    count = user_store.count()
+    rows = [{"name": row["name"], "email": row["email"]} for row in user_store.find_oldest(_SHOWN)]
     enough = count >= 2
     advice = None if enough else "Run `flask --app wsgi seed`, or register more users."
     if as_json:

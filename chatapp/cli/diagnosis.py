@@ -22,7 +22,8 @@ from requests.structures import CaseInsensitiveDict
 from chatapp import clock, errors
 from chatapp.extensions import config, object_id, ping, store_name
 from chatapp.services import migrations
-from chatapp.stores import meta, users
+from chatapp.stores import meta as meta_store
+from chatapp.stores import users as user_store
 
 _CLOCK_SKEW_SECONDS = 60
 
@@ -144,7 +145,7 @@ def _database(patient: Patient) -> str:
 def _indexes(patient: Patient) -> str:
     patient.need_database()
     todo = migrations.pending()
-    missing = [name for name, indexes in meta.index_names().items() if len(indexes - {"_id_"}) == 0]
+    missing = [name for name, indexes in meta_store.index_names().items() if len(indexes - {"_id_"}) == 0]
     if todo or missing:
         raise Problem("Indexes or migrations are missing: run `flask --app wsgi migrate`.")
     return "all migrations ran"
@@ -152,7 +153,7 @@ def _indexes(patient: Patient) -> str:
 
 def _users(patient: Patient) -> str:
     patient.need_database()
-    count = users.count()
+    count = user_store.count()
     if count == 0:
         raise Problem("There are no users: run `flask --app wsgi seed`, or register some.")
     if count == 1:
@@ -267,7 +268,7 @@ def _token_user(patient: Patient) -> str:
     if code == "TOKEN_EXPIRED":
         raise Problem("The token has expired: log in again.")
     user_id = object_id(_claims(patient.token or "").get("sub"))
-    if answer.status_code == 401 and patient.own and user_id and users.find_by_id(user_id) is None:
+    if answer.status_code == 401 and patient.own and user_id and user_store.find_by_id(user_id) is None:
         raise Problem("The token's user is not in this database (wrong user id): log in again.")
     if answer.status_code != 200:
         raise Problem(f"The server refuses the token ({code}): log in again.")

@@ -10,7 +10,7 @@ from chatapp import limits
 from chatapp.cli.outcome import plain_failures
 from chatapp.extensions import config
 from chatapp.services import migrations, seeding
-from chatapp.stores import users
+from chatapp.stores import users as user_store
 
 
 @click.command()
@@ -27,7 +27,7 @@ def seed(user_count: int, message_count: int, if_empty: bool, yes: bool) -> None
     if config().is_production and not yes:
         raise click.ClickException("This is production: demo users have a known password. Use --yes if you mean it.")
     migrations.run(lambda name: click.echo(f"migrated {name}"))
-    if if_empty and users.count():
+    if if_empty and user_store.count():
         return
     with limits.suspended():
         counts = seeding.demo_data()

@@ -11,7 +11,8 @@ from chatapp.extensions import Document, object_id
 from chatapp.services import departures
 from chatapp.services.log import cache
 from chatapp.services.log.state import Conversation, Member
-from chatapp.stores import entries, memberships
+from chatapp.stores import entries as entry_store
+from chatapp.stores import memberships as membership_store
 
 
 def conversation_id(text: object) -> ObjectId:
@@ -54,7 +55,7 @@ def current_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[O
     """Those of the conversations that the user is a member of, remembered where possible, in two commands at most."""
     unknown = [row for row in conversation_ids if cache.peek(row) is None]
     if unknown:
-        cache.remember_all([row["conversation_id"] for row in memberships.find_own(user_id, unknown)])
+        cache.remember_all([row["conversation_id"] for row in membership_store.find_own(user_id, unknown)])
     found = {}
     for conversation_id in conversation_ids:
         state = cache.peek(conversation_id)
@@ -80,7 +81,7 @@ def writer(user_id: ObjectId, conversation: Conversation) -> Member:
 def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Document]:
     """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
-    entry = entries.find_by_id(message_id) if message_id else None
+    entry = entry_store.find_by_id(message_id) if message_id else None
     conversation = cache.load(entry["conversation_id"]) if entry else None
     member = conversation.members.get(user_id) if conversation else None
     if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
@@ -91,7 +92,7 @@ def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member,
 def message_in(conversation: Conversation, member: Member, message_text: str) -> Document:
     """A message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
-    entry = entries.find_by_id(message_id) if message_id else None
+    entry = entry_store.find_by_id(message_id) if message_id else None
     if entry is None or entry["conversation_id"] != conversation.id or not _is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
     return entry

@@ -24,9 +24,10 @@ from chatapp.services.log.state import (
     was_deleted,
 )
 from chatapp.services.sync import change_times
-from chatapp.stores import conversations as store
-from chatapp.stores import memberships, users
-from chatapp.stores.turns import turn
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import memberships as membership_store
+from chatapp.stores import users as user_store
+from chatapp.stores.key_locks import turn
 
 PAGE = LARGEST_PAGE = 200
 DIRECT, GROUP = "direct", "group"
@@ -61,7 +62,7 @@ def _page(
     user_id: ObjectId, skip: int, limit: int, hidden: list[ObjectId]
 ) -> tuple[list[Document], list[tuple[Conversation, Member]]]:
     """The heads of a page without these conversations, and of one more; and what the caller sees on the page."""
-    heads = store.find_page_of_user(user_id, skip, limit + 1, hidden)
+    heads = conversation_store.find_page_of_user(user_id, skip, limit + 1, hidden)
     states = cache.current(heads[:limit])
     shown = []
     for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
@@ -73,10 +74,10 @@ def _page(
 
 def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
     """The caller's conversations that they have hidden, and where nothing came since."""
-    cleared = {row["conversation_id"]: row for row in memberships.find_cleared(user_id)}
+    cleared = {row["conversation_id"]: row for row in membership_store.find_cleared(user_id)}
     limits.charge(user_id, rows=len(cleared))
     hidden = []
-    for head in store.find_heads(list(cleared), user_id) if cleared else ():
+    for head in conversation_store.find_heads(list(cleared), user_id) if cleared else ():
         own = cleared[head["_id"]]
         if was_deleted(own["cleared_seq"], own["cleared_mseq"], head["head"]["mseq"]):
             hidden.append(head["_id"])
@@ -139,7 +140,7 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
     if len(people) != 2:
         raise errors.invalid("participants", "A direct conversation needs exactly one other user who exists.")
     direct_key = ":".join(sorted(str(row["_id"]) for row in people))
-    existing = store.find_direct(direct_key)
+    existing = conversation_store.find_direct(direct_key)
     if existing is not None:
         return _existing(existing["_id"], user_id), False
     limits.spend(
@@ -152,9 +153,9 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
 def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
     """Store a new conversation, or find the one that holds its key already."""
     with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
-        if store.insert(document):
+        if conversation_store.insert(document):
             return _opened(document, user_id), True
-    existing = store.find_by_key(document)
+    existing = conversation_store.find_by_key(document)
     assert existing is not None
     if "creation_key" in document and _founding(existing) != _founding(document):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used to found another group")
@@ -214,7 +215,7 @@ def _document(
             {
                 "user_id": row["_id"],
                 "role": role if row["_id"] == creator else MEMBER,
-                "profile": users.profile_fields(row),
+                "profile": user_store.profile_fields(row),
             }
             for row in people
         ],
@@ -231,7 +232,7 @@ def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
     members = conversation.members.values()
-    memberships.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
+    membership_store.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
     data = view(conversation, conversation.members[user_id], is_new=True, most=LISTED_FOR_OLD_APPS)
     realtime.publish_conversation(conversation.member_ids, data)
     return {"data": data}
@@ -242,7 +243,7 @@ def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     conversation, member = access.current(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
     with change_times.change() as moment:
-        memberships.raise_marks(conversation.id, member.user_id, marks, moment)
+        membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
     cache.raise_marks(conversation.id, member.user_id, marks)
     data = {"conversationId": str(conversation.id)}
     realtime.publish_hidden(user_id, data)
@@ -251,4 +252,4 @@ def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
 
 def ids_for(user_id: ObjectId) -> list[ObjectId]:
     """Ids of the caller's current conversations."""
-    return store.find_ids_of_user(user_id)
+    return conversation_store.find_ids_of_user(user_id)

@@ -10,7 +10,8 @@ from chatapp.extensions import Document, config
 from chatapp.services.accounts import passwords
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
-from chatapp.stores import sessions, users
+from chatapp.stores import sessions as session_store
+from chatapp.stores import users as user_store
 
 
 def of_account(email: str, password: str, device: Device) -> tuple[Document, str]:
@@ -21,10 +22,10 @@ def of_account(email: str, password: str, device: Device) -> tuple[Document, str
     Raises Unauthorized INVALID_CREDENTIALS, RateLimited.
     """
     account = emails.key(email)
-    user = users.find_by_email(email.strip().lower(), account)
+    user = user_store.find_by_email(email.strip().lower(), account)
     user_id = user["_id"] if user else ObjectId()  # nobody's: an unknown account costs the same
     address = address_key(device.address)
-    is_known_device = device.hash is not None and sessions.was_on(user_id, device.hash)
+    is_known_device = device.hash is not None and session_store.was_on(user_id, device.hash)
     place = f"device {device.hash} {account}" if is_known_device else f"address {address} {account}"
     with ExitStack() as counted:
         counted.enter_context(limits.failures("log-ins", place, config().RATE_LOGIN_ACCOUNT))
@@ -35,7 +36,7 @@ def of_account(email: str, password: str, device: Device) -> tuple[Document, str
             anywhere = limits.failures("log-ins to this account", account, config().RATE_LOGIN_ACCOUNT_ANYWHERE)
             counted.enter_context(anywhere)
         except errors.RateLimited:
-            if not is_known_device and not sessions.was_at(user_id, device.address, address):
+            if not is_known_device and not session_store.was_at(user_id, device.address, address):
                 raise
         password_hash = _verified(user, password, place)
     assert user is not None
@@ -49,7 +50,7 @@ def of_caller(identity: Identity, password: str) -> str:
     Raises Unauthorized INVALID_CREDENTIALS, RateLimited.
     """
     limits.spend("password attempts", str(identity.session_id), config().RATE_LOGIN_ACCOUNT)
-    return _verified(users.find_by_id(identity.user_id), password, str(identity.user_id))
+    return _verified(user_store.find_by_id(identity.user_id), password, str(identity.user_id))
 
 
 def _verified(user: Document | None, password: str, caller: str) -> str:

@@ -8,10 +8,11 @@ from bson import ObjectId
 
 from chatapp.extensions import Document
 from chatapp.services.log.state import Conversation, Member, apply, at_the_beginning, from_documents, head_document
-from chatapp.stores import conversations, entries
+from chatapp.stores import conversations as conversation_store
 from chatapp.stores import departures as store
-from chatapp.stores.steps import in_steps
-from chatapp.stores.turns import turn
+from chatapp.stores import entries as entry_store
+from chatapp.stores.batches import in_steps
+from chatapp.stores.key_locks import turn
 
 _MOST_FORMER_MEMBERS = 1_000
 _REPLAYED_AT_ONCE = 64
@@ -58,10 +59,10 @@ def state_for(conversation: Conversation, member: Member) -> Conversation:
 
 
 def _replay(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> Document:
-    (document,) = conversations.find_many([conversation_id])
+    (document,) = conversation_store.find_many([conversation_id])
     state = from_documents(at_the_beginning(document), [])
     for step in in_steps(range(1, seq + 1), _REPLAYED_AT_ONCE):
-        for entry in entries.find_range(conversation_id, step[0], step[-1]):
+        for entry in entry_store.find_range(conversation_id, step[0], step[-1]):
             apply(state, entry)
     kept = snapshot(state)
     store.keep(conversation_id, user_id, seq, kept)

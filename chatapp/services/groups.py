@@ -16,7 +16,7 @@ from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
 from chatapp.services.log.state import ADMIN, MEMBER, OWNER, Conversation, Member, view
-from chatapp.stores import users
+from chatapp.stores import users as user_store
 
 Prepare = Callable[[Conversation, Member], Document]
 
@@ -63,7 +63,7 @@ def add_members(
             raise errors.TooLarge(errors.Code.GROUP_TOO_LARGE, f"A group has at most {config().MAX_GROUP_SIZE} members")
         return {"user_ids": new}
 
-    profiles = {str(row["_id"]): users.profile_fields(row) for row in others}
+    profiles = {str(row["_id"]): user_store.profile_fields(row) for row in others}
     return _append(user_id, conversation_text, "member_added", prepare, client_msg_id, profiles)
 
 

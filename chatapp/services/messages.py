@@ -10,7 +10,7 @@ from chatapp.services import access, presence
 from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
 from chatapp.services.log.state import Conversation
-from chatapp.stores import entries as store
+from chatapp.stores import entries as entry_store
 
 PAGE, LARGEST_PAGE = 100, 200
 _OTHER_ENTRIES_IN_A_PAGE = 400
@@ -87,9 +87,9 @@ def history(
     forward = after is not None and before is None
     width = skip + limit + 1 + min(conversation.seq - conversation.mseq, _OTHER_ENTRIES_IN_A_PAGE)
     window = (first, min(last, first + width - 1)) if forward else (max(first, last - width + 1), last)
-    found = store.find_messages_in_range(conversation.id, *window, limit=skip + limit + 1, descending=not forward)[
-        skip:
-    ]
+    found = entry_store.find_messages_in_range(
+        conversation.id, *window, limit=skip + limit + 1, descending=not forward
+    )[skip:]
     page = found[:limit]
     cut = len(found) > limit or (window[1] < last if forward else window[0] > first)
     if forward:

@@ -14,7 +14,7 @@ import gevent
 import migrations_seed
 from chatapp import clock, errors
 from chatapp.extensions import db, exclusive, is_embedded
-from chatapp.stores import meta
+from chatapp.stores import meta as meta_store
 
 _NUMBERED = re.compile(r"\d{4}_\w+")
 _STALE = timedelta(minutes=10)
@@ -29,7 +29,7 @@ def names() -> list[str]:
 
 def pending() -> list[str]:
     """Those that have not run on this database."""
-    done = meta.find_migrations()
+    done = meta_store.find_migrations()
     return [name for name in names() if name not in done]
 
 
@@ -42,7 +42,7 @@ def refuse_foreign() -> None:
 
     The first and the oldest document of a collection tell; a look at all of them would cost every start a scan.
     """
-    for name in meta.find_foreign():
+    for name in meta_store.find_foreign():
         raise ForeignDatabase(
             errors.Code.DATABASE_UNAVAILABLE,
             f"The database {db().name} belongs to another program ({name} that chatapp has not made); "
@@ -60,7 +60,7 @@ def run(told: Callable[[str], None]) -> int:
         todo = pending()
         for name in todo:
             importlib.import_module(f"migrations_seed.{name}").up(db())
-            meta.insert_migration(name, clock.now())
+            meta_store.insert_migration(name, clock.now())
             told(name)
     return len(todo)
 
@@ -74,11 +74,11 @@ def _alone() -> Iterator[None]:
         return
     owner = f"{os.getpid()}-{uuid.uuid4().hex}"
     deadline = clock.monotonic() + _PATIENCE_SECONDS
-    while not meta.take_migration_lock(owner, clock.now(), clock.now() - _STALE):
+    while not meta_store.take_migration_lock(owner, clock.now(), clock.now() - _STALE):
         if clock.monotonic() > deadline:
             raise errors.Unavailable(errors.Code.SERVER_BUSY, "Another process has been migrating for too long.")
         gevent.sleep(0.2)
     try:
         yield
     finally:
-        meta.release_migration_lock(owner)
+        meta_store.release_migration_lock(owner)

@@ -14,7 +14,8 @@ from chatapp import clock, limits, realtime
 from chatapp.extensions import on_reset
 from chatapp.services import access
 from chatapp.services.log import cache
-from chatapp.stores import conversations, users
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import users as user_store
 
 TYPING_SECONDS = 6
 _HIDING_SECONDS = 60.0
@@ -47,7 +48,7 @@ def reset() -> None:
 def _hiding() -> frozenset[ObjectId]:
     """Users who hide when they are and were online, asked for at most once a minute."""
     if _state.hiding_known_until <= clock.monotonic():
-        _state.hiding = frozenset(users.find_hiding_last_seen())
+        _state.hiding = frozenset(user_store.find_hiding_last_seen())
         _state.hiding_known_until = clock.monotonic() + _HIDING_SECONDS
     return _state.hiding
 
@@ -65,7 +66,7 @@ def is_hiding(user_id: ObjectId) -> bool:
 def _partners(user_id: ObjectId) -> set[ObjectId]:
     """Those with whom the user shares presence: a conversation, and neither hides."""
     hiding = _hiding()
-    return set() if user_id in hiding else conversations.find_partner_ids(user_id) - hiding
+    return set() if user_id in hiding else conversation_store.find_partner_ids(user_id) - hiding
 
 
 def arrived(user_id: ObjectId) -> None:
@@ -89,7 +90,7 @@ def _tell_arrival(user_id: ObjectId, partners: set[ObjectId]) -> None:
 def left(user_id: ObjectId) -> None:
     """The user's last device is gone."""
     now = clock.now()
-    users.set_last_seen([user_id], now)
+    user_store.set_last_seen([user_id], now)
     partners = _partners(user_id)
     if not realtime.is_online(user_id):
         realtime.publish_presence(partners, user_id, "offline", now)
@@ -102,7 +103,7 @@ def announce(user_id: ObjectId, status: str) -> None:
 
 def hidden(user_id: ObjectId) -> None:
     """The user hides from now on: to the others it looks as if they left."""
-    realtime.publish_presence(conversations.find_partner_ids(user_id), user_id, "offline", clock.now())
+    realtime.publish_presence(conversation_store.find_partner_ids(user_id), user_id, "offline", clock.now())
 
 
 def online_partners(user_id: ObjectId) -> list[str]:
@@ -116,7 +117,7 @@ def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
 
 def of_partners(user_id: ObjectId) -> dict[str, Any]:
     """`{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
-    rows = users.find_last_seen(list(_partners(user_id)))
+    rows = user_store.find_last_seen(list(_partners(user_id)))
     limits.charge(user_id, rows=len(rows))
     return {"data": [_row(user, moment) for user, moment in rows]}
 
@@ -130,7 +131,7 @@ def renew() -> None:
     """Note that those who are online now were seen; called every minute or so."""
     online = realtime.online_users()
     if online:
-        users.set_last_seen(online, clock.now())
+        user_store.set_last_seen(online, clock.now())
 
 
 def sweep() -> None:

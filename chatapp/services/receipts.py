@@ -20,8 +20,8 @@ from chatapp.services.log.state import Conversation, Member, shows_deliveries, s
 from chatapp.services.sync import change_times
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
-from chatapp.stores import memberships
-from chatapp.stores import receipts as store
+from chatapp.stores import memberships as membership_store
+from chatapp.stores import receipts as receipt_store
 
 log = structlog.get_logger("chatapp.receipts")
 _INTERVAL_SECONDS = 1.0
@@ -104,7 +104,7 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         with change_times.change() as moment:
             if not member.hides_reads:
                 conversation_store.touch([conversation.id], moment)
-            memberships.raise_marks(conversation.id, member.user_id, marks, moment)
+            membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
         conversation.raise_marks(member.user_id, marks)
         cache.raise_marks(conversation.id, member.user_id, marks)
     elif message_id is None:
@@ -137,7 +137,7 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
     with change_times.change() as moment:
         if not is_hiding:
             conversation_store.touch([conversation_id for conversation_id, _ in seqs], moment)
-        memberships.raise_delivered(user_id, seqs, moment)
+        membership_store.raise_delivered(user_id, seqs, moment)
     for conversation_id, seq in seqs:
         cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
         conversation = cache.peek(conversation_id)
@@ -220,7 +220,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
     try:
         for conversation, _ in rows.values():
             realtime.wake(conversation.member_ids)
-        store.add(
+        receipt_store.add(
             [
                 (conversation_id, user_id, moved.delivered, moved.read)
                 for conversation_id, (_, readers) in rows.items()
@@ -252,7 +252,7 @@ def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
 
 def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> dict[str, Any]:
     # They go on to change: a former member is told what had been reached when they left, but not when.
-    rows = store.find_of_conversation(conversation.id) if viewer.is_current else []
+    rows = receipt_store.find_of_conversation(conversation.id) if viewer.is_current else []
     times = {row["user_id"]: row for row in rows}
     members = [_of_member(conversation, row, viewer, entry, times) for row in conversation.audience_of(entry)]
     return {
@@ -283,6 +283,6 @@ def _of_member(
 def _first_time(marks: list[Document], seq: int) -> str | None:
     """When a mark first reached `seq`; None when that is longer ago than what is kept."""
     reached = [row for row in marks if row["seq"] >= seq]
-    if not reached or (len(reached) == len(marks) == store.KEPT):
+    if not reached or (len(reached) == len(marks) == receipt_store.KEPT):
         return None
     return clock.iso(reached[0]["at"])

@@ -8,7 +8,8 @@ from bson import ObjectId
 from chatapp.extensions import config
 from chatapp.services import conversations, messages
 from chatapp.services.accounts import auth, passwords, profiles
-from chatapp.stores import entries, users
+from chatapp.stores import entries as entry_store
+from chatapp.stores import users as user_store
 from migrations_seed import demo
 
 Progress = Callable[[Iterable[int], str], Iterable[int]]
@@ -23,7 +24,7 @@ def demo_data() -> dict[str, int]:
         counts["users"] += added
     for index, (kind, title, members, lines) in enumerate(demo.CONVERSATIONS):
         ids = [people[name] for name in members]
-        made = entries.find_by_client_msg_id(people[lines[0][0]], f"demo-{index}-0")  # whatever its name is by now
+        made = entry_store.find_by_client_msg_id(people[lines[0][0]], f"demo-{index}-0")  # whatever its name is by now
         conversation_id, is_new = (str(made["conversation_id"]), False) if made else _conversation(kind, title, ids)
         counts["conversations"] += is_new
         for number, (sender, text) in enumerate(lines):
@@ -49,7 +50,7 @@ def _user(email: str, name: str, password: str, password_hash: str | None = None
     if known is not None:
         return known["_id"], False
     user = auth.new_user(email, name, None, password_hash or passwords.hash_password(password))
-    if users.insert(user):
+    if user_store.insert(user):
         return user["_id"], True
     return _user(email, name, password, password_hash)
 

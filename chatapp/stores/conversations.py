@@ -17,11 +17,11 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from chatapp.database.write_conflicts import again
 from chatapp.extensions import Document, db, is_embedded
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
+from chatapp.stores.batches import batches
 from chatapp.stores.rows import all_of
-from chatapp.stores.steps import batches
-from chatapp.stores.writes import again
 
 _LOADED_AT_ONCE = 64  # with all their members
 
@@ -38,20 +38,20 @@ def insert(conversation: Document) -> bool:
 
 def find_by_key(document: Document) -> Document | None:
     """The conversation that has the same direct_key or creation_key."""
-    heads.settle()
+    head_store.settle()
     keys = {name: document[name] for name in ("direct_key", "creation_key") if name in document}
     return db().conversations.find_one(keys)
 
 
 def find_direct(direct_key: str) -> Document | None:
     """The one direct conversation of two people."""
-    heads.settle()
+    head_store.settle()
     return db().conversations.find_one({"direct_key": direct_key})
 
 
 def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
     """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
-    heads.settle(conversation_ids)
+    head_store.settle(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
     found: list[Document] = []
     for step in batches(conversation_ids, _LOADED_AT_ONCE):
@@ -62,7 +62,7 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[Document]:
     """Where the user's current conversations stand but these, last active first: `{_id, head, touched_at}`."""
-    heads.settle()
+    head_store.settle()
     fields = {"head": 1, "touched_at": 1}
     if is_embedded():
         wanted_ids = set(find_ids_of_user(user_id)) - set(without)
@@ -75,7 +75,7 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[Ob
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
     """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
-    heads.settle(conversation_ids)
+    head_store.settle(conversation_ids)
     return _find_in_turns(conversation_ids, _head_fields(user_id))
 
 
@@ -93,7 +93,7 @@ def _last_active(row: Document) -> tuple[datetime, ObjectId]:
 
 def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[Document]:
     """The same of the user's current conversations that come after `before` (last active, id), last active first."""
-    heads.settle()
+    head_store.settle()
     if is_embedded():
         rows = _find_in_turns(find_ids_of_user(user_id), _head_fields(user_id))
         return sorted((row for row in rows if _last_active(row) < before), key=_last_active, reverse=True)[:limit]
@@ -113,7 +113,7 @@ def _head_fields(user_id: ObjectId) -> Document:
 
 def find_many(conversation_ids: list[ObjectId]) -> list[Document]:
     """These conversations, in no order."""
-    heads.settle(conversation_ids)
+    head_store.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
     return list(cursor.batch_size(len(conversation_ids) + 1))
 
@@ -145,7 +145,7 @@ def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[Object
 
     Asked of the store, which knows who has left, whichever process took them out.
     """
-    heads.settle()
+    head_store.settle()
     if not people:
         return set()
     if is_embedded():
@@ -182,20 +182,20 @@ def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
 
 def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) -> bool:
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
-    heads.settle([conversation_id])
+    head_store.settle([conversation_id])
     result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
     return result.matched_count == 1
 
 
 def count_active_since(moment: datetime | None) -> int:
     """How many conversations there are, with something since then."""
-    heads.settle()
+    head_store.settle()
     return db().conversations.count_documents(_active_since(moment))
 
 
 def iterate_active_since(moment: datetime | None) -> Iterator[Document]:
     """All conversations with something since then, oldest first, without holding them all in memory."""
-    heads.settle()
+    head_store.settle()
     yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
 
 

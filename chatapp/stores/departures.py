@@ -7,9 +7,9 @@ the conversation at that entry (`chatapp.services.departures`). Somebody who is 
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from chatapp.database.write_conflicts import upsert
 from chatapp.extensions import Document, db
-from chatapp.stores.turns import turn
-from chatapp.stores.writes import upsert
+from chatapp.stores.key_locks import turn
 
 
 def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: Document) -> None:

@@ -12,12 +12,12 @@ from itertools import islice
 from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from chatapp.database.write_conflicts import DUPLICATE_KEY
 from chatapp.extensions import Document, db, is_embedded
-from chatapp.stores import heads
+from chatapp.stores import heads as head_store
+from chatapp.stores.batches import in_steps
+from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of
-from chatapp.stores.steps import in_steps
-from chatapp.stores.turns import turn
-from chatapp.stores.writes import DUPLICATE_KEY
 
 WINDOW = 64
 _MOST_ROWS = 100_000
@@ -143,7 +143,7 @@ def find_newest(limit: int) -> list[Document]:
     """
     fields = {"conversation_id": 1, "seq": 1}
     if is_embedded():
-        heads.settle()
+        head_store.settle()
         stored = ((row["_id"], row["head"]["seq"]) for row in db().conversations.find({}, {"head": 1}))
         found = (db().entries.find_one({"conversation_id": key, "seq": seq + 1}, fields) for key, seq in stored)
         return list(islice((entry for entry in found if entry is not None), limit))

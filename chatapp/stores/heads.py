@@ -15,7 +15,7 @@ from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 
 from chatapp.extensions import STORE_ERRORS, Document, db, is_embedded, on_reset
-from chatapp.stores.steps import batches
+from chatapp.stores.batches import batches
 
 log = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at

@@ -15,11 +15,11 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from chatapp.database.write_conflicts import upsert
 from chatapp.extensions import Document, db, is_embedded
+from chatapp.stores.batches import batches
+from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of
-from chatapp.stores.steps import batches
-from chatapp.stores.turns import turn
-from chatapp.stores.writes import upsert
 
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
 MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")

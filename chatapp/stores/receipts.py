@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from chatapp.extensions import Document, db
-from chatapp.stores.steps import batches
+from chatapp.stores.batches import batches
 
 KEPT = 100
 _MOST_ROWS = 100_000

@@ -13,10 +13,10 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from chatapp.database.write_conflicts import again
 from chatapp.extensions import Document, db
+from chatapp.stores.batches import batches
 from chatapp.stores.rows import all_of
-from chatapp.stores.steps import batches
-from chatapp.stores.writes import again
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
 _MOST_ROWS = 100_000

@@ -10,8 +10,8 @@ from chatapp.services import credentials
 from chatapp.services.accounts import passwords, profiles, sessions, tokens
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
-from chatapp.stores import users
-from chatapp.stores.turns import turn
+from chatapp.stores import users as user_store
+from chatapp.stores.key_locks import turn
 
 _LONGEST_NAME = 100
 
@@ -24,7 +24,7 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
     password_hash = passwords.hash_password(password, f"{address_key(device.address)} {emails.key(email)}")
     user = new_user(email, name or default_name(email), avatar, password_hash)
     with turn(user["email_key"]):
-        if profiles.with_address(email) is not None or not users.insert(user):
+        if profiles.with_address(email) is not None or not user_store.insert(user):
             raise _email_in_use()
     answer = sessions.begin(user, device)
     if config().DIRECTORY_OPEN:
@@ -63,11 +63,11 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
     caller = str(user["_id"])
     if passwords.needs_rehash(password_hash) or passwords.is_of_another_spelling(password_hash, password, caller):
         grown = passwords.hash_password(password, caller)
-        if users.exchange_password(user["_id"], password_hash, grown, clock.now()):
+        if user_store.exchange_password(user["_id"], password_hash, grown, clock.now()):
             password_hash = grown
     profiles.renew_keys(user)
     answer = sessions.begin(user, device)
-    if not users.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
+    if not user_store.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
         begun = tokens.verify(answer["token"])
         sessions.revoke(begun, begun.session_id)
         raise credentials.invalid()
@@ -78,7 +78,7 @@ def change_password(identity: Identity, current: str, new: str) -> dict[str, Any
     """Set a new password and end all other sessions. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
     password_hash = credentials.of_caller(identity, current)
     new_hash = passwords.hash_password(new, str(identity.user_id))
-    if not users.exchange_password(identity.user_id, password_hash, new_hash, clock.now()):
+    if not user_store.exchange_password(identity.user_id, password_hash, new_hash, clock.now()):
         raise credentials.invalid()  # another change was faster
     ended = sessions.revoke_all(identity.user_id, "The password was changed", keep=identity.session_id)
     return {"sessionsEnded": ended}

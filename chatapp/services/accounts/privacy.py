@@ -8,7 +8,7 @@ from chatapp import errors, realtime
 from chatapp.extensions import Document
 from chatapp.services import presence
 from chatapp.services.accounts import profiles
-from chatapp.stores import users
+from chatapp.stores import users as user_store
 
 
 def get(user_id: ObjectId) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def update(
     changes = {name: value for name, value in wanted.items() if value is not None}
     if not changes:
         return {"data": _view(before)}
-    user = users.update(user_id, changes)
+    user = user_store.update(user_id, changes)
     if user is None:
         raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
     profiles.copy_to_memberships(user)

@@ -15,7 +15,9 @@ from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.log import cache
 from chatapp.services.sync import change_times
-from chatapp.stores import conversations, memberships, users
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import memberships as membership_store
+from chatapp.stores import users as user_store
 
 CONTACTS_PAGE = 200
 _ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, beside a row that is read
@@ -42,7 +44,7 @@ def mine(user_id: ObjectId) -> dict[str, Any]:
 
 def existing(user_id: ObjectId) -> Document:
     """The whole user. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
-    user = users.find_by_id(user_id)
+    user = user_store.find_by_id(user_id)
     if user is None:
         raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
     return user
@@ -71,8 +73,8 @@ def update(
         changes["avatar"] = None
     is_moving = email is not None and changes["email_key"] != emails.key(user["email"])
     password_hash = _proved(identity, password) if is_moving else None
-    updated = users.update(identity.user_id, changes, password_hash=password_hash)
-    if updated is None and password_hash is not None and not users.has_password(identity.user_id, password_hash):
+    updated = user_store.update(identity.user_id, changes, password_hash=password_hash)
+    if updated is None and password_hash is not None and not user_store.has_password(identity.user_id, password_hash):
         raise credentials.invalid()  # the password was changed meanwhile
     if updated is None:
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
@@ -101,10 +103,10 @@ def _proved(identity: Identity, password: str | None) -> str:
 
 def copy_to_memberships(user: Document) -> None:
     """Renew what conversations show of a user."""
-    copy = users.profile_fields(user)
+    copy = user_store.profile_fields(user)
     with change_times.change() as moment:
-        conversations.touch_all_of_user(user["_id"], moment)
-        copies = memberships.set_profile(user["_id"], copy, moment)
+        conversation_store.touch_all_of_user(user["_id"], moment)
+        copies = membership_store.set_profile(user["_id"], copy, moment)
     cache.set_profile(user["_id"], copy)
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 
@@ -119,12 +121,12 @@ def renew_keys(user: Document) -> None:
     keys = name_keys(user["name"]) | {"email_key": emails.key(user["email"])}
     missing = {name: value for name, value in keys.items() if user.get(name) != value}
     if missing:
-        users.update(user["_id"], missing)
+        user_store.update(user["_id"], missing)
 
 
 def with_address(address: str) -> Document | None:
     """The whole user who has this e-mail address, in whatever spelling."""
-    return users.find_by_email(address.strip().lower(), emails.key(address))
+    return user_store.find_by_email(address.strip().lower(), emails.key(address))
 
 
 def reachable(user_id: ObjectId, people: list[str]) -> list[Document]:
@@ -136,9 +138,9 @@ def reachable(user_id: ObjectId, people: list[str]) -> list[Document]:
     ids = _ids_of_addresses(user_id, people)
     wanted = list(dict.fromkeys(filter(None, (ids.get(row) or object_id(row) for row in people))))
     if not config().DIRECTORY_OPEN:
-        known = conversations.find_partners_among(user_id, wanted) | set(ids.values())
+        known = conversation_store.find_partners_among(user_id, wanted) | set(ids.values())
         wanted = [row for row in wanted if row in known]
-    found = {row["_id"]: row for row in users.find_profiles([user_id, *wanted])}
+    found = {row["_id"]: row for row in user_store.find_profiles([user_id, *wanted])}
     if user_id not in found:
         raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
     return [found[user_id], *(found[row] for row in wanted if row in found and row != user_id)]
@@ -154,7 +156,7 @@ def _ids_of_addresses(user_id: ObjectId, people: list[str]) -> dict[str, ObjectI
 
 
 def _audience(user_id: ObjectId) -> list[ObjectId]:
-    return [user_id, *conversations.find_partner_ids(user_id)]
+    return [user_id, *conversation_store.find_partner_ids(user_id)]
 
 
 def contacts(
@@ -170,13 +172,15 @@ def contacts(
     prefix = text.search_prefix(search)
     if search.strip() and not prefix:
         return {"data": [], "meta": _why_empty(search, after)}
-    among = None if config().DIRECTORY_OPEN else list(conversations.find_partner_ids(user_id))
-    rows = users.find_page(excluding=user_id, among=among, prefix=prefix, after=_read_cursor(after), limit=limit + 1)
+    among = None if config().DIRECTORY_OPEN else list(conversation_store.find_partner_ids(user_id))
+    rows = user_store.find_page(
+        excluding=user_id, among=among, prefix=prefix, after=_read_cursor(after), limit=limit + 1
+    )
     page = rows[:limit]
     limits.charge(user_id, rows=len(page) if among is None else len(among))
     shown = {row["_id"].binary for row in page}  # whose hash costs a fifth of the id's
     if among is None and not emails.are_public():
-        shown = {row.binary for row in conversations.find_partners_among(user_id, [row["_id"] for row in page])}
+        shown = {row.binary for row in conversation_store.find_partners_among(user_id, [row["_id"] for row in page])}
     answer: dict[str, Any] = {"data": [view(row, with_email=row["_id"].binary in shown) for row in page]}
     if len(rows) > limit:
         answer["meta"] = {"next": _write_cursor(page[-1])}

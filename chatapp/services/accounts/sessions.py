@@ -15,10 +15,10 @@ from chatapp.services import rotation
 from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.session_cache import cache
-from chatapp.stores import sessions as store
-from chatapp.stores import users
-from chatapp.stores.steps import batches
-from chatapp.stores.turns import turn
+from chatapp.stores import sessions as session_store
+from chatapp.stores import users as user_store
+from chatapp.stores.batches import batches
+from chatapp.stores.key_locks import turn
 
 LEGACY, ROTATING = 1, 2
 _REUSED = "token reused"
@@ -69,7 +69,7 @@ def begin(user: Document, device: Device) -> dict[str, Any]:
         "revoked_at": None,
         "refresh": rotation.first(session_id, now) if rotating else None,
     }
-    store.insert(session)
+    session_store.insert(session)
     cache.add(session, is_new=True)
     _make_room(user["_id"], session_id)
     return _answer(user, session, now)
@@ -83,10 +83,10 @@ def _last_end(created_at: datetime) -> datetime:
 def _make_room(user_id: ObjectId, newest: ObjectId) -> None:
     """End the user's sessions beyond MAX_SESSIONS_PER_USER, those first that were not used for the longest time."""
     most = config().MAX_SESSIONS_PER_USER
-    if store.count_of_user(user_id, most + 1) <= most:
+    if session_store.count_of_user(user_id, most + 1) <= most:
         return
-    store.delete_ended(user_id, clock.now())
-    live = [row for row in store.find_live_of_user(user_id, clock.now()) if row["_id"] != newest]
+    session_store.delete_ended(user_id, clock.now())
+    live = [row for row in session_store.find_live_of_user(user_id, clock.now()) if row["_id"] != newest]
     live.sort(key=lambda row: (_is_connected(row["_id"]), row["last_seen_at"]), reverse=True)
     if too_many := [row["_id"] for row in live[most - 1 :]]:
         _end(too_many, user_id, "There were too many sessions: this one was not used for the longest time")
@@ -128,19 +128,19 @@ def refresh(token: str) -> dict[str, Any]:
         raise _unknown_refresh_token()
     with turn(str(session_id)):
         while True:
-            session = store.find_by_id(session_id)
+            session = session_store.find_by_id(session_id)
             if session is None or session["refresh"] is None:
                 raise _unknown_refresh_token()
             now = clock.now()
             _refuse_ended(session, now)
-            user = users.find_by_id(session["user_id"])
+            user = user_store.find_by_id(session["user_id"])
             if user is None:
                 raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
             state = _exchanged(session, pair, tokens.digest(token), now)
             if state is session["refresh"]:
                 return _answer(user, session, now)
             expires = min(now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS), _last_end(session["created_at"]))
-            if store.exchange_refresh(session_id, session["refresh"], state, expires):
+            if session_store.exchange_refresh(session_id, session["refresh"], state, expires):
                 session |= {"refresh": state, "expires_at": expires}
                 cache.add(session, is_new=True)
                 return _answer(user, session, now)
@@ -211,9 +211,9 @@ def _look_up(identity: Identity) -> None:
     """Check session and pair against what is stored, and remember them. The first use of a pair kills its siblings."""
     while True:
         forgotten, now = cache.forgotten, clock.now()
-        session = cache.take_stored(identity.session_id) or store.find_live(identity.session_id, now)
+        session = cache.take_stored(identity.session_id) or session_store.find_live(identity.session_id, now)
         if session is None or session["user_id"] != identity.user_id:
-            raise _ended(store.find_by_id(identity.session_id), identity.session_id)
+            raise _ended(session_store.find_by_id(identity.session_id), identity.session_id)
         if _is_settled(session, identity, now):
             break
     if forgotten == cache.forgotten:  # else it may have been revoked since it was read
@@ -232,7 +232,7 @@ def _is_settled(session: Document, identity: Identity, now: datetime) -> bool:
     if standing is rotation.Standing.GOOD:
         return True
     refresh_hash = tokens.digest(tokens.refresh_token(session["_id"], pair))
-    return store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
+    return session_store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
 
 
 def renew() -> None:
@@ -243,7 +243,7 @@ def renew() -> None:
     due = cache.due()
     for session_ids in batches(list(due)):
         now = clock.now()
-        ends = store.find_ends(session_ids, now)
+        ends = session_store.find_ends(session_ids, now)
         for session_id in session_ids:
             row = due[session_id]
             if session_id in ends:
@@ -253,7 +253,7 @@ def renew() -> None:
             elif cache.rows.get(session_id) is row:
                 _close([session_id], "The session was ended")
         if ends:
-            store.touch(list(ends), now)
+            session_store.touch(list(ends), now)
 
 
 def renewed_token(user: Document, identity: Identity) -> str:
@@ -264,7 +264,7 @@ def renewed_token(user: Document, identity: Identity) -> str:
 
 def of_user(identity: Identity) -> list[dict[str, Any]]:
     """All sessions of the caller that work, last seen first."""
-    return [_view(row, identity) for row in store.find_live_of_user(identity.user_id, clock.now())]
+    return [_view(row, identity) for row in session_store.find_live_of_user(identity.user_id, clock.now())]
 
 
 def _view(session: Document, identity: Identity) -> dict[str, Any]:
@@ -282,20 +282,20 @@ def _view(session: Document, identity: Identity) -> dict[str, Any]:
 
 def revoke(identity: Identity, session_id: ObjectId | None) -> None:
     """End one of the caller's sessions. Raises NotFound SESSION_NOT_FOUND."""
-    if session_id is None or not store.revoke(session_id, identity.user_id, clock.now()):
+    if session_id is None or not session_store.revoke(session_id, identity.user_id, clock.now()):
         raise errors.NotFound(errors.Code.SESSION_NOT_FOUND, "Session not found")
     _close([session_id], "The session was ended")
 
 
 def revoke_all(user_id: ObjectId, reason: str, *, keep: ObjectId | None = None) -> int:
     """End all of the user's sessions but `keep`; gives how many."""
-    ended = store.revoke_all(user_id, clock.now(), keep=keep)
+    ended = session_store.revoke_all(user_id, clock.now(), keep=keep)
     _close(ended, reason)
     return len(ended)
 
 
 def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str, *, ended_by: str | None = None) -> None:
-    store.revoke_these(session_ids, user_id, clock.now(), ended_by=ended_by)
+    session_store.revoke_these(session_ids, user_id, clock.now(), ended_by=ended_by)
     _close(session_ids, reason)
 
 
@@ -307,4 +307,4 @@ def _close(session_ids: list[ObjectId], reason: str) -> None:
 
 def tidy() -> int:
     """Delete sessions that ended a week ago; gives how many."""
-    return store.delete_over(clock.now() - timedelta(days=7))
+    return session_store.delete_over(clock.now() - timedelta(days=7))

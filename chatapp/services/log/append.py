@@ -32,7 +32,10 @@ from chatapp.services.log import cache, hash_chain
 from chatapp.services.log.cache import Slot
 from chatapp.services.log.state import Conversation, Member, apply, group_document, head_document, membership_document
 from chatapp.services.sync import change_times
-from chatapp.stores import conversations, entries, heads, memberships
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import entries as entry_store
+from chatapp.stores import heads as head_store
+from chatapp.stores import memberships as membership_store
 from chatapp.stores.heads import Head
 
 logger = structlog.get_logger("chatapp.log")
@@ -316,9 +319,9 @@ def _store(runs: list[_Run]) -> None:
 
     An insert stops at a taken place or id. The runs behind it are of other conversations: they follow in the next one.
     """
-    heads.make_room()
+    head_store.make_room()
     while runs:
-        stored = entries.insert_run([entry for run in runs for entry in run.entries])
+        stored = entry_store.insert_run([entry for run in runs for entry in run.entries])
         whole: list[_Run] = []
         while runs and stored >= len(runs[0].entries):
             stored -= len(runs[0].entries)
@@ -343,7 +346,7 @@ def _settle(run: _Run, stored: int) -> None:
 
 def _earlier(draft: Draft) -> Document | None:
     """The entry that an earlier attempt has made."""
-    return entries.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
+    return entry_store.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
 
 
 def _load(conversation_id: ObjectId) -> Conversation:
@@ -386,7 +389,7 @@ def _conclude(runs: list[_Run]) -> None:
     """Whole runs are in the log: bring forward what is derived, announce the entries, and answer their calls."""
     if not runs:
         return
-    heads.advance([_head(run) for run in runs], at_once=any(_changes_members(run.entries) for run in runs))
+    head_store.advance([_head(run) for run in runs], at_once=any(_changes_members(run.entries) for run in runs))
     for run in runs:
         run.is_stored = True
         run.slot.state, run.slot.pending = run.state, None
@@ -418,7 +421,7 @@ def _derived(state: Conversation, run: list[Document], departed: list[_Departed]
     if changed is not None:
         derived |= group_document(state)
         departures.keep(state.id, departed)
-        memberships.apply(state.id, [membership_document(state.id, member) for member in changed])
+        membership_store.apply(state.id, [membership_document(state.id, member) for member in changed])
     return derived
 
 
@@ -439,11 +442,11 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
     if slot.pending is None:
         slot.state = None
     state = _load(conversation_id)
-    while run := entries.find_run_after(conversation_id, state.seq):
+    while run := entry_store.find_run_after(conversation_id, state.seq):
         stored_seq, departed = state.seq, list[_Departed]()
         for entry in run:
             _apply(state, entry, departed)
-        if conversations.advance_head(conversation_id, stored_seq, _derived(state, run, departed)):
+        if conversation_store.advance_head(conversation_id, stored_seq, _derived(state, run, departed)):
             slot.caught_up = range(stored_seq + 1, state.seq + 1)
             for entry in run:
                 _tell(announce, state, entry)
@@ -456,20 +459,20 @@ def _catch_up(conversation_id: ObjectId, slot: Slot, announce: Announce) -> Conv
 
 def write_behind(seconds: float) -> None:
     """Let what is derived from messages be stored so long after them; 0: at once. `settle` before the process ends."""
-    heads.write_behind(seconds)
+    head_store.write_behind(seconds)
 
 
 def settle() -> None:
     """Store what is still behind the logs. Raises what the driver raises."""
-    heads.settle()
+    head_store.settle()
 
 
 def recover(limit: int, announce: Announce) -> int:
     """Finish what a crash left among the newest entries; gives how many conversations were mended."""
     newest: dict[ObjectId, int] = {}
-    for row in entries.find_newest(limit):
+    for row in entry_store.find_newest(limit):
         newest.setdefault(row["conversation_id"], row["seq"])
-    stored = heads.find_seqs(newest)
+    stored = head_store.find_seqs(newest)
     behind = [key for key, seq in newest.items() if key in stored and stored[key] < seq]
     for conversation_id in behind:
         _catch_up(conversation_id, cache.slot(conversation_id), announce)

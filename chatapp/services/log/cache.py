@@ -13,8 +13,8 @@ from bson import ObjectId
 
 from chatapp.extensions import Document, on_reset
 from chatapp.services.log.state import Conversation, from_documents, membership_document
-from chatapp.stores import conversations as store
-from chatapp.stores import memberships
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import memberships as membership_store
 
 _REMEMBERED = 10_000
 _MOST_BYTES = 40_000_000  # of all that is remembered
@@ -104,7 +104,7 @@ def load(conversation_id: ObjectId) -> Conversation | None:
 def load_all(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
     """Those of the conversations that exist, likewise in one command."""
     with _marks_meanwhile() as raised:
-        documents = store.find_with_members(conversation_ids)
+        documents = conversation_store.find_with_members(conversation_ids)
         loaded = {document["_id"]: _whole(document) for document in documents}
     for conversation_id, user_id, marks in raised:
         if conversation_id in loaded:
@@ -128,7 +128,7 @@ def _whole(document: Document) -> Conversation:
     stored = {row["user_id"] for row in document["members"]}
     missing = [member for member in conversation.members.values() if member.user_id not in stored]
     if missing:
-        memberships.insert_missing(
+        membership_store.insert_missing(
             conversation.id, [membership_document(conversation.id, member) for member in missing]
         )
     return conversation

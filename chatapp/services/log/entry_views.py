@@ -12,7 +12,7 @@ from chatapp.services import access
 from chatapp.services.log import message_trace
 from chatapp.services.log.state import LISTED_FOR_OLD_APPS, SHOWN_HASH, Conversation, Member, profile_view, shows_reads
 from chatapp.services.log.state import view as conversation_view
-from chatapp.stores import entries as store
+from chatapp.stores import entries as entry_store
 
 PAGE, LARGEST_PAGE = 200, 500
 
@@ -200,7 +200,7 @@ def page(
         if after is not None and before is None
         else (max(low, high - limit + 1), high)
     )
-    found = store.find_range(conversation.id, *window)
+    found = entry_store.find_range(conversation.id, *window)
     limits.charge(user_id, rows=len(found))
     views = Views(conversation, user_id)
     return {

@@ -7,7 +7,7 @@ from bson import ObjectId
 from chatapp.services import access
 from chatapp.services.log import hash_chain
 from chatapp.services.log.state import head_view
-from chatapp.stores import entries
+from chatapp.stores import entries as entry_store
 
 
 def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dic
     conversation, member = access.readable(user_id, conversation_text)
     last = member.last_visible(conversation.seq)
     place = last if seq is None else max(member.first_visible - 1, min(seq, last))
-    found = {row["seq"]: row for row in entries.find_ranges([(conversation.id, row, row) for row in {place, last}])}
+    found = {row["seq"]: row for row in entry_store.find_ranges([(conversation.id, row, row) for row in {place, last}])}
     start = {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation.id)}
     entry, head = found.get(place, start), found.get(last, start)
     return {

@@ -26,7 +26,9 @@ from chatapp.services.log.state import (
     head_document,
     membership_document,
 )
-from chatapp.stores import conversations, entries, memberships
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import entries as entry_store
+from chatapp.stores import memberships as membership_store
 
 _ATTEMPTS = 5
 _BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq")
@@ -66,7 +68,7 @@ class Report:
 
 def count(since: datetime | None) -> int:
     """How many conversations `verify` would look at."""
-    return conversations.count_active_since(since)
+    return conversation_store.count_active_since(since)
 
 
 def verify(conversation_text: str | None = None, since: datetime | None = None) -> Iterator[Report]:
@@ -85,18 +87,18 @@ def verify(conversation_text: str | None = None, since: datetime | None = None) 
 
 def _documents(conversation_text: str | None, since: datetime | None) -> Iterator[Document]:
     if conversation_text is None:
-        return conversations.iterate_active_since(since)
-    found = conversations.find_many([ObjectId(conversation_text)]) if ObjectId.is_valid(conversation_text) else []
+        return conversation_store.iterate_active_since(since)
+    found = conversation_store.find_many([ObjectId(conversation_text)]) if ObjectId.is_valid(conversation_text) else []
     if not found:
         raise errors.not_a_conversation()
     return iter(found)
 
 
 def _orphans() -> Iterator[tuple[ObjectId, str]]:
-    known = conversations.find_all_ids()
-    for conversation_id in entries.find_conversation_ids() - known:
+    known = conversation_store.find_all_ids()
+    for conversation_id in entry_store.find_conversation_ids() - known:
         yield conversation_id, "entries"
-    for conversation_id in memberships.find_conversation_ids() - known:
+    for conversation_id in membership_store.find_conversation_ids() - known:
         yield conversation_id, "memberships"
 
 
@@ -127,7 +129,7 @@ def _replay(document: Document) -> "_Replay":
             break
         if replay.state.seq > document["head"]["seq"]:  # a server that is running may not have stored it yet
             time.sleep(2 * config().WRITE_BEHIND_MS / 1000)
-        now = conversations.find_many([document["_id"]])
+        now = conversation_store.find_many([document["_id"]])
         if not now or now[0]["head"] == document["head"]:
             break
         document = now[0]
@@ -142,10 +144,10 @@ class _Replay:
         self.report = Report(document["_id"])
         self.state = from_documents(at_the_beginning(document), [])
         self.mseqs = array("Q", [0])  # of each seq
-        for entry in entries.iterate_log(document["_id"]):
+        for entry in entry_store.iterate_log(document["_id"]):
             if not self._follow(entry):
                 break
-        self.rows = {row["user_id"]: row for row in memberships.find_in_conversations([document["_id"]])}
+        self.rows = {row["user_id"]: row for row in membership_store.find_in_conversations([document["_id"]])}
         if not self.report.faults:
             self._compare_conversation()
             self._compare_members()
@@ -212,10 +214,10 @@ class _Replay:
         rows = [membership_document(self.state.id, member) for member in self.state.members.values()]
         missing = [row for row in rows if row["user_id"] not in self.rows]
         if missing:
-            memberships.insert_missing(self.state.id, missing)
-        memberships.set_by_the_log(self.state.id, rows)
+            membership_store.insert_missing(self.state.id, missing)
+        membership_store.set_by_the_log(self.state.id, rows)
         changes = _derived(self.state)
-        conversations.advance_head(self.state.id, self.document["head"]["seq"], changes)
+        conversation_store.advance_head(self.state.id, self.document["head"]["seq"], changes)
 
 
 def _derived(state: Conversation) -> Document:

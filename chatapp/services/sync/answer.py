@@ -32,8 +32,9 @@ from chatapp.services.sync import change_times
 from chatapp.services.sync import epoch as epochs
 from chatapp.services.sync.continuation import Token
 from chatapp.services.sync.position import Cursor, Place
-from chatapp.stores import conversations, memberships
+from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
+from chatapp.stores import memberships as membership_store
 
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
 _ID_LENGTH = 24
@@ -141,8 +142,8 @@ def _is_news(place: Place) -> bool:
 
 def _all_places(user_id: ObjectId, known: Mapping[str, Cursor]) -> list[Place]:
     """Where all conversations of the caller stand, those that they left too."""
-    own = memberships.find_own(user_id)
-    return _places(user_id, known, own, conversations.find_heads([row["conversation_id"] for row in own], user_id))
+    own = membership_store.find_own(user_id)
+    return _places(user_id, known, own, conversation_store.find_heads([row["conversation_id"] for row in own], user_id))
 
 
 def _next_places(
@@ -150,8 +151,8 @@ def _next_places(
 ) -> tuple[list[Place], tuple[datetime, ObjectId] | None]:
     """Where those stand that were last active before `after`, a page of them; and where the next page begins."""
     size = config().SYNC_MAX_CONVERSATIONS
-    heads = conversations.find_heads_before(user_id, after, size)
-    own = memberships.find_own(user_id, [row["_id"] for row in heads])
+    heads = conversation_store.find_heads_before(user_id, after, size)
+    own = membership_store.find_own(user_id, [row["_id"] for row in heads])
     page_end = (heads[-1]["last_activity"], heads[-1]["_id"]) if len(heads) == size else None
     return _places(user_id, known, own, heads), page_end
 
@@ -248,7 +249,7 @@ def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, l
     changed = {place.id: place.since for place in chosen if place.has_changed() and not place.is_left}
     known = [since for since in changed.values() if since is not None]
     if known:
-        for row in memberships.find_changed([key for key, since in changed.items() if since], min(known), user_id):
+        for row in membership_store.find_changed([key for key, since in changed.items() if since], min(known), user_id):
             rows[row["conversation_id"]].append(row)
     return {key: _told(found, user_id, changed[key]) if found else [] for key, found in rows.items()}
 
@@ -302,7 +303,7 @@ def _report(place: Place, conversation: Conversation, member: Member, changed: l
     A conversation that was left is reported as it was then.
     """
     for row in changed or []:  # by another process, which has not said so yet
-        conversation.raise_marks(row["user_id"], {name: row[name] for name in memberships.MARKS})
+        conversation.raise_marks(row["user_id"], {name: row[name] for name in membership_store.MARKS})
     is_all = changed is None or place.is_limited or place.is_cut  # missed messages moved their senders' marks
     told = None if is_all else {row["user_id"] for row in changed or ()}
     if told is not None and member.user_id in told:

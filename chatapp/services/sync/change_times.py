@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from chatapp import clock
 from chatapp.extensions import on_reset
-from chatapp.stores import meta
+from chatapp.stores import meta as meta_store
 
 _RESERVED = timedelta(seconds=60)
 _DOUBT_SECONDS = 5.0
@@ -38,12 +38,12 @@ def keep_order() -> None:
     """
     global _until
     if _until is None:
-        noted = meta.find_clock()
+        noted = meta_store.find_clock()
         if noted is not None and clock.now() < noted[0]:
             clock.not_before(noted[1])
     moment = clock.tick()
     if _until is None or moment > _until - _RESERVED / 2:
-        meta.set_clock(moment, moment + _RESERVED)
+        meta_store.set_clock(moment, moment + _RESERVED)
         _until = moment + _RESERVED
 
 

@@ -1,7 +1,7 @@
 """The random id of this database: another one means that clients' cursors belong to another history."""
 
 from chatapp.extensions import on_reset
-from chatapp.stores import meta
+from chatapp.stores import meta as meta_store
 
 
 class _Known:
@@ -17,11 +17,11 @@ def reset() -> None:
 def current() -> str:
     """The database's epoch, made when it is first asked for."""
     if _Known.value is None:
-        _Known.value = meta.find_or_make_epoch()
+        _Known.value = meta_store.find_or_make_epoch()
     return _Known.value
 
 
 def renew() -> str:
     """Make every client start anew with this database; gives the new epoch. Servers take it up at their start."""
-    _Known.value = meta.replace_epoch()
+    _Known.value = meta_store.replace_epoch()
     return _Known.value

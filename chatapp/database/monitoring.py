@@ -7,7 +7,7 @@ from pymongo import errors as mongo
 from pymongo import monitoring
 
 from chatapp import metrics
-from chatapp.stores.writes import is_aborted
+from chatapp.database.write_conflicts import is_aborted
 
 log = structlog.get_logger("chatapp.database")
 
