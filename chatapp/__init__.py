@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from flask import Flask
 
-from chatapp import api, cli, extensions, logs, realtime, sockets
+from chatapp import api, cli, database, extensions, logs, realtime, sockets
 from chatapp.server import background
 from config import Config, ConfigError, load
 
@@ -17,7 +17,7 @@ def create_app(config: Config | None = None) -> Flask:
     """The application. Without a config it is read from the environment; raises ConfigError."""
     config = config or load()
     logs.configure(config)
-    extensions.start(config)
+    database.start(config)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,

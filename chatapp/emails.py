@@ -4,7 +4,7 @@ import unicodedata
 
 import email_validator
 
-from chatapp.extensions import config
+from chatapp.settings import config
 
 EVERYBODY = "everybody"
 _LONGEST = 254

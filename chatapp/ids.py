@@ -17,3 +17,8 @@ def new_id() -> ObjectId:
     """An id of 6 bytes of time and 6 random ones: ids sort by age, and knowing one says nothing of the next."""
     moment = int(clock.fine_timestamp() * _PARTS_OF_A_SECOND) % 2**48
     return ObjectId(moment.to_bytes(6, "big") + urandom(_RANDOM_BYTES))
+
+
+def object_id(text: object) -> ObjectId | None:
+    """Return the ObjectId that a client's text stands for, or None."""
+    return ObjectId(text) if isinstance(text, str) and ObjectId.is_valid(text) else None

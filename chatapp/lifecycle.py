@@ -5,7 +5,7 @@ from collections.abc import Callable
 import gevent
 
 from chatapp import errors
-from chatapp.extensions import on_reset
+from chatapp.state import on_reset
 
 
 class _Work:

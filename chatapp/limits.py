@@ -20,7 +20,9 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from chatapp import errors
-from chatapp.extensions import config, limiter, on_reset
+from chatapp.extensions import limiter
+from chatapp.settings import config
+from chatapp.state import on_reset
 
 log = structlog.get_logger("chatapp.limits")
 _REDIS_SECONDS = 0.5

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
-from chatapp.extensions import config
+from chatapp.settings import config
 
 LONGEST_BYTES = 2_048
 _WEB_ADDRESS = re.compile(r"https?://[^/?#]+", re.IGNORECASE)

@@ -21,11 +21,13 @@ from flask_socketio.test_client import SocketIOTestClient
 from gevent.pywsgi import WSGIServer
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp import clock, create_app, extensions, limits, logs
+from chatapp import clock, create_app, database, limits, logs, state
+from chatapp import settings as process_settings
 from chatapp.extensions import limiter, socketio
 from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
 from chatapp.services.accounts import passwords
+from chatapp.settings import config as current_config
 from chatapp.stores import heads as head_store
 from config import TestConfig
 
@@ -127,9 +129,9 @@ def store_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     name = f"chatapp_test_{uuid.uuid4().hex[:12]}"
     base, _, options = MONGO.partition("?")
     yield f"{base.rstrip('/')}/{name}?{options}"
-    extensions.start(TestConfig(MONGO_URI=MONGO))
-    extensions.db().client.drop_database(name)
-    extensions.stop()
+    database.start(TestConfig(MONGO_URI=MONGO))
+    database.db().client.drop_database(name)
+    database.stop()
 
 
 @pytest.fixture(scope="session")
@@ -146,11 +148,11 @@ def config(store_uri: str, tmp_path_factory: pytest.TempPathFactory) -> TestConf
 def _app(config: TestConfig) -> Iterator[Flask]:
     app = create_app(config)
     for name in migrations.names():
-        importlib.import_module(f"migrations_seed.{name}").up(extensions.db())
+        importlib.import_module(f"migrations_seed.{name}").up(database.db())
     head_store.write_behind(config.WRITE_BEHIND_MS / 1000)  # as the worker does
     yield app
     gevent.sleep(0.1)  # the last test's closed sockets still say that their users went offline
-    extensions.stop()
+    database.stop()
 
 
 @pytest.fixture
@@ -158,8 +160,8 @@ def app(_app: Flask, config: TestConfig) -> Iterator[Flask]:
     """The application on an empty store."""
     clock.reset()
     for name in COLLECTIONS:
-        extensions.db()[name].delete_many({})
-    extensions.reset_caches()
+        database.db()[name].delete_many({})
+    state.reset_caches()
     yield _app
     clock.reset()
     forget_sockets()
@@ -313,15 +315,17 @@ def knock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def settings(app: Flask) -> Iterator[Callable[..., None]]:
     """Change settings that are read while the application runs: `settings(SLOW_REQUEST_MS=1)`."""
 
     def change(**values: Any) -> None:
-        monkeypatch.setattr(extensions._runtime, "config", replace(extensions.config(), **values))
+        process_settings.use(replace(current_config(), **values))
         limits.reset()
         passwords.reset()
 
-    return change
+    before = current_config()
+    yield change
+    process_settings.use(before)
 
 
 @pytest.fixture
@@ -341,7 +345,7 @@ def other_app(app: Flask, config: TestConfig, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(part, name, getattr(part, name))  # as it is now, so that it is so again afterwards
     yield make
     logs.configure(config)
-    extensions.start(config)
+    database.start(config)
 
 
 @pytest.fixture
@@ -350,7 +354,7 @@ def serve() -> Iterator[Callable[[Flask], str]]:
     servers = []
 
     def start(application: Flask) -> str:
-        handler = handler_class(extensions.config())
+        handler = handler_class(current_config())
         server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None, handler_class=handler)
         server.start()
         servers.append(server)

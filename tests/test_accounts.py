@@ -6,8 +6,9 @@ import gevent
 import jwt
 import pytest
 
-from chatapp import clock, extensions, realtime
+from chatapp import clock, database, extensions, realtime
 from chatapp.services.accounts import passwords, sessions
+from chatapp.settings import config as current_config
 from config import Config
 from tests.conftest import PASSWORD
 
@@ -63,15 +64,15 @@ def test_passwords_are_argon2id_at_owasps_floor():
 
 
 def test_a_log_in_takes_up_grown_parameters(client, ann, monkeypatch):
-    old = extensions.db().users.find_one({"email": "ann@test.com"})["password_hash"]
+    old = database.db().users.find_one({"email": "ann@test.com"})["password_hash"]
     monkeypatch.setattr(passwords, "needs_rehash", lambda _: True)
     assert log_in(client).status_code == 200
-    assert extensions.db().users.find_one({"email": "ann@test.com"})["password_hash"] != old
+    assert database.db().users.find_one({"email": "ann@test.com"})["password_hash"] != old
     assert log_in(client).status_code == 200
 
 
 def test_a_log_in_storm_is_bounded(client, ann, monkeypatch):
-    monkeypatch.setattr(passwords._ready(), "waiting", extensions.config().PASSWORD_HASH_QUEUE)
+    monkeypatch.setattr(passwords._ready(), "waiting", current_config().PASSWORD_HASH_QUEUE)
     answer = log_in(client)
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "SERVER_BUSY")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -110,11 +111,11 @@ def test_forged_refresh_tokens_are_refused_and_end_nothing(client, ann):
 
 def test_refresh_tokens_are_stored_hashed(client, ann):
     token = log_in(client, headers=TWO).json["refreshToken"]
-    assert token not in str(list(extensions.db().sessions.find({})))
+    assert token not in str(list(database.db().sessions.find({})))
 
 
 def test_forged_access_tokens_are_refused(client, ann):
-    key = extensions.config().JWT_SECRET
+    key = current_config().JWT_SECRET
     claims = jwt.decode(ann.token, key, algorithms=["HS256"])
     refresh = log_in(client, headers=TWO).json["refreshToken"]
     forged = [

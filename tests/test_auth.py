@@ -8,7 +8,7 @@ import gevent.monkey
 import jwt
 import pytest
 
-from chatapp import extensions
+from chatapp import database
 from chatapp.services.accounts import passwords
 from config import Config
 from tests.conftest import PASSWORD, eventually
@@ -132,7 +132,7 @@ def test_password_hashing_is_at_owasps_floor_or_above():
 def test_the_configured_parameters_are_those_of_the_stored_hash(client, settings):
     settings(ARGON2_MEMORY_KIB=128, ARGON2_TIME_COST=3)
     client.post("/api/auth/register", json={"email": "a@test.com", "password": PASSWORD})
-    stored = extensions.db().users.find_one({"email": "a@test.com"})["password_hash"]
+    stored = database.db().users.find_one({"email": "a@test.com"})["password_hash"]
     parameters = argon2.extract_parameters(stored)
     assert parameters.type is argon2.Type.ID
     assert (parameters.memory_cost, parameters.time_cost) == (128, 3)
@@ -141,10 +141,10 @@ def test_the_configured_parameters_are_those_of_the_stored_hash(client, settings
 def test_a_log_in_takes_up_grown_parameters(client, ann, settings):
     settings(ARGON2_TIME_COST=2)
     assert log_in(client).status_code == 200
-    stored = extensions.db().users.find_one({"email": "ann@test.com"})["password_hash"]
+    stored = database.db().users.find_one({"email": "ann@test.com"})["password_hash"]
     assert argon2.extract_parameters(stored).time_cost == 2
     assert log_in(client).status_code == 200
-    assert extensions.db().users.find_one({"email": "ann@test.com"})["password_hash"] == stored
+    assert database.db().users.find_one({"email": "ann@test.com"})["password_hash"] == stored
 
 
 def test_others_are_served_while_passwords_are_checked(app, ann, bob, blocked_hashing):
@@ -233,13 +233,13 @@ def test_a_device_that_was_in_gets_in_from_anywhere_whatever_others_guess(client
 
 def test_what_a_device_calls_itself_is_kept_from_everybody(client, ann):
     log_in_at(client, 1, deviceId="anns-own-phone")
-    assert "anns-own-phone" not in str(list(extensions.db().sessions.find({})))
+    assert "anns-own-phone" not in str(list(database.db().sessions.find({})))
     rows = str(ann.get("/api/auth/sessions"))
     assert "hash" not in rows and "anns-own-phone" not in rows
 
 
 def test_sessions_of_before_addresses_had_keys_still_let_their_owner_in(client, ann, settings):
-    extensions.db().sessions.update_many({}, {"$unset": {"address_key": "", "device_hash": ""}})
+    database.db().sessions.update_many({}, {"$unset": {"address_key": "", "device_hash": ""}})
     settings(RATE_LOGIN_ACCOUNT_ANYWHERE="2 per hour")
     assert [log_in_at(client, 50, "a guess") for _ in range(3)] == [401, 401, 429]
     assert log_in(client).status_code == 200
@@ -271,7 +271,7 @@ def test_threads_are_given_to_those_who_wait_in_turn(app, ann, bob, blocked_hash
     settings(PASSWORD_HASH_THREADS=1)
     inner, order = passwords._verify, []
     monkeypatch.setattr(passwords, "_verify", lambda *row: order.append(names[row[1]]) or inner(*row))
-    rows = extensions.db().users.find({})
+    rows = database.db().users.find({})
     names = {row["password_hash"]: row["name"] for row in rows}
     change = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
     calls = [gevent.spawn(bob.post, "/api/auth/password", change | {"currentPassword": "a guess"}) for _ in range(9)]
@@ -378,7 +378,7 @@ def test_a_log_in_that_overlaps_a_password_change_gives_no_session(app, ann, blo
     overlapping = gevent.spawn(log_in, app.test_client())
     checks_wait(1)
     stored = passwords.hash_password("another-password")
-    extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
+    database.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
     blocked_hashing.set()
     overlapping.join()
     assert outcome(overlapping.value) == (401, "INVALID_CREDENTIALS")
@@ -390,10 +390,10 @@ def test_a_rehash_does_not_bring_an_old_password_back(app, ann, settings, blocke
     overlapping = gevent.spawn(log_in, app.test_client())
     checks_wait(1)
     stored = passwords.hash_password("another-password")
-    extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
+    database.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": stored}})
     blocked_hashing.set()
     overlapping.join()
-    assert extensions.db().users.find_one({"email": "ann@test.com"})["password_hash"] == stored
+    assert database.db().users.find_one({"email": "ann@test.com"})["password_hash"] == stored
 
 
 def test_the_account_stands_in_the_claims_of_every_client_generation(ann):

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from chatapp import clock
-from chatapp.extensions import db, socketio
+from chatapp.database import db
+from chatapp.extensions import socketio
 from chatapp.sockets import EVENTS
 from chatapp.sockets.not_implemented import _ERROR_EVENTS as LATER
 

@@ -1,6 +1,5 @@
 """The operator's commands, as an operator runs them."""
 
-import dataclasses
 import json
 import socket
 import subprocess
@@ -13,10 +12,11 @@ import pytest
 from bson import ObjectId
 from gevent import pywsgi
 
-from chatapp import clock, extensions
+from chatapp import clock, database
 from chatapp.cli import diagnosis
 from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
+from chatapp.settings import config as current_config
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL_MIGRATED = "".join(f"migrated {name}\n" for name in migrations.names())
@@ -29,7 +29,7 @@ def run(app):
 
 
 def test_migrate_twice_does_nothing_the_second_time(run):
-    extensions.db().meta.delete_many({"kind": "migration"})
+    database.db().meta.delete_many({"kind": "migration"})
     assert run("migrate").output == ALL_MIGRATED
     assert run("migrate").output == "The database is up to date.\n"
     assert migrations.pending() == []
@@ -58,7 +58,7 @@ def test_seed_can_be_logged_in_with_and_repeated(run, client):
 
 
 def test_seed_migrates_a_new_database(run):
-    extensions.db().meta.delete_many({"kind": "migration"})
+    database.db().meta.delete_many({"kind": "migration"})
     assert run("seed").output.startswith(f"{ALL_MIGRATED}Added 4 users")
 
 
@@ -86,7 +86,7 @@ def test_events_lists_all(run):
 @pytest.fixture
 def served(app):
     """The app under an address, over real HTTP."""
-    handler = handler_class(extensions.config())
+    handler = handler_class(current_config())
     server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None, handler_class=handler)
     server.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -114,7 +114,7 @@ def test_doctor_names_empty_lists(served, ann):
 
 def test_doctor_names_token_troubles(served, ann, bob):
     claims = jwt.decode(ann.token, options={"verify_signature": False})
-    key = extensions.config().JWT_SECRET
+    key = current_config().JWT_SECRET
     expired = jwt.encode({**claims, "exp": claims["iat"] - 5}, key, algorithm="HS256")
     assert "expired" in findings(served, token=expired)["token"].sentence
     nobody = jwt.encode({**claims, "sub": "0" * 24}, key, algorithm="HS256")
@@ -180,9 +180,8 @@ def test_doctor_names_what_is_broken(app, broken, ann):
     assert "WebSocket fails" in found["websocket"].sentence
 
 
-def test_doctor_names_settings(app, monkeypatch):
-    runtime = extensions._runtime
-    monkeypatch.setattr(runtime, "config", dataclasses.replace(runtime.config, WEB_CONCURRENCY=2, HOST="127.0.0.1"))
+def test_doctor_names_settings(settings, monkeypatch):
+    settings(WEB_CONCURRENCY=2, HOST="127.0.0.1")
     monkeypatch.setattr(migrations, "pending", lambda: ["0002_x"])
     found = findings("http://127.0.0.1:1")
     assert "WEB_CONCURRENCY" in found["workers"].sentence and "migrate" in found["indexes"].sentence
@@ -218,14 +217,14 @@ OLD_DATABASES = {
 @pytest.mark.parametrize("name", OLD_DATABASES)
 @pytest.mark.parametrize("command", ["migrate", "seed", "new-epoch", "doctor", "verify", "repair"])
 def test_a_database_of_the_old_app_is_refused_before_anything_is_changed(run, name, command):
-    database = extensions.db()
-    database[name].insert_one(dict(OLD_DATABASES[name]))
-    before = {each: list(database[each].find()) for each in (*OLD_DATABASES, "meta", "memberships", "entries")}
+    stored = database.db()
+    stored[name].insert_one(dict(OLD_DATABASES[name]))
+    before = {each: list(stored[each].find()) for each in (*OLD_DATABASES, "meta", "memberships", "entries")}
     try:
         result = run(command)
         assert result.exit_code == 1 and "use another MONGO_DATABASE" in result.output
         assert command == "doctor" or len(result.output.splitlines()) == 1
-        after = {each: list(database[each].find()) for each in before}
+        after = {each: list(stored[each].find()) for each in before}
         assert after == before
     finally:
-        database[name].delete_many({})
+        stored[name].delete_many({})

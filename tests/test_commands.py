@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services import presence
 from chatapp.services.log import append as log
 from chatapp.services.log import cache

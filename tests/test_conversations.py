@@ -5,7 +5,7 @@ import pytest
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services.log import cache
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store

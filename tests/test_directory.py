@@ -3,7 +3,7 @@
 import pytest
 from bson import ObjectId
 
-from chatapp.extensions import db
+from chatapp.database import db
 from tests.conftest import PASSWORD
 
 

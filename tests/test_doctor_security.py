@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chatapp import extensions
 from chatapp.cli import security
 from chatapp.cli.diagnosis import Patient
+from chatapp.settings import config as current_config
 
 SECRET = "vJ8kQ2mZr5TtYw7xB4nC6pLdHs9fGa3eKuXiOoEq"
 GOOD = {"JWT_SECRET": SECRET, "APP_ENV": "production", "METRICS_TOKEN": SECRET[::-1], "HOST": "127.0.0.1"}
@@ -126,4 +126,4 @@ def test_the_command(app, serve):
     assert rows["headers"] == "ok" and rows["secret"] == "skipped" and result.exit_code == 0
     result = app.test_cli_runner().invoke(args=["doctor", "--security", "--timeout", "1"])
     assert "PROBLEM secret: " in result.output and result.exit_code == 1
-    assert extensions.config().JWT_SECRET not in result.output
+    assert current_config().JWT_SECRET not in result.output

@@ -12,6 +12,7 @@ import pytest
 from chatapp import errors, extensions, logs
 from chatapp.api import fast_path
 from chatapp.services import conversations
+from chatapp.settings import config as current_config
 from chatapp.sockets.dispatch import EVENTS
 from config import TestConfig
 
@@ -106,7 +107,7 @@ def test_a_body_that_says_itself_that_it_is_too_large_gets_the_same_answer_early
         headers = [row for row in response.headers if not row[0].startswith(about_browsers_and_limits)]
         return response.status, sorted(headers), response.json
 
-    logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
+    logs.configure(replace(current_config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
     given = answer()
     monkeypatch.setattr(fast_path, "_is_too_large", lambda environ: False)
     assert given == answer()

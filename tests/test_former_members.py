@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from chatapp import clock
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services import presence, receipts
 from chatapp.services.log import cache
 from tests.conftest import eventually

@@ -3,7 +3,7 @@
 import gevent
 import pytest
 
-from chatapp.extensions import db
+from chatapp.database import db
 
 
 @pytest.fixture(params=["rest", "socket"])

@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services.log import append as log
 from chatapp.stores import heads as head_store
 from tests.conftest import eventually

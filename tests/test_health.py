@@ -6,8 +6,9 @@ import gevent
 import pymongo.errors
 import pytest
 
-from chatapp import extensions, lifecycle, logs
+from chatapp import database, lifecycle, logs
 from chatapp.api import fast_path, health
+from chatapp.settings import config as current_config
 
 CHEAP = ["/api/health", "/api/health/live"]
 
@@ -32,7 +33,7 @@ def test_the_early_answer_is_the_one_that_flask_gives(client, settings, monkeypa
         headers = [row for row in response.headers if not row[0].startswith("Access-Control-")]  # for browsers only
         return response.status, sorted(headers), len(response.data)
 
-    logs.configure(replace(extensions.config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
+    logs.configure(replace(current_config(), LOG_FORMAT="json", LOG_LEVEL="DEBUG"))
     given = answer()
     monkeypatch.setattr(fast_path, "_HEALTH", "/never")
     assert given == answer()
@@ -50,7 +51,7 @@ def test_health_asks_no_database(client, monkeypatch, path):
     def fail(*_):
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(extensions._runtime, "database", None)
+    monkeypatch.setattr(database.current(), "database", None)
     monkeypatch.setattr(health, "ping", fail)
     assert client.get(path).status_code == 200
     assert client.get(path, headers={"Authorization": "Bearer x"}).status_code == 200

@@ -5,7 +5,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from chatapp import extensions, metrics
+from chatapp import database, metrics
+from chatapp.settings import config as current_config
 from tests.conftest import ENGINE
 from tests.engine import raw
 
@@ -47,7 +48,7 @@ def conversation(ann, bob):
 
 def stored():
     """How many messages there are."""
-    return extensions.db().entries.count_documents({"type": "message"})
+    return database.db().entries.count_documents({"type": "message"})
 
 
 def send_chunked(ask, ann, conversation, body):
@@ -63,14 +64,14 @@ def test_a_message_may_come_in_chunks(ask, ann, conversation):
 @pytest.mark.parametrize("more", [b" ", b" " * 100_000, b'{"content": "second half"}'])
 def test_a_message_that_goes_on_beyond_the_limit_is_not_cut_but_refused(ask, ann, conversation, more):
     """Its first part alone would be a message."""
-    whole = b'{"content": "first half"}'.ljust(extensions.config().MAX_BODY_BYTES)
+    whole = b'{"content": "first half"}'.ljust(current_config().MAX_BODY_BYTES)
     status, text = send_chunked(ask, ann, conversation, chunks(whole, more))
     assert (status, envelope(text)["error"]["code"], stored()) == (413, "CONTENT_TOO_LARGE", 0)
     assert "connection: close" in text.lower() or ENGINE == "stock"
 
 
 def test_a_message_that_just_fits_is_taken(ask, ann, conversation):
-    whole = b'{"content": "just so"}'.ljust(extensions.config().MAX_BODY_BYTES)
+    whole = b'{"content": "just so"}'.ljust(current_config().MAX_BODY_BYTES)
     assert send_chunked(ask, ann, conversation, chunks(whole))[0] == 201
 
 

@@ -3,7 +3,7 @@
 import gevent
 import pytest
 
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
 

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from chatapp.extensions import db
+from chatapp.database import db
 from tests.conftest import PASSWORD
 
 NEW_FIELDS = {"email_key": "", "name_keys": ""}

@@ -13,7 +13,8 @@ import gevent.socket
 import pymongo.errors
 import pytest
 
-from chatapp import extensions
+from chatapp import database as opened
+from chatapp import state
 from tests.conftest import PASSWORD, Person, eventually
 
 PATIENCE_SECONDS = 20
@@ -81,10 +82,10 @@ class Embedded:
     """The embedded store, taken away and given back."""
 
     def cut(self):
-        self.kept, extensions._runtime.database = extensions._runtime.database, Nothing()
+        self.kept, opened.current().database = opened.current().database, Nothing()
 
     def restore(self):
-        extensions._runtime.database = self.kept
+        opened.current().database = self.kept
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def database(store_uri, other_app):
     uri = store_uri.replace(parts.netloc, f"127.0.0.1:{way.port}")
     way.app = other_app(MONGO_URI=uri, MONGO_SERVER_SELECTION_MS=300, MONGO_MIN_POOL_SIZE=1)
     yield way
-    extensions.stop()
+    opened.stop()
     way.cut()
 
 
@@ -146,7 +147,7 @@ def test_calls_say_that_the_database_is_away_and_work_again_without_a_restart(da
 def test_nobody_logs_in_or_connects_meanwhile(database, people, knock):
     ann, _ = people
     body = {"email": "ann@test.com", "password": PASSWORD}
-    extensions.reset_caches()
+    state.reset_caches()
     database.cut()
     client = database.app.test_client()
     for answer in (client.post("/api/auth/login", json=body), ann.rest("GET", "/api/user/profile")):

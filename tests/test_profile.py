@@ -5,7 +5,7 @@ import gevent.event
 import jwt
 import pytest
 
-from chatapp import extensions
+from chatapp import database
 from chatapp.services import credentials
 from chatapp.stores import users as user_store
 from tests.conftest import PASSWORD
@@ -113,7 +113,7 @@ def test_a_password_that_changes_meanwhile_is_no_longer_good_for_an_e_mail(updat
 
     def of_caller(*arguments):
         password_hash = inner(*arguments)
-        extensions.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": "another"}})
+        database.db().users.update_one({"email": "ann@test.com"}, {"$set": {"password_hash": "another"}})
         return password_hash
 
     monkeypatch.setattr(credentials, "of_caller", of_caller)
@@ -188,6 +188,6 @@ def test_a_search_finds_what_simultaneous_changes_made(ann, bob, monkeypatch):
 
 
 def test_a_removed_account_says_so(update, ann):
-    extensions.db().users.delete_one({"email": "ann@test.com"})
+    database.db().users.delete_one({"email": "ann@test.com"})
     assert update(ann, {"name": "Ghost"})["error"]["code"] == "ACCOUNT_GONE"
     assert ann.get("/api/user/profile")["error"]["code"] == "ACCOUNT_GONE"

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services.log import hash_chain
 
 

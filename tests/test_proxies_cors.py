@@ -5,7 +5,7 @@ import requests
 import socketio
 import websocket
 
-from chatapp import extensions, realtime
+from chatapp import database, realtime
 from config import canonical_origin
 
 FRIEND, FOE = "https://chat.example.com", "https://evil.example.com"
@@ -15,13 +15,13 @@ PATIENCE_SECONDS = 10
 
 def last_address():
     """The address of the newest session."""
-    (row,) = extensions.db().sessions.find({}).sort("_id", -1).limit(1)
+    (row,) = database.db().sessions.find({}).sort("_id", -1).limit(1)
     return row["address"]
 
 
 def register(application, forwarded):
     """Make an account through a proxy at 10.0.0.1 that sends these headers; gives the JSON."""
-    body = {"email": f"user{extensions.db().users.count_documents({})}@test.com", "password": "password123"}
+    body = {"email": f"user{database.db().users.count_documents({})}@test.com", "password": "password123"}
     return application.test_client().post("/api/auth/register", json=body, headers=forwarded, **PEER).json
 
 

@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services import session_cache
 from chatapp.services.accounts import sessions
 from chatapp.stores import sessions as session_store

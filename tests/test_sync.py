@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from chatapp import clock
-from chatapp.extensions import db, reset_caches
+from chatapp.database import db
 from chatapp.lab.replica import Replica
 from chatapp.services import receipts
 from chatapp.services.sync import change_times, epoch
+from chatapp.state import reset_caches
 from chatapp.stores import heads as head_store
 from tests.conftest import Person, eventually
 

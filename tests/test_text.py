@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from chatapp import links
-from chatapp.extensions import db
+from chatapp.database import db
 from chatapp.services.accounts import passwords
 from tests.conftest import PASSWORD
 

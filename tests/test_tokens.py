@@ -11,8 +11,9 @@ import jwt
 import pytest
 from hypothesis import strategies as st
 
-from chatapp import clock, extensions, realtime
+from chatapp import clock, database, realtime, state
 from chatapp.services.accounts import sessions, tokens
+from chatapp.settings import config as current_config
 from tests.conftest import PASSWORD
 
 DAY = 24 * 3600
@@ -57,7 +58,7 @@ def unsigned(header, claims):
 
 def signed(claims, header=None, key=None, algorithm="HS256"):
     """A token with the server's own key, unless another is named."""
-    return jwt.encode(claims, key or extensions.config().JWT_SECRET, algorithm=algorithm, headers=header)
+    return jwt.encode(claims, key or current_config().JWT_SECRET, algorithm=algorithm, headers=header)
 
 
 def rsa_signed(claims):
@@ -77,7 +78,7 @@ FORGERIES = {
     "alg None": lambda claims: unsigned({"alg": "None", "typ": "JWT"}, claims),
     "another key": lambda claims: signed(claims, key=OTHER_KEY),
     "RS256": rsa_signed,
-    "HS512": lambda claims: signed(claims, key=extensions.config().JWT_SECRET * 2, algorithm="HS512"),
+    "HS512": lambda claims: signed(claims, key=current_config().JWT_SECRET * 2, algorithm="HS512"),
     "HS384, right key": lambda claims: signed(claims, algorithm="HS384"),
     "jku header": lambda claims: signed(claims, {"jku": "http://127.0.0.1:9/keys"}, key=OTHER_KEY),
     "jwk header": lambda claims: signed(claims, {"jwk": {"kty": "oct", "k": "AAAA"}}, key=OTHER_KEY),
@@ -383,7 +384,7 @@ def test_a_killed_access_token_is_known_after_the_next_refresh_and_a_restart(cli
     assert use(client, thiefs) is None
     following = refresh(client, thiefs)
     assert use(client, following) is None
-    extensions.reset_caches()
+    state.reset_caches()
     assert use(client, victims) == "TOKEN_REVOKED" and use(client, following) == "TOKEN_REVOKED"
 
 
@@ -418,7 +419,7 @@ def test_a_phone_that_lost_its_answers_and_slept_for_a_week_still_gets_in(client
     for _ in range(3):
         refresh(client, first)
         clock.move(timedelta(days=2, hours=20))
-        extensions.reset_caches()
+        state.reset_caches()
     found = refresh(client, first)
     assert use(client, found) is None
     following = refresh(client, found)
@@ -429,8 +430,8 @@ def as_stored_before(client):
     """The sessions as the version before this one has stored them."""
     names = ("first_branch", "previous")
     gone = {f"refresh.{name}": "" for name in names} | {"address_key": "", "device_hash": "", "ended_by": ""}
-    extensions.db().sessions.update_many({}, {"$unset": gone})
-    extensions.reset_caches()
+    database.db().sessions.update_many({}, {"$unset": gone})
+    state.reset_caches()
 
 
 def test_sessions_of_the_version_before_go_on(client, ann):
@@ -460,7 +461,7 @@ def test_a_version_before_beside_this_one_may_refresh_and_confirm(client, ann):
         "previous_hash": tokens.digest(present["refreshToken"]),
         "rotated_at": clock.now(),
     }
-    extensions.db().sessions.update_one({"_id": session_id}, {"$set": {"refresh": state}})
+    database.db().sessions.update_one({"_id": session_id}, {"$set": {"refresh": state}})
     assert use(client, present) is None
     following = refresh(client, {"refreshToken": theirs})
     assert use(client, following) is None
@@ -484,7 +485,7 @@ def test_a_session_ends_in_time_however_often_it_is_refreshed(client, ann, setti
 def test_a_session_that_is_older_than_any_may_be_is_over_whatever_its_end_says(client, ann):
     first = log_in(client, protocol=2)
     clock.move(timedelta(days=181))
-    extensions.db().sessions.update_many({}, {"$set": {"expires_at": clock.now() + timedelta(days=20)}})
+    database.db().sessions.update_many({}, {"$set": {"expires_at": clock.now() + timedelta(days=20)}})
     assert refresh(client, first)["error"]["code"] == "TOKEN_EXPIRED"
 
 
@@ -553,7 +554,7 @@ def test_a_refresh_token_ends_after_thirty_days_without_use(client, ann):
 
 def test_the_store_has_no_token_in_clear(client, ann):
     answer = log_in(client, protocol=2)
-    stored = str(list(extensions.db().sessions.find({})))
+    stored = str(list(database.db().sessions.find({})))
     for token in (answer["refreshToken"], answer["token"], answer["refreshToken"].split(".")[2]):
         assert token not in stored
 

@@ -7,7 +7,7 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from chatapp import clock, extensions
+from chatapp import clock, database, state
 from chatapp.lab.replica import Replica
 from tests.conftest import COLLECTIONS, PASSWORD, Person
 
@@ -35,8 +35,8 @@ class Conversations(RuleBasedStateMachine):
         super().__init__()
         clock.reset()
         for name in COLLECTIONS:
-            extensions.db()[name].delete_many({})
-        extensions.reset_caches()
+            database.db()[name].delete_many({})
+        state.reset_caches()
         self.people = {name: self._register(name) for name in NAMES}
         self.views: dict[str, dict[str, Naive]] = {}
         self.heads: dict[str, int] = {}
@@ -107,7 +107,7 @@ class Conversations(RuleBasedStateMachine):
 
     @rule()
     def restart(self):
-        extensions.reset_caches()
+        state.reset_caches()
 
     @rule(name=st.sampled_from(NAMES), number=st.integers(0, 1))
     def sync(self, name, number):

@@ -6,8 +6,9 @@ import gevent
 import pytest
 from bson import ObjectId
 
-from chatapp.extensions import db, reset_caches
+from chatapp.database import db
 from chatapp.services import receipts
+from chatapp.state import reset_caches
 from tests.conftest import eventually
 
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from chatapp.extensions import config
 from chatapp.server import banner
 from chatapp.services import seeding
+from chatapp.settings import config
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SCRIPT = "export const a = 1;\n"

@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from chatapp import text
 from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
-from chatapp.extensions import object_id
+from chatapp.ids import object_id
 from chatapp.schemas.accounts import LoginIn, PasswordIn, RefreshIn, RegisterIn
 from chatapp.schemas.answers import (
     EndedOut,

@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, send_from_di
 
 from chatapp import errors
 from chatapp.api import asyncapi, openapi
-from chatapp.extensions import config
+from chatapp.settings import config
 from chatapp.version import __version__
 
 bp = Blueprint("docs", __name__)

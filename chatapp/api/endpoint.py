@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from chatapp import errors
 from chatapp.api.authentication import current_identity
 from chatapp.errors import Code
-from chatapp.extensions import config
+from chatapp.settings import config
 
 View = Callable[..., Any]
 _BODY_BYTES, _STRANGERS_BODY_BYTES = 131_072, 32_768

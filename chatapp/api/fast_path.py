@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from chatapp import errors, logs, metrics
 from chatapp.api import health
 from chatapp.engine.http_request import is_host
-from chatapp.extensions import config
+from chatapp.settings import config
 from config import canonical_origin
 
 Environ = dict[str, Any]

@@ -8,8 +8,8 @@ from flask import Blueprint
 
 from chatapp import clock, errors, lifecycle
 from chatapp.api.endpoint import endpoint
+from chatapp.database import ping
 from chatapp.errors import Code
-from chatapp.extensions import ping
 from chatapp.schemas.answers import HealthOut, ReadyOut
 
 bp = Blueprint("health", __name__)

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, request
 from chatapp import clock, errors, metrics
 from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
-from chatapp.extensions import config
 from chatapp.schemas.answers import DiscoverOut, SuccessOut
+from chatapp.settings import config
 
 bp = Blueprint("legacy", __name__)
 

@@ -18,9 +18,10 @@ from chatapp.addresses import address_key
 from chatapp.api import authentication
 from chatapp.api.endpoint import Contract
 from chatapp.api.fast_path import EarlyAnswers
-from chatapp.extensions import config, limiter
+from chatapp.extensions import limiter
 from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
+from chatapp.settings import config
 
 log = structlog.get_logger("chatapp.requests")
 

@@ -13,9 +13,9 @@ from werkzeug.security import safe_join
 from chatapp import errors
 from chatapp.api.endpoint import endpoint
 from chatapp.errors import Code
-from chatapp.extensions import config
 from chatapp.schemas.answers import WebOut
 from chatapp.services import seeding
+from chatapp.settings import config
 
 bp = Blueprint("web", __name__)
 _POLICY = (

@@ -20,8 +20,10 @@ import websocket
 from requests.structures import CaseInsensitiveDict
 
 from chatapp import clock, errors
-from chatapp.extensions import config, object_id, ping, store_name
+from chatapp.database import ping, store_name
+from chatapp.ids import object_id
 from chatapp.services import migrations
+from chatapp.settings import config
 from chatapp.stores import meta as meta_store
 from chatapp.stores import users as user_store
 

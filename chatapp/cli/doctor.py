@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from chatapp.cli import diagnosis, security
 from chatapp.cli.diagnosis import Finding, Patient
 from chatapp.cli.outcome import plain_failures
-from chatapp.extensions import config
+from chatapp.settings import config
 
 _SIGNS = {"ok": "ok      ", "problem": "PROBLEM ", "note": "note    ", "skipped": "skipped "}
 

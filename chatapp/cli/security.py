@@ -17,7 +17,7 @@ from limits import parse_many
 from chatapp.addresses import address_key
 from chatapp.api.requests import HEADERS
 from chatapp.cli.diagnosis import Finding, Note, Patient, Problem, Skipped, body_of, examine_by, health, log_in
-from chatapp.extensions import config
+from chatapp.settings import config
 from config import ROOT, Config, is_guessable
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from chatapp import limits
 from chatapp.cli.outcome import plain_failures
-from chatapp.extensions import config
 from chatapp.services import migrations, seeding
+from chatapp.settings import config
 from chatapp.stores import users as user_store
 
 

@@ -3,37 +3,16 @@
 from typing import Any
 
 import structlog
-from pymongo import errors as mongo
 from pymongo import monitoring
 
 from chatapp import metrics
-from chatapp.database.write_conflicts import is_aborted
 
-log = structlog.get_logger("chatapp.database")
+logger = structlog.get_logger("chatapp.database")
 
 
 def listeners(slow_ms: int) -> list[Any]:
     """The listeners for one client. `slow_ms`: commands above it are logged."""
     return [_Commands(slow_ms), _Topology(), _Pool()]
-
-
-def is_outage(error: mongo.PyMongoError) -> bool:
-    """Is the database out of reach, or too busy (rather than the command at fault)?"""
-    if is_aborted(error):
-        return True
-    if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError | mongo.WTimeoutError):
-        return True
-    return isinstance(error, mongo.OperationFailure) and bool(
-        error.has_error_label("TransientTransactionError")
-        or (error.code in _OUTAGE_CODES)
-        or (error.code == _NO_PARTICULAR_CODE and "connect" in str(error).lower())
-    )
-
-
-# What a database behind a database (FerretDB's PostgreSQL) that is out of reach comes out as.
-_NO_PARTICULAR_CODE = 1
-# Interrupted, shutting down, no primary, host unreachable, network time-out (MongoDB's error codes).
-_OUTAGE_CODES = frozenset({6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436})
 
 
 class _Commands(monitoring.CommandListener):
@@ -48,12 +27,12 @@ class _Commands(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         self._finished(event.command_name, event.duration_micros)
-        log.warning("database command failed", command=event.command_name, code=event.failure.get("code"))
+        logger.warning("database command failed", command=event.command_name, code=event.failure.get("code"))
 
     def _finished(self, name: str, microseconds: int) -> None:
         metrics.database_command(name, microseconds / 1e6)
         if microseconds > self.slow_microseconds:
-            log.warning("slow database command", command=name, ms=round(microseconds / 1000, 1))
+            logger.warning("slow database command", command=name, ms=round(microseconds / 1000, 1))
 
 
 class _Topology(monitoring.TopologyListener):
@@ -73,9 +52,9 @@ class _Topology(monitoring.TopologyListener):
         if reachable == self.reachable or (self.reachable is None and not reachable):
             return
         if reachable:
-            log.info("database connected" if self.reachable is None else "database back")
+            logger.info("database connected" if self.reachable is None else "database back")
         else:
-            log.error("database lost")
+            logger.error("database lost")
         self.reachable = reachable
 
 

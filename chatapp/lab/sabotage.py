@@ -12,7 +12,7 @@ import gevent
 from bson import ObjectId
 
 from chatapp import realtime
-from chatapp.extensions import Document, db
+from chatapp.database import Document, db
 from chatapp.services import messages
 from chatapp.services.log import append as log
 from chatapp.services.log import entry_views

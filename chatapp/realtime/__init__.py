@@ -10,10 +10,11 @@ from bson import ObjectId
 
 from chatapp import clock, errors, metrics
 from chatapp.engine import fair_queue
-from chatapp.extensions import on_reset, socketio
+from chatapp.extensions import socketio
 from chatapp.realtime import socket_server
 from chatapp.realtime.connections import Connection, Connections, room
 from chatapp.realtime.long_polls import Waiting
+from chatapp.state import on_reset
 from config import Config
 
 Data = dict[str, Any]

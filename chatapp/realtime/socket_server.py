@@ -9,7 +9,7 @@ import structlog
 from gevent.pywsgi import WSGIHandler
 from geventwebsocket.handler import WebSocketHandler
 
-from chatapp import errors, extensions, limits, logs, metrics
+from chatapp import errors, limits, logs, metrics
 from chatapp.addresses import address_key
 from chatapp.engine import stock_server
 from chatapp.engine.engineio_server import FORBIDDEN, Refusal
@@ -17,6 +17,7 @@ from chatapp.engine.http_handler import Handler
 from chatapp.engine.http_request import Unacceptable
 from chatapp.engine.socketio_server import SocketServer
 from chatapp.engine.websocket import Limits
+from chatapp.settings import config as current_config
 from config import Config
 
 Resync = Callable[[str], None]
@@ -94,11 +95,11 @@ def install(extension: Any, config: Config, on_resync: Resync) -> None:
 
 def _admit(environ: dict[str, Any], open_sockets: int) -> None:
     """Raise Refusal when the address has too many sockets open, or makes too many handshakes."""
-    if open_sockets >= extensions.config().MAX_SOCKETS_PER_ADDRESS:
+    if open_sockets >= current_config().MAX_SOCKETS_PER_ADDRESS:
         raise Refusal((FORBIDDEN[0], "Too many connections from this address"), TOO_MANY, 60)
     try:
         address = address_key(environ.get("REMOTE_ADDR"))
-        limits.spend("handshakes", address, extensions.config().RATE_HANDSHAKES_ADDRESS)
+        limits.spend("handshakes", address, current_config().RATE_HANDSHAKES_ADDRESS)
     except errors.RateLimited as error:
         raise Refusal((FORBIDDEN[0], error.message), TOO_MANY, error.retry_after or 60) from None
 

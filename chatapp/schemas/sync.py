@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from chatapp.extensions import config
 from chatapp.schemas.fields import MAX_SEQ, ById, Cursor, In, Query, Text, cursor, identifier, sequence
+from chatapp.settings import config
 
 _PAGE = validate.Range(min=1, max=500)
 _SEQ = validate.Range(min=0, max=MAX_SEQ)

@@ -7,14 +7,14 @@ import gevent
 import structlog
 from flask import Flask
 
-from chatapp import errors, extensions, logs, metrics, realtime, supervisor
+from chatapp import database, errors, logs, metrics, realtime, supervisor
 from chatapp.engine import fair_queue, timer_wheel
-from chatapp.extensions import config
 from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
 from chatapp.services.log import append as entry_log
 from chatapp.services.log import entry_views
 from chatapp.services.sync import change_times
+from chatapp.settings import config
 from chatapp.watchdog import Watchdog
 
 log = structlog.get_logger("chatapp.server.background")
@@ -34,7 +34,7 @@ def prepare(app: Flask) -> None:
 def start() -> None:
     """Start everything; called once in the process that serves."""
     Watchdog(config().LOOP_HELD_MS / 1000).start()
-    extensions.warm_pool()
+    database.warm_pool()
     _migrate_first()
     gevent.spawn(_quietly, "order of changes", change_times.keep_order).join(_FIRST_SECONDS)
     entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
@@ -49,7 +49,7 @@ def start() -> None:
     _every(1, "typing and presence", presence.sweep)
     _every(60, "last seen", presence.renew)
     _every(3600, "tidy sessions", sessions.tidy)
-    if not extensions.is_embedded():  # nobody else writes to the embedded store
+    if not database.is_embedded():  # nobody else writes to the embedded store
         _every(_RECOVER_SECONDS, "recovery", _recover)
     if config().METRICS_REPORT_SECONDS:
         _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)

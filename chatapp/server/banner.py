@@ -1,6 +1,6 @@
 """What the operator sees when the server is up."""
 
-from chatapp import extensions
+from chatapp import database
 from config import Config
 
 
@@ -10,7 +10,7 @@ def text(config: Config, network_address: str | None) -> str:
     lines = ["", "SERVER STARTED SUCCESSFULLY", f"  Local:    {local}"]
     if config.HOST in ("0.0.0.0", "::") and network_address:
         lines.append(f"  Network:  http://{network_address}:{config.PORT}")
-    lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {extensions.store_name()}"]
+    lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {database.store_name()}"]
     if not config.is_production:
         lines.append("  Log in:   tini@test.com / password123  (demo users; see `flask seed`)")
     lines += [

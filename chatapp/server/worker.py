@@ -17,9 +17,11 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
 from chatapp import errors, lifecycle, realtime
-from chatapp.extensions import STORE_ERRORS, config, is_embedded, socketio
+from chatapp.database import STORE_ERRORS, is_embedded
+from chatapp.extensions import socketio
 from chatapp.realtime.socket_server import handler_class, is_engine
 from chatapp.server import background, banner
+from chatapp.settings import config
 
 log = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100

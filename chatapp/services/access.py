@@ -7,7 +7,8 @@ was at the entry that took them out. Views refuse any other state.
 from bson import ObjectId
 
 from chatapp import errors
-from chatapp.extensions import Document, object_id
+from chatapp.database import Document
+from chatapp.ids import object_id
 from chatapp.services import departures
 from chatapp.services.log import cache
 from chatapp.services.log.state import Conversation, Member

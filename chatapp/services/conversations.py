@@ -5,8 +5,8 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors, limits, realtime
-from chatapp.extensions import Document, config, object_id
-from chatapp.ids import new_id
+from chatapp.database import Document
+from chatapp.ids import new_id, object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import cache, hash_chain
@@ -24,6 +24,7 @@ from chatapp.services.log.state import (
     was_deleted,
 )
 from chatapp.services.sync import change_times
+from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store

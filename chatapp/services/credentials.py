@@ -6,10 +6,11 @@ from bson import ObjectId
 
 from chatapp import emails, errors, limits
 from chatapp.addresses import address_key
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.services.accounts import passwords
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
+from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
 

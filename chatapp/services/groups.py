@@ -10,12 +10,14 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors, limits
-from chatapp.extensions import Document, config, object_id
+from chatapp.database import Document
+from chatapp.ids import object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
 from chatapp.services.log.state import ADMIN, MEMBER, OWNER, Conversation, Member, view
+from chatapp.settings import config
 from chatapp.stores import users as user_store
 
 Prepare = Callable[[Conversation, Member], Document]

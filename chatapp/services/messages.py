@@ -5,11 +5,12 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors, limits, links, metrics, text
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.services import access, presence
 from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
 from chatapp.services.log.state import Conversation
+from chatapp.settings import config
 from chatapp.stores import entries as entry_store
 
 PAGE, LARGEST_PAGE = 100, 200

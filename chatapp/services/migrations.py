@@ -13,7 +13,8 @@ import gevent
 
 import migrations_seed
 from chatapp import clock, errors
-from chatapp.extensions import db, exclusive, is_embedded
+from chatapp.database import db, is_embedded
+from chatapp.database.process_lock import exclusive
 from chatapp.stores import meta as meta_store
 
 _NUMBERED = re.compile(r"\d{4}_\w+")

@@ -11,9 +11,9 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, limits, realtime
-from chatapp.extensions import on_reset
 from chatapp.services import access
 from chatapp.services.log import cache
+from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import users as user_store
 

@@ -13,11 +13,13 @@ import structlog
 from bson import ObjectId
 
 from chatapp import clock, errors, lifecycle, limits, realtime
-from chatapp.extensions import Document, object_id, on_reset
+from chatapp.database import Document
+from chatapp.ids import object_id
 from chatapp.services import access, presence
 from chatapp.services.log import cache, message_trace
 from chatapp.services.log.state import Conversation, Member, shows_deliveries, shows_reads
 from chatapp.services.sync import change_times
+from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store

@@ -15,7 +15,7 @@ from enum import Enum
 
 from bson import ObjectId
 
-from chatapp.extensions import Document
+from chatapp.database import Document
 from chatapp.services.accounts import tokens
 
 STEP = 1_000_000

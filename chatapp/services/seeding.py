@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 from bson import ObjectId
 
-from chatapp.extensions import config
 from chatapp.services import conversations, messages
 from chatapp.services.accounts import auth, passwords, profiles
+from chatapp.settings import config
 from chatapp.stores import entries as entry_store
 from chatapp.stores import users as user_store
 from migrations_seed import demo

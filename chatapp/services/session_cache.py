@@ -8,7 +8,8 @@ from itertools import takewhile
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.extensions import Document, on_reset
+from chatapp.database import Document
+from chatapp.state import on_reset
 
 RECHECK_SECONDS = 30.0
 RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together

@@ -6,7 +6,17 @@ from chatapp import realtime
 from chatapp.sockets import connection, conversations, groups, messages, not_implemented, sync, users
 from chatapp.sockets.dispatch import EVENTS, answer_binary, answer_unknown, charge_bytes, dispatch
 
-__all__ = ["EVENTS", "accounts", "connection", "conversations", "groups", "later", "log", "messages", "register"]
+__all__ = [
+    "EVENTS",
+    "connection",
+    "conversations",
+    "groups",
+    "messages",
+    "not_implemented",
+    "register",
+    "sync",
+    "users",
+]
 
 
 def register(server: Server) -> None:

@@ -10,7 +10,6 @@ from socketio.exceptions import ConnectionRefusedError
 
 from chatapp import clock, errors, lifecycle, limits, logs, realtime
 from chatapp.addresses import address_key
-from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
@@ -19,6 +18,7 @@ from chatapp.services.accounts import sessions, tokens
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.sync import answer as sync
 from chatapp.services.sync import epoch
+from chatapp.settings import config
 from chatapp.sockets.dispatch import Answer, Caller, event, finished, refusal
 
 log = structlog.get_logger("chatapp.sockets")

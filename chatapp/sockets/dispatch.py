@@ -9,11 +9,11 @@ import structlog
 from marshmallow import Schema
 
 from chatapp import errors, lifecycle, limits, logs, metrics, realtime
-from chatapp.extensions import config
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.conversations import EmptyIn
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
+from chatapp.settings import config
 
 log = structlog.get_logger("chatapp.sockets")
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import gevent
 
-from chatapp.extensions import is_embedded
+from chatapp.database import is_embedded
 
 T = TypeVar("T")
 # By a timer: after `sleep(0)` the event loop would come back here before it looks at the sockets.

@@ -17,8 +17,8 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
-from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches
 from chatapp.stores.rows import all_of

@@ -7,8 +7,8 @@ the conversation at that entry (`chatapp.services.departures`). Somebody who is 
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from chatapp.database import Document, db
 from chatapp.database.write_conflicts import upsert
-from chatapp.extensions import Document, db
 from chatapp.stores.key_locks import turn
 
 

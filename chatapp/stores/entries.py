@@ -12,8 +12,8 @@ from itertools import islice
 from bson import ObjectId
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import DUPLICATE_KEY
-from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import in_steps
 from chatapp.stores.key_locks import turn

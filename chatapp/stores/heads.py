@@ -14,7 +14,8 @@ from bson import ObjectId
 from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 
-from chatapp.extensions import STORE_ERRORS, Document, db, is_embedded, on_reset
+from chatapp.database import STORE_ERRORS, Document, db, is_embedded
+from chatapp.state import on_reset
 from chatapp.stores.batches import batches
 
 log = structlog.get_logger("chatapp.heads")

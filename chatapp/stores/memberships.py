@@ -15,8 +15,8 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import upsert
-from chatapp.extensions import Document, db, is_embedded
 from chatapp.stores.batches import batches
 from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of

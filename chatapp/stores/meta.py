@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from chatapp.extensions import db
+from chatapp.database import db
 
 
 def find_or_make_epoch() -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from chatapp.extensions import Document, db
+from chatapp.database import Document, db
 from chatapp.stores.batches import batches
 
 KEPT = 100

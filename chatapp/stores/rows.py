@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chatapp.extensions import Document, is_embedded
+from chatapp.database import Document, is_embedded
 
 
 def all_of(cursor: Any) -> list[Document]:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from chatapp.extensions import Document, db
+from chatapp.database import Document, db
 
 
 def insert(session: Document) -> None:

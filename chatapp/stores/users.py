@@ -13,8 +13,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from chatapp.database import Document, db
 from chatapp.database.write_conflicts import again
-from chatapp.extensions import Document, db
 from chatapp.stores.batches import batches
 from chatapp.stores.rows import all_of
 

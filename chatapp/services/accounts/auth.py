@@ -4,12 +4,13 @@ from typing import Any
 
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.addresses import address_key
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services import credentials
 from chatapp.services.accounts import passwords, profiles, sessions, tokens
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
+from chatapp.settings import config
 from chatapp.stores import users as user_store
 from chatapp.stores.key_locks import turn
 

@@ -16,7 +16,8 @@ from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 from chatapp import errors
-from chatapp.extensions import config, on_reset
+from chatapp.settings import config
+from chatapp.state import on_reset
 
 _CALLS_OF_ONE = 10  # that may be under way at once
 

@@ -5,7 +5,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors, realtime
-from chatapp.extensions import Document
+from chatapp.database import Document
 from chatapp.services import presence
 from chatapp.services.accounts import profiles
 from chatapp.stores import users as user_store

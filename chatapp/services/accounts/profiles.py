@@ -8,13 +8,15 @@ import orjson
 from bson import ObjectId
 
 from chatapp import clock, emails, errors, limits, realtime, text
-from chatapp.extensions import Document, config, object_id
+from chatapp.database import Document
+from chatapp.ids import object_id
 from chatapp.schemas.accounts import NewProfileIn
 from chatapp.services import credentials
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.log import cache
 from chatapp.services.sync import change_times
+from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store

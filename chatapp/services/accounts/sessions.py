@@ -9,12 +9,13 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services import rotation
 from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.session_cache import cache
+from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
 from chatapp.stores.batches import batches

@@ -18,7 +18,11 @@ import jwt as pyjwt
 from bson import ObjectId
 
 from chatapp import clock, errors
-from chatapp.extensions import TOKEN_ALGORITHM, Document, config, jwt, object_id, on_reset
+from chatapp.database import Document
+from chatapp.extensions import TOKEN_ALGORITHM, jwt
+from chatapp.ids import object_id
+from chatapp.settings import config
+from chatapp.state import on_reset
 
 MAX_TOKEN_LENGTH = 8192
 _LONGEST_CLAIM = 800

@@ -25,13 +25,14 @@ from bson import ObjectId
 from gevent.event import AsyncResult
 
 from chatapp import clock, errors, logs, metrics
-from chatapp.extensions import Document, on_reset
+from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services import departures
 from chatapp.services.log import cache, hash_chain
 from chatapp.services.log.cache import Slot
 from chatapp.services.log.state import Conversation, Member, apply, group_document, head_document, membership_document
 from chatapp.services.sync import change_times
+from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store

@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, limits, realtime
-from chatapp.extensions import Document
+from chatapp.database import Document
 from chatapp.services import access
 from chatapp.services.log import message_trace
 from chatapp.services.log.state import LISTED_FOR_OLD_APPS, SHOWN_HASH, Conversation, Member, profile_view, shows_reads

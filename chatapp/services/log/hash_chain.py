@@ -15,7 +15,7 @@ import orjson
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.extensions import Document
+from chatapp.database import Document
 
 
 def genesis(conversation_id: ObjectId) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors
-from chatapp.extensions import Document, on_reset
+from chatapp.database import Document
 from chatapp.services.log.state import ADMIN, OWNER, Member
+from chatapp.state import on_reset
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
 

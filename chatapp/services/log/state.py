@@ -14,8 +14,9 @@ from bson import ObjectId
 
 from chatapp import clock, emails
 from chatapp.audience import Audience
-from chatapp.extensions import Document, on_reset
+from chatapp.database import Document
 from chatapp.services.log import hash_chain
+from chatapp.state import on_reset
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several

@@ -14,7 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.services.log import hash_chain
 from chatapp.services.log.state import (
     ENTRY_TYPES,
@@ -26,6 +26,7 @@ from chatapp.services.log.state import (
     head_document,
     membership_document,
 )
+from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store

@@ -15,7 +15,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.services import access, presence, receipts
 from chatapp.services.log import cache, entry_views
 from chatapp.services.log.state import (
@@ -32,6 +32,7 @@ from chatapp.services.sync import change_times
 from chatapp.services.sync import epoch as epochs
 from chatapp.services.sync.continuation import Token
 from chatapp.services.sync.position import Cursor, Place
+from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store

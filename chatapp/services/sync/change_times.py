@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from chatapp import clock
-from chatapp.extensions import on_reset
+from chatapp.state import on_reset
 from chatapp.stores import meta as meta_store
 
 _RESERVED = timedelta(seconds=60)

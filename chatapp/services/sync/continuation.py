@@ -8,7 +8,7 @@ from typing import Self
 
 from bson import ObjectId
 
-from chatapp.extensions import object_id
+from chatapp.ids import object_id
 
 _EPOCH = datetime(1970, 1, 1)
 

@@ -1,6 +1,6 @@
 """The random id of this database: another one means that clients' cursors belong to another history."""
 
-from chatapp.extensions import on_reset
+from chatapp.state import on_reset
 from chatapp.stores import meta as meta_store
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 import structlog
 from bson import ObjectId
 
-from chatapp.extensions import Document, config
+from chatapp.database import Document
 from chatapp.services.log.state import SHOWN_HASH, was_deleted
+from chatapp.settings import config
 
 log = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450

@@ -1,0 +1,20 @@
+"""What this process remembers of its database: the one registry of caches, queues and marks.
+
+A module that keeps such state registers how it is emptied. Opening another database empties everything.
+"""
+
+from collections.abc import Callable
+
+_resets: list[Callable[[], None]] = []
+
+
+def on_reset(reset: Callable[[], None]) -> Callable[[], None]:
+    """Decorator: call this function whenever another database is opened."""
+    _resets.append(reset)
+    return reset
+
+
+def reset_caches() -> None:
+    """Forget everything that this process remembers of its database."""
+    for reset in _resets:
+        reset()
