@@ -84,9 +84,9 @@ def name_of(frame: FrameType | None) -> str:
     while frame is not None:
         code = frame.f_code
         place = code.co_filename
-        if code.co_name == "_answer" and place.endswith("sockets/events.py"):
+        if code.co_name == "_answer" and place.endswith("sockets/dispatch.py"):
             return f"event {frame.f_locals.get('name', UNKNOWN)}"
-        if code.co_name == "handle" and place.endswith("api/contract.py"):
+        if code.co_name == "handle" and place.endswith("api/endpoint.py"):
             view = frame.f_locals["view"]
             return f"route {view.__module__.rpartition('.')[2]}.{view.__name__}"
         if innermost == UNKNOWN and "/chatapp/" in place:

@@ -241,7 +241,7 @@ describe("on a server whose data become others", () => {
     await server.end();
     await server.python(`
 from wsgi import app
-from chatapp.extensions import db
+from chatapp.database import db
 with app.app_context():
     db().meta.update_one({"_id": "epoch"}, {"$set": {"value": "0" * 32}})
     db().entries.delete_many({})
