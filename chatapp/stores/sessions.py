@@ -11,6 +11,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from chatapp.database import Document, db
+from chatapp.stores.rows import all_of
 
 
 def insert(session: Document) -> None:
@@ -47,6 +48,11 @@ def find_live_of_user(user_id: ObjectId, now: datetime) -> list[Document]:
     """All sessions of the user that work, last seen first."""
     cursor = db().sessions.find({"user_id": user_id, **_live(now)})
     return list(cursor.sort("last_seen_at", -1))
+
+
+def find_last_uses(user_id: ObjectId, now: datetime) -> list[Document]:
+    """`{_id, last_seen_at}` of the user's sessions that work, in no order."""
+    return all_of(db().sessions.find({"user_id": user_id, **_live(now)}, {"last_seen_at": 1}))
 
 
 def was_at(user_id: ObjectId, address: str | None, address_key: str) -> bool:
@@ -105,9 +111,9 @@ def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None
     return ids
 
 
-def count_of_user(user_id: ObjectId, limit: int) -> int:
-    """How many sessions the user has, ended ones too; no more than `limit` are counted."""
-    return db().sessions.count_documents({"user_id": user_id}, limit=limit)
+def has_more_than(user_id: ObjectId, most: int) -> bool:
+    """Has the user more sessions than that, ended ones too?"""
+    return db().sessions.find_one({"user_id": user_id}, {"_id": 1}, skip=most) is not None
 
 
 def delete_ended(user_id: ObjectId, now: datetime) -> None:

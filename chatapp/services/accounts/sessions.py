@@ -84,10 +84,10 @@ def _last_end(created_at: datetime) -> datetime:
 def _make_room(user_id: ObjectId, newest: ObjectId) -> None:
     """End the user's sessions beyond MAX_SESSIONS_PER_USER, those first that were not used for the longest time."""
     most = config().MAX_SESSIONS_PER_USER
-    if session_store.count_of_user(user_id, most + 1) <= most:
+    if not session_store.has_more_than(user_id, most):
         return
     session_store.delete_ended(user_id, clock.now())
-    live = [row for row in session_store.find_live_of_user(user_id, clock.now()) if row["_id"] != newest]
+    live = [row for row in session_store.find_last_uses(user_id, clock.now()) if row["_id"] != newest]
     live.sort(key=lambda row: (_is_connected(row["_id"]), row["last_seen_at"]), reverse=True)
     if too_many := [row["_id"] for row in live[most - 1 :]]:
         _end(too_many, user_id, "There were too many sessions: this one was not used for the longest time")
