@@ -24,7 +24,7 @@ from chatapp.server import background
 from chatapp.services import migrations
 from tests.conftest import MONGO, eventually
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running
-from tests.test_outage import Proxy
+from tests.stores.test_outage import Proxy
 
 STOP_SECONDS = 10  # what the README promises
 

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jwt
 import pytest
@@ -17,8 +16,8 @@ from chatapp.cli import diagnosis
 from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
 from chatapp.settings import config as current_config
+from tests.server import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ALL_MIGRATED = "".join(f"migrated {name}\n" for name in migrations.names())
 
 

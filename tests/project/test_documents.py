@@ -1,15 +1,13 @@
 """The documents tell the truth: routes and events are all in them, and answers have the documented shapes."""
 
 import ast
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.dispatch import EVENTS
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import ROOT
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from chatapp.version import __version__
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import ROOT
 
 
 @pytest.mark.parametrize("folder", ["clients/js", "clients/web"])

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,9 @@ from chatapp.schemas.conversations import NewMessageIn
 from chatapp.schemas.pushed_events import PUSHED
 from chatapp.schemas.sync import SyncIn
 from chatapp.sockets import EVENTS
+from tests.server import ROOT
 
-TEXT = (Path(__file__).parent.parent / "docs" / "protocol.md").read_text()
+TEXT = (ROOT / "docs" / "protocol.md").read_text()
 BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 ABBREVIATED = "…"
 

@@ -16,8 +16,8 @@ from dotenv import dotenv_values
 
 import config
 from config import Config, ConfigError, load
+from tests.server import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
 SECRET = "kX2v9TqLw7ZbRc4uYj8NfHs5Gd3Pm6Ea"
 PRODUCTION = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import ROOT
+
 TOOLS = ("sh", "dirname", "rm", "mkdir", "ln", "touch")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import ROOT
+
 LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
 ENGINE_MAY_KNOW = ("engine", "addresses", "audience")  # what any Socket.IO server would need, nothing of chat

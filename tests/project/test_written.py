@@ -1,11 +1,11 @@
 """What the documents point at exists: the files that they link to, and those that they name."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import ROOT
+
 DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").glob("*.md"),
