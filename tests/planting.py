@@ -61,6 +61,11 @@ class Planting:
         finally:
             self._planted_line, self._exception = 0, None
 
+    @property
+    def has_struck(self) -> bool:
+        """Within a block of `at`: whether the line has been reached."""
+        return self._exception is None
+
     def _statement(self, line: int) -> None:
         self.reached[line] = None
         if line == self._planted_line and self._exception is not None:

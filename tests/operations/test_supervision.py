@@ -116,22 +116,22 @@ def test_one_fault_stops_neither_the_clock_nor_the_lines_of_those_who_wait(failu
             _use_clock_and_lines()
             for line in list(planting.reached):
                 with planting.at(line, RuntimeError("planted")):
-                    attempt(_use_clock_and_lines, patient=False)
+                    attempt(_use_clock_and_lines, planting)
                 _use_clock_and_lines()
 
 
-def _use_clock_and_lines(patient=True):
-    """Have an alarm ring, and wait in both lines, several at once."""
+def _use_clock_and_lines(planting=None):
+    """Have an alarm ring, and wait in both lines, several at once; to the end, or until what is planted has struck."""
     rung = []
     alarms = [timer_wheel.Alarm(0.001 * number, lambda: rung.append("alarm")) for number in range(3)]
     for _ in range(3):
         fair_queue.current().add(lambda: rung.append("turn"))
         fair_queue.large().add(lambda: rung.append("large") or False)
-    if patient:
+    if planting is None:
         lines = (timer_wheel.current(), fair_queue.current(), fair_queue.large())
         eventually(lambda: [line.keep_going() for line in lines] and len(rung) == 9)  # as the background does
     else:
-        gevent.sleep(0.06)
+        eventually(lambda: planting.has_struck or len(rung) == 9)
     for alarm in alarms:
         alarm.stop()
 
