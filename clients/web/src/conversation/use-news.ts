@@ -1,8 +1,8 @@
 import { type RefObject, useEffect, useRef } from "react";
+import { isLookedAt } from "../lib/attention";
 import { isolated } from "../lib/names";
 import { announce } from "../ui/announcer";
 import type { ScrollerProps } from "./scroller";
-import { isLookedAt } from "./use-reading";
 import { isAtEnd, type View } from "./use-view";
 
 /** What a new message at the end does beside being there: it is announced, and moves the unread line and the view. */

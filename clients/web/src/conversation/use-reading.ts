@@ -1,19 +1,9 @@
 import type { Messages } from "@chatapp/client";
 import { type RefObject, useCallback, useEffect } from "react";
+import { isLookedAt } from "../lib/attention";
 import { type Row, seqOf } from "./rows";
 import { MARGIN, type Rows } from "./use-rows";
 import { firstUnseen, type View } from "./use-view";
-
-/** Whether somebody can be looking at this element: it is drawn, the page has the focus, and no dialog lies over it. */
-export function isLookedAt(element: HTMLElement | null): boolean {
-  return (
-    element !== null &&
-    document.visibilityState === "visible" &&
-    document.hasFocus() &&
-    getComputedStyle(element).visibility === "visible" &&
-    !document.querySelector("[aria-modal=true]")
-  );
-}
 
 /** Whether what was not seen yet begins in sight, or further down. */
 function isAtUnseen(virtualizer: Rows, rows: readonly Row[], seen: number): boolean {

@@ -1,9 +1,19 @@
-/** Whether somebody looks at the app in any of the browser's tabs. */
+/** Whether somebody looks: at something on the page, or at the app in any of the browser's tabs. */
 const PATIENCE = 150;
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("chatapp:attention") : null;
 
 function isHere(): boolean {
   return document.visibilityState === "visible" && document.hasFocus();
+}
+
+/** Whether somebody can be looking at this element: it is drawn, the page has the focus, and no dialog lies over it. */
+export function isLookedAt(element: HTMLElement | null): boolean {
+  return (
+    element !== null &&
+    isHere() &&
+    getComputedStyle(element).visibility === "visible" &&
+    !document.querySelector("[aria-modal=true]")
+  );
 }
 
 channel?.addEventListener("message", ({ data }) => {
