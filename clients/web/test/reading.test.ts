@@ -138,6 +138,7 @@ test("more than a thousand unread: scrolling up from the newest reads none, and 
   await person.button("Mark as read").click();
   await expect.poll(unread).toBe(0);
   await person.button("Mark as read").waitFor({ state: "detached" });
+  await expect.poll(() => distanceFromEnd(person)).toBeLessThan(2);
   await say(ben, id, "After that");
   await person.message("After that").waitFor();
   await expect.poll(unread).toBe(0);

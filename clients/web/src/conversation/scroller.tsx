@@ -44,7 +44,8 @@ export function Scroller(props: ScrollerProps) {
   const seen = useRef(conversation.readSeq);
   const virtualizer = useRows(scroller, rows, timeline.hasOlder);
   const apart = useApart(timeline, conversation);
-  const view = useView(scroller, virtualizer, { rows, ...apart }, messages, seen, startsAtUnread);
+  const loaded = { rows, isApart: apart.isApart, stale: timeline.stale };
+  const view = useView(scroller, virtualizer, loaded, messages, seen, startsAtUnread);
   const [menu, setMenu] = useState<MenuAt | null>(null);
   const [info, setInfo] = useState<Message | null>(null);
   const first = virtualizer.getVirtualItems()[0]?.index ?? 0;

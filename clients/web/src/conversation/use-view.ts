@@ -1,6 +1,7 @@
 /** Where in a conversation the view stands: it is led to a place, follows new messages, and comes back after a while. */
 import type { Messages } from "@chatapp/client";
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "react";
+import { isLookedAt } from "../lib/attention";
 import { type Row, seqOf } from "./rows";
 import type { Rows } from "./use-rows";
 
@@ -22,6 +23,8 @@ interface Loaded {
   readonly rows: readonly Row[];
   /** The unread messages begin above all that is loaded, or did: nobody has come to their beginning yet. */
   readonly isApart: boolean;
+  /** There is no connection, or it is only just coming back: what comes was missed meanwhile. */
+  readonly stale: boolean;
 }
 
 interface Place {
@@ -82,7 +85,10 @@ export interface View {
   readonly intoSight: (key: string) => void;
 }
 
-/** Leads the view, from the unread line or, where there is one, the place that was left. `seen` is the newest entry seen. */
+/**
+ * Leads the view, from the unread line or, where there is one, the place that was left. `seen` is the newest entry seen.
+ * From the end it follows what somebody sees come, however much that is; what nobody sees come is not passed by.
+ */
 export function useView(
   scroller: RefObject<HTMLDivElement | null>,
   virtualizer: Rows,
@@ -127,7 +133,10 @@ export function useView(
   const newest = loaded.rows.at(-1)?.key;
   const known = useRef(newest);
   useLayoutEffect(() => {
-    if (newest !== known.current && isFollowing.current) aim.current ??= { to: "unread" };
+    if (newest !== known.current && isFollowing.current && aim.current?.to !== "top") {
+      const isLive = !loaded.stale && isLookedAt(scroller.current);
+      aim.current = { to: isLive ? "end" : "unread" };
+    }
     known.current = newest;
     return aim.current && lead();
   });
