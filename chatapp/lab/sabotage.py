@@ -14,8 +14,10 @@ from bson import ObjectId
 from chatapp import realtime
 from chatapp.database import Document, db
 from chatapp.services import messages
-from chatapp.services.log import append as log
-from chatapp.services.log import entry_views
+from chatapp.services.log import announcements, rounds
+from chatapp.services.log.append import append_entry
+from chatapp.services.log.catch_up import load
+from chatapp.services.log.draft import Appended, Draft
 from chatapp.services.log.state import Conversation, Member
 from chatapp.services.sync import answer as sync
 from chatapp.stores import entries as entry_store
@@ -23,23 +25,18 @@ from chatapp.stores import entries as entry_store
 
 def _acknowledge_before_the_write() -> None:
     """Answer at once and write later: what is not written when the process dies is lost."""
-    append, pending = log.append, Counter[ObjectId]()
 
-    def write(conversation_id: ObjectId, draft: log.Draft, announce: log.Announce) -> None:
+    def write(conversation_id: ObjectId, draft: Draft) -> None:
         gevent.sleep(0.5)
-        append(conversation_id, draft, announce)
+        append_entry(conversation_id, draft)
 
-    def promise(conversation_id: ObjectId, draft: log.Draft, announce: log.Announce) -> log.Appended:
-        if draft.type != "message":
-            return append(conversation_id, draft, announce)
-        state = log._load(conversation_id)
-        body = draft.prepare(state)
-        pending[conversation_id] += 1
-        gevent.spawn(write, conversation_id, draft, announce)
-        call = log._Append(conversation_id, draft, announce, "")
-        return log.Appended(log._entry(state, call, body), state, duplicate=False)
+    def promise(conversation_id: ObjectId, draft: Draft) -> Appended:
+        state = load(conversation_id)
+        entry = rounds.make_entry(state, draft, draft.body_in(state), "")
+        gevent.spawn(write, conversation_id, draft)
+        return Appended(entry, state, duplicate=False)
 
-    log.append = promise
+    messages.append_entry = promise  # type: ignore[attr-defined]
 
 
 def _count_instead_of_append() -> None:
@@ -102,17 +99,17 @@ def _drop_on_reconnect() -> None:
 def _count_unread() -> None:
     """Count unread messages up in memory instead of subtracting."""
     counts: Counter[tuple[ObjectId, ObjectId]] = Counter()
-    announce = entry_views.announce
+    publish = announcements.publish
 
     def count(conversation: Conversation, entry: Document) -> None:
         for user_id in conversation.member_ids:
             counts[conversation.id, user_id] += entry["sender_id"] != user_id
-        announce(conversation, entry)
+        publish(conversation, entry)
 
     def unread(self: Conversation, member: Member) -> int:
         return counts[self.id, member.user_id]
 
-    entry_views.announce = count
+    announcements.publish = count
     Conversation.unread = unread  # type: ignore[method-assign]
 
 

@@ -11,10 +11,11 @@ from chatapp import database, errors, logs, metrics, realtime, supervisor
 from chatapp.engine import fair_queue, timer_wheel
 from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
-from chatapp.services.log import append as entry_log
-from chatapp.services.log import entry_views
+from chatapp.services.log import rounds
+from chatapp.services.log.catch_up import recover
 from chatapp.services.sync import change_times
 from chatapp.settings import config
+from chatapp.stores import heads as head_store
 from chatapp.watchdog import Watchdog
 
 log = structlog.get_logger("chatapp.server.background")
@@ -37,10 +38,10 @@ def start() -> None:
     database.warm_pool()
     _migrate_first()
     gevent.spawn(_quietly, "order of changes", change_times.keep_order).join(_FIRST_SECONDS)
-    entry_log.write_behind(config().WRITE_BEHIND_MS / 1000)
+    head_store.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     _every(1, "log output", logs.flush)
-    _every(1, "appends", entry_log.keep_serving)
+    _every(1, "appends", rounds.keep_serving)
     for line in (timer_wheel.current(), fair_queue.current(), fair_queue.large()):
         _every(1, "deadlines and turns", line.keep_going)
     _every(1, "order of changes", change_times.keep_order)
@@ -66,7 +67,7 @@ def refuse_foreign_database() -> None:
 
 def finish() -> None:
     """Store what is behind; called when the process that served has answered everything."""
-    _quietly("what is behind the logs", entry_log.settle)
+    _quietly("what is behind the logs", head_store.settle)
 
 
 def _migrate_first() -> None:
@@ -91,7 +92,7 @@ def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_S
 
 
 def _recover() -> None:
-    mended = entry_log.recover(_RECOVER_ENTRIES, entry_views.announce)
+    mended = recover(_RECOVER_ENTRIES)
     if mended:
         log.info("finished what a crash had left", conversations=mended)
 

@@ -1,7 +1,8 @@
 """Life of a group: its name, its members, their roles. Every change is an entry of the log.
 
 A group always has an owner: the last one hands over before leaving. Owners may do everything; admins change name and
-avatar, add people, and remove those who are neither owner nor admin. What is so already is a success without an entry.
+avatar, add people, and remove those who are neither owner nor admin. A change that is already in effect succeeds
+without writing an entry.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
-from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
+from chatapp.services.log.append import append_entry
+from chatapp.services.log.draft import Draft, Unchanged
 from chatapp.services.log.state import ADMIN, MEMBER, OWNER, Conversation, Member, view
 from chatapp.settings import config
 from chatapp.stores import users as user_store
@@ -37,7 +39,7 @@ def change(
         _require(member, OWNER if "history" in changes else ADMIN)
         new = {name: value for name, value in changes.items() if getattr(state, name) != value}
         if not new:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         return new
 
     return _append(user_id, conversation_text, "conversation_changed", prepare, client_msg_id)
@@ -60,7 +62,7 @@ def add_members(
         _require(member, ADMIN)
         new = [row["_id"] for row in others if not _is_member(state, row["_id"])]
         if not new:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         if len(state.member_ids) + len(new) > config().MAX_GROUP_SIZE:
             raise errors.TooLarge(errors.Code.GROUP_TOO_LARGE, f"A group has at most {config().MAX_GROUP_SIZE} members")
         return {"user_ids": new}
@@ -83,7 +85,7 @@ def remove_member(
         if member.role == ADMIN and gone.role != MEMBER:
             raise _not_allowed("Only an owner may remove an owner or admin")
         if not gone.is_current:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         return {"user_id": gone.user_id}
 
     return _append(user_id, conversation_text, "member_removed", prepare, client_msg_id)
@@ -94,7 +96,7 @@ def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None =
 
     def prepare(state: Conversation, member: Member) -> Document:
         if not member.is_current:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         _keep_an_owner(state, member)
         return {"user_id": user_id}
 
@@ -111,7 +113,7 @@ def change_role(
         _require(member, OWNER)
         changed = _current(state, target)
         if changed.role == role:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         if role != OWNER:
             _keep_an_owner(state, changed)
         return {"roles": [{"user_id": changed.user_id, "role": role}]}
@@ -128,10 +130,10 @@ def hand_over(
     def prepare(state: Conversation, member: Member) -> Document:
         heir = _current(state, target)
         if heir.role == OWNER and member.role == ADMIN:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         _require(member, OWNER)
         if heir is member:
-            raise log.Unchanged(state)
+            raise Unchanged(state)
         roles = [{"user_id": heir.user_id, "role": OWNER}, {"user_id": user_id, "role": ADMIN}]
         return {"roles": roles}
 
@@ -156,10 +158,10 @@ def _append(
         return prepare(state, member)
 
     conversation_id = access.conversation_id(conversation_text)
-    draft = log.Draft(user_id, kind, prepare_for_caller, client_msg_id, profiles)
+    draft = Draft(user_id, kind, None, prepare_for_caller, client_msg_id, profiles)
     try:
-        appended = log.append(conversation_id, draft, entry_views.announce)
-    except log.Unchanged as unchanged:
+        appended = append_entry(conversation_id, draft)
+    except Unchanged as unchanged:
         return {"data": view(*access.seen(user_id, unchanged.state))}
     if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")

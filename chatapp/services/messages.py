@@ -7,8 +7,9 @@ from bson import ObjectId
 from chatapp import errors, limits, links, metrics, text
 from chatapp.database import Document
 from chatapp.services import access, presence
-from chatapp.services.log import append as log
 from chatapp.services.log import entry_views
+from chatapp.services.log.append import append_entry
+from chatapp.services.log.draft import Draft
 from chatapp.services.log.state import Conversation
 from chatapp.settings import config
 from chatapp.stores import entries as entry_store
@@ -32,8 +33,8 @@ def send(
     conversation_id = access.conversation_id(conversation_text)
     body = _body(content, attachment)
     limits.spend("messages", str(user_id), config().RATE_SENDS)
-    draft = log.Draft(user_id, "message", lambda state: _allowed(user_id, state, body), client_msg_id)
-    appended = log.append(conversation_id, draft, entry_views.announce)
+    draft = Draft(user_id, "message", body, lambda state: _check_writer(user_id, state), client_msg_id)
+    appended = append_entry(conversation_id, draft)
     presence.stopped_typing(user_id, conversation_id)
     if appended.duplicate and not _is_same(appended.entry, conversation_id, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
@@ -44,9 +45,8 @@ def send(
     return {"data": message} if is_new else {"data": message, "duplicate": True}
 
 
-def _allowed(user_id: ObjectId, state: Conversation, body: Document) -> Document:
+def _check_writer(user_id: ObjectId, state: Conversation) -> None:
     access.writer(user_id, state)
-    return body
 
 
 def _is_same(entry: Document, conversation_id: ObjectId, body: Document) -> bool:

@@ -11,8 +11,7 @@ from gevent.event import Event
 from chatapp import logs, metrics, supervisor
 from chatapp.engine import fair_queue, timer_wheel
 from chatapp.extensions import socketio
-from chatapp.services.log import append as entry_log
-from chatapp.services.log import message_trace
+from chatapp.services.log import announcements, append, catch_up, derived, draft, message_trace, recent, rounds
 from chatapp.stores import heads as head_store
 from tests.conftest import eventually
 from tests.planting import Planting
@@ -46,7 +45,7 @@ def finish(calls, keep_going):
     return [call.value for call in calls]
 
 
-@pytest.mark.parametrize("module", [entry_log, head_store])
+@pytest.mark.parametrize("module", [append, rounds, catch_up, derived, draft, recent, announcements, head_store])
 @pytest.mark.parametrize("kind", PLANTED)
 def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
     module, kind, ann, bob, eve, failures, monkeypatch
@@ -62,7 +61,7 @@ def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
         for chat, people in chats:
             first = people[0].send(chat, name, clientMsgId=f"{name} {chat} 0")
             acknowledged[chat, first["data"]["clientMsgId"]] = first["data"]["id"]
-            entry_log._recent.clear()
+            recent.clear()
             for number, person in enumerate([*people, people[0]]):
                 more = {"clientMsgId": f"{name} {chat} {number}"}
                 calls.append((chat, person, more, gevent.spawn(attempt, person.send, chat, name, **more)))
@@ -72,16 +71,16 @@ def test_an_exception_at_any_line_of_the_log_wedges_loses_and_doubles_nothing(
         return gevent.spawn(attempt, ann.rest, "PATCH", f"/api/conversations/{chats[1][0]}", json={"name": name})
 
     with Planting(module).instrumented() as planting:
-        finish([*(row[3] for row in round_of_sends("dry")), rename("dry")], entry_log.keep_serving)
+        finish([*(row[3] for row in round_of_sends("dry")), rename("dry")], rounds.keep_serving)
         head_store.settle()
         gevent.sleep(0.01)
         lines = list(planting.reached)
-        assert len(lines) > 30
+        assert lines
         for line in lines:
             name = f"line {line}"
             calls = round_of_sends(name)
             with planting.at(line, kind("planted")):
-                answers = finish([*(row[3] for row in calls), rename(name)], entry_log.keep_serving)
+                answers = finish([*(row[3] for row in calls), rename(name)], rounds.keep_serving)
                 gevent.sleep(0.003)
             for (chat, _, more, _), answer in zip(calls, answers, strict=False):
                 if answer is not None and answer["success"]:

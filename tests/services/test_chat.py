@@ -4,6 +4,7 @@ import gevent
 import pytest
 
 from chatapp import realtime
+from chatapp.services.log.catch_up import recover
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
 from tests.conftest import eventually
@@ -274,16 +275,13 @@ def test_events_not_there_yet_say_so(ann):
 
 
 def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
-    from chatapp.services.log import append as log
-    from chatapp.services.log import entry_views
-
     hears = bob.socket()
     monkeypatch.setattr(head_store, "advance", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("killed")))
     ann.send(chat, "left behind")
     monkeypatch.undo()
-    assert log.recover(100, entry_views.announce) == 1
+    assert recover(100) == 1
     assert [row["data"]["content"] for row in hears.received("newMessage")] == ["left behind"]
-    assert log.recover(100, entry_views.announce) == 0
+    assert recover(100) == 0
     assert bob.get("/api/user/conversations")["data"][0]["unreadCount"] == 1
 
 

@@ -9,8 +9,7 @@ from bson import ObjectId
 from chatapp import clock
 from chatapp.database import db
 from chatapp.services import presence
-from chatapp.services.log import append as log
-from chatapp.services.log import cache
+from chatapp.services.log import cache, recent, rounds
 from chatapp.stores import heads as head_store
 from chatapp.stores.conversations import touch
 
@@ -27,7 +26,7 @@ def commands(app, monkeypatch):
 
     def counting(method, real):
         def call(self, *args, **kwargs):
-            if gevent.getcurrent() not in (own, getattr(log._queue, "greenlet", None)):
+            if gevent.getcurrent() not in (own, rounds.serving_greenlet()):
                 return real(self, *args, **kwargs)
             if not inside:
                 called.append(f"{self.name}.{method}")
@@ -108,7 +107,7 @@ def test_a_repeat_among_sends_of_others_costs_these_nothing(ann, bob, eve, comma
     chats = [ann.direct(bob), ann.direct(eve), bob.direct(eve)]
     for chat, person in zip(chats, (ann, ann, bob), strict=True):
         person.send(chat, "first", clientMsgId=f"first in {chat}")
-    log._recent.clear()  # as after a restart
+    recent.clear()  # as after a restart
     begin(commands)
     sends = [gevent.spawn(ann.send, chats[0], "first", clientMsgId=f"first in {chats[0]}")]
     sends += [gevent.spawn(ann.send, chats[1], "second"), gevent.spawn(bob.send, chats[2], "second")]

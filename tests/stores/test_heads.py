@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from chatapp.database import db
-from chatapp.services.log import append as log
+from chatapp.services.log.catch_up import recover
 from chatapp.stores import heads as head_store
 from tests.conftest import eventually
 from tests.server import running
@@ -185,10 +185,11 @@ def test_recovery_finds_what_a_crash_has_left_behind(ann, bob, delay):
     for number in range(3):
         ann.send(chat, str(number))
     head_store.reset()
-    told = []
-    assert log.recover(100, lambda state, entry: told.append(entry["seq"])) == 1
+    hears = bob.socket()
+    assert recover(100) == 1
+    told = [row["data"]["seq"] for row in hears.received("newMessage")]
     assert (stored_seq(chat), told) == (3, [1, 2, 3])
-    assert log.recover(100, lambda *_: None) == 0
+    assert recover(100) == 0
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])

@@ -1,0 +1,1 @@
+"""Users, what they log in with, their sessions and their profiles."""

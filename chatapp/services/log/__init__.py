@@ -1,0 +1,1 @@
+"""A conversation's log, the heart of the server. Read `append`, `rounds`, `state` and `hash_chain`, in this order."""

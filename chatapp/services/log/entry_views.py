@@ -1,4 +1,4 @@
-"""Entries as clients see them, how they are announced, and pages of the log."""
+"""Entries as clients see them, and pages of the log."""
 
 from bisect import bisect_left
 from functools import cached_property
@@ -6,12 +6,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from chatapp import clock, limits, realtime
+from chatapp import clock, limits
 from chatapp.database import Document
 from chatapp.services import access
-from chatapp.services.log import message_trace
-from chatapp.services.log.state import LISTED_FOR_OLD_APPS, SHOWN_HASH, Conversation, Member, profile_view, shows_reads
-from chatapp.services.log.state import view as conversation_view
+from chatapp.services.log.state import SHOWN_HASH, Conversation, Member, profile_view, shows_reads
 from chatapp.stores import entries as entry_store
 
 PAGE, LARGEST_PAGE = 200, 500
@@ -160,27 +158,6 @@ _CHANGES = {
     "role_changed": _roles,
     "conversation_changed": _changed,
 }
-
-
-def announce(conversation: Conversation, entry: Document) -> None:
-    """Tell every device of every current member, and of the one whom the entry takes out."""
-    data = view(entry, conversation, None)
-    if entry["type"] == "message":
-        realtime.publish_message(conversation.present_at(entry["seq"]), data)
-    else:
-        _announce_change(conversation, entry, data)
-    message_trace.announced(entry)
-
-
-def _announce_change(conversation: Conversation, entry: Document, data: dict[str, Any]) -> None:
-    if entry["type"] == "member_added":
-        for user_id in entry["body"]["user_ids"]:
-            member = conversation.members[user_id]
-            realtime.publish_conversation(
-                [user_id], conversation_view(conversation, member, is_new=True, most=LISTED_FOR_OLD_APPS)
-            )
-    gone = [entry["body"]["user_id"]] if entry["type"] in ("member_removed", "member_left") else []
-    realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
 
 
 def page(

@@ -1,0 +1,1 @@
+"""Sync: give a client what it has missed. `answer` is the door."""

@@ -1,0 +1,59 @@
+"""An entry before it has a place in the log, and what appending it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from chatapp.database import Document
+from chatapp.services.log.state import Conversation
+from chatapp.stores import entries as entry_store
+
+Check = Callable[[Conversation], Document | None]
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry before it has a place.
+
+    `check(state)` raises when the state of the conversation forbids the entry: a ChatError, or Unchanged. A body that
+    depends on the state (which of these people are members already) is None here, and `check` returns it.
+    `profiles` are those of users whom the entry brings in; they stand beside the hashed body, because people change
+    theirs.
+    """
+
+    sender_id: ObjectId
+    type: str
+    body: Document | None
+    check: Check
+    client_msg_id: str | None = None
+    profiles: Document | None = None
+
+    def body_in(self, state: Conversation) -> Document:
+        """Return the body for this state of the conversation. Raises what `check` raises."""
+        found = self.check(state)
+        body = found if self.body is None else self.body
+        assert body is not None
+        return body
+
+
+@dataclass(slots=True)
+class Appended:
+    """An entry in its place, the state right after it, and whether it was there before this call."""
+
+    entry: Document
+    conversation: Conversation
+    duplicate: bool
+
+
+class Unchanged(Exception):
+    """A change that is already in effect: nothing is appended. `state` is the conversation."""
+
+    def __init__(self, state: Conversation) -> None:
+        super().__init__()
+        self.state = state
+
+
+def earlier_entry(draft: Draft) -> Document | None:
+    """Return the entry that an earlier attempt to append this draft has stored, or None."""
+    return entry_store.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
