@@ -2,7 +2,12 @@
 import { type ConversationRecord, type Marks, type Range, withoutRange, withRange } from "./records.js";
 import { author, type Entry, type SyncedConversation, type WireConversation, type WireMember } from "./wire.js";
 
-const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
+export const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
+
+/** Somebody's own marks: an id may be the name of something that every object has. */
+export function marksOf(receipts: ConversationRecord["receipts"], userId: string): Marks {
+  return Object.hasOwn(receipts, userId) ? (receipts[userId] ?? NO_MARKS) : NO_MARKS;
+}
 
 /** A conversation that this device has nothing of but its description. Its log here begins after its head. */
 export function described(conversation: WireConversation): ConversationRecord {
@@ -58,7 +63,7 @@ export function withEntry(record: ConversationRecord, entry: Entry, me: string):
 /** Who writes has read everything before. */
 function authorMarks(record: ConversationRecord, entry: Entry): Record<string, Marks> {
   const { id } = author(entry);
-  const before = record.receipts[id] ?? NO_MARKS;
+  const before = marksOf(record.receipts, id);
   return { [id]: largerMarks(before, { deliveredSeq: entry.seq, readSeq: entry.seq }) };
 }
 
@@ -184,7 +189,7 @@ export function withFirst(record: ConversationRecord, firstSeq: number): Convers
 }
 
 export function withReceipt(record: ConversationRecord, userId: string, marks: Marks): ConversationRecord {
-  const before = record.receipts[userId] ?? NO_MARKS;
+  const before = marksOf(record.receipts, userId);
   const after = largerMarks(before, marks);
   if (after === before) return record;
   return { ...record, receipts: { ...record.receipts, [userId]: after } };

@@ -67,12 +67,9 @@ export class ChatError extends Error {
 
   /** What is wrong with which field of a form: `{email: ["Not a valid email address."]}`. */
   get fields(): Readonly<Record<string, readonly string[]>> {
-    const fields: Record<string, readonly string[]> = {};
-    if (this.code !== "VALIDATION_ERROR") return fields;
-    for (const [name, texts] of Object.entries(this.details)) {
-      if (Array.isArray(texts)) fields[name] = texts.map(String);
-    }
-    return fields;
+    if (this.code !== "VALIDATION_ERROR") return {};
+    const rows = Object.entries(this.details).filter(([, texts]) => Array.isArray(texts));
+    return Object.fromEntries(rows.map(([name, texts]) => [name, (texts as unknown[]).map(String)]));
   }
 
   /** A plain object for storage and other tabs. */

@@ -1,5 +1,5 @@
 /** Entries and outgoing messages as people see them: made once, and again only when something about them changes. */
-import { memberCount, namesAll } from "./conversation-record.js";
+import { marksOf, memberCount, NO_MARKS, namesAll } from "./conversation-record.js";
 import { ChatError } from "./errors.js";
 import type { ConversationRecord, Marks, OutboxRecord } from "./records.js";
 import type { Change, ConversationEvent, Message, MessageStatus, Role, TimelineItem, User } from "./types.js";
@@ -16,13 +16,11 @@ function countFrom(sorted: readonly number[], seq: number): number {
   return sorted.length - low;
 }
 
-const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
-
 /** The other members' marks; of those who are not named the lowest that are known, which promises nothing. */
 function othersMarks({ conversation, receipts }: ConversationRecord, me: string): Marks[] {
   if (namesAll(conversation)) {
     const others = conversation.participants.filter((member) => member.id !== me);
-    return others.map((member) => receipts[member.id] ?? NO_MARKS);
+    return others.map((member) => marksOf(receipts, member.id));
   }
   const count = memberCount(conversation) - 1;
   const known = Object.entries(receipts).flatMap(([id, marks]) => (id === me ? [] : [marks]));

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Delivery } from "../src/delivery.js";
 import { memoryStorage } from "../src/index.js";
 import { type ConversationRecord, key } from "../src/records.js";
+import { Reach } from "../src/shown.js";
 import { Store } from "../src/store.js";
-import type { Entry, Synced, WireConversation } from "../src/wire.js";
+import type { Entry, Pushed, Synced, WireConversation, WireMember } from "../src/wire.js";
 import { live, openChat, PASSWORD, pair, proxied, sees, textsOf, until } from "./support/chats.js";
 import { LeapingClock } from "./support/clocks.js";
 import type { Seen } from "./support/proxy.js";
@@ -122,6 +123,18 @@ function synced(headSeq: number, over: Partial<Synced["conversations"][number]>)
   const state = { entries: [], limited: false, gap: null, reset: false, hidden: false };
   return { id: ID, head, firstSeq: 1, ...state, readSeq: 0, readMseq: 0, unreadCount: 0, receipts: [], ...over };
 }
+
+test.each(["__proto__", "constructor"])("somebody whose id is %s has marks like everybody", async (id) => {
+  const { delivery, record } = await emptyDelivery();
+  const member = { id, _id: id, name: "Odd", avatar: null, role: "member" } as WireMember;
+  delivery.enter({ ...conversation(2), participants: [member] });
+  expect(new Reach(record(), "me").of(1)).toEqual({ status: "sent", deliveredTo: 0, readBy: 0 });
+  const mark = { conversationId: ID, userId: id, deliveredSeq: 2, readSeq: 1 };
+  await delivery.receipt(mark as Pushed["receipt"]);
+  delivery.take(entry(3), true); // what is copied keeps them
+  expect(new Reach(record(), "me").of(1)).toEqual({ status: "read", deliveredTo: 1, readBy: 1 });
+  expect(new Reach(record(), "me").of(2)).toEqual({ status: "delivered", deliveredTo: 1, readBy: 0 });
+});
 
 test("a leap leaves a gap that is known, and what was known below it stays", async () => {
   const { delivery, record } = await emptyDelivery();

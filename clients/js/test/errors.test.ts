@@ -27,6 +27,12 @@ test("a form learns which field is wrong, and how", async () => {
   expect(error.fields.email?.[0]).toMatch(/email/i);
 });
 
+test.each(["__proto__", "constructor"])("a field named %s is a field", (name) => {
+  const details = JSON.parse(`{"${name}": ["Unknown field."]}`);
+  const error = new ChatError({ code: "VALIDATION_ERROR", message: "Wrong", statusCode: 400, details });
+  expect(Object.entries(error.fields)).toEqual([[name, ["Unknown field."]]]);
+});
+
 test("429 says when to try again", async () => {
   const server = await ownServer({ RATE_LOGIN_ACCOUNT: "1 per minute" });
   const chat = openChat({ url: server.url });
