@@ -198,3 +198,21 @@ test("something else than the server answers: the app says so instead of showing
   await one.button(new RegExp(ben.name)).waitFor();
   await one.close();
 });
+
+test("a storage that never answers: the page comes up, says what is lost, and one can write", async () => {
+  const person = await Person.open(browser, server.url);
+  await person.context.addInitScript(() => {
+    IDBFactory.prototype.open = () => ({}) as IDBOpenDBRequest;
+  });
+  await person.page.reload();
+  await person.page
+    .getByText(/The device's storage can't be used/)
+    .first()
+    .waitFor();
+  await person.login(ann.email);
+  await person.openConversation(/Ben/);
+  await person.send("Kept by the server");
+  await person.reached("Kept by the server", /Sent|Delivered/);
+  expect(person.complaints).toEqual([]);
+  await person.close();
+});
