@@ -195,6 +195,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
         chosen, telling = _cut(chosen, changed)
         _fetch_entries([place for place in telling if place.is_behind])
         states = _states(telling)
+        _take_marks(states, telling, changed)
         room = config().SYNC_MAX_BYTES
         for place in chosen:
             if room <= 0:
@@ -298,13 +299,22 @@ def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
     return cache.load_all(afresh) | cache.current([place.stored for place in telling if place.since is not None])
 
 
+def _take_marks(
+    states: dict[ObjectId, Conversation], telling: list[Place], changed: dict[ObjectId, list[Document]]
+) -> None:
+    """Take over the marks that another process has stored, and of which this one has not heard yet."""
+    for place in telling:
+        state = states.get(place.id)
+        if state is not None and place.since is not None and not place.is_left:
+            for row in changed[place.id]:
+                state.raise_marks(row["user_id"], {name: row[name] for name in membership_store.MARKS})
+
+
 def _report(place: Place, conversation: Conversation, member: Member, changed: list[Document] | None) -> dict[str, Any]:
     """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all).
 
     A conversation that was left is reported as it was then.
     """
-    for row in changed or []:  # by another process, which has not said so yet
-        conversation.raise_marks(row["user_id"], {name: row[name] for name in membership_store.MARKS})
     is_all = changed is None or place.is_limited or place.is_cut  # missed messages moved their senders' marks
     told = None if is_all else {row["user_id"] for row in changed or ()}
     if told is not None and member.user_id in told:
