@@ -6,33 +6,57 @@ there is something to handle.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from logging import Logger
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
 
-from chatapp.engine import fair_queue, frames, packets, timer_wheel
+from chatapp.engine import frames, packets, timer_wheel
 from chatapp.engine.frames import Message, ProtocolError
+from chatapp.engine.inbox import Inbox
 from chatapp.engine.packets import Outgoing
-from chatapp.engine.websocket import WebSocket
+from chatapp.engine.upgrade import Probe
+from chatapp.engine.websocket import Limits, WebSocket
 
-if TYPE_CHECKING:
-    from chatapp.engine.engineio_server import EngineServer
-
-INBOX_PACKETS = 64  # that wait to be handled; the client is read from again below half of them
-INBOX_BYTES = 262_144
 LATE_SECONDS = 0.1  # a ping this late counts as sent in time
 UNREAD_PAUSE_SECONDS = 0.001  # before looking again whether much is unread; twice that the next time
 UNREAD_PAUSE_MOST_SECONDS = 0.5
-LAGGING_PAUSE_SECONDS = 0.25  # before a message of a client that does not read its answers; twice that before the next
-LAGGING_PAUSE_MOST_SECONDS = 4.0
 FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
 _PING = Outgoing(packets.PING)
 _CLOSE = Outgoing(packets.CLOSE)
 _NOOP = Outgoing(packets.NOOP)
-_PROBED = Outgoing(packets.PONG, "probe")
+
+
+class Host(Protocol):
+    """The server that a session belongs to, as far as the session knows it."""
+
+    limits: Limits
+    logger: Logger
+    ping_timeout: float
+    connect_timeout: float
+    upgrade_timeout: float
+    over: set[str]
+    reason: Any  # python-engineio's names for why a session ends
+
+    def ping_time(self, last: float) -> float:
+        """Return when to ping next."""
+
+    def handle_message(self, sid: str, message: Message) -> None:
+        """Hand a message to the application; raises ProtocolError."""
+
+    def say_disconnected(self, sid: str, reason: str) -> None:
+        """Tell the application that a session is over."""
+
+    def forget(self, session: "Session") -> None:
+        """Take a session out."""
+
+    def caught_up(self, sid: str) -> None:
+        """A client has missed something, and can take it now."""
+
+    def count(self, what: str) -> None:
+        """Count something for the metrics."""
 
 
 class Poll:
@@ -55,13 +79,6 @@ class Poll:
         self._event.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last thing in an inbox: the session is over, for this reason."""
-
-    reason: str
-
-
 class Session:
     """An Engine.IO session. `sid` is its id, `session` a dictionary for the application."""
 
@@ -70,10 +87,7 @@ class Session:
         "_connect_by",
         "_heard",
         "_inbox",
-        "_inbox_bytes",
         "_lag_deadline",
-        "_lagging_pause",
-        "_paused",
         "_ping_at",
         "_poll",
         "_pong_by",
@@ -83,8 +97,6 @@ class Session:
         "_probe",
         "_queue",
         "_queued_bytes",
-        "_room",
-        "_running",
         "_session",
         "_websocket",
         "_window_end",
@@ -99,7 +111,7 @@ class Session:
         "upgraded",
     )
 
-    def __init__(self, server: "EngineServer", sid: str, address: str = "") -> None:
+    def __init__(self, server: Host, sid: str, address: str = "") -> None:
         self.server = server
         self.sid = sid
         self.address = address
@@ -111,16 +123,13 @@ class Session:
         self._probe: Probe | None = None
         self._queue: list[Outgoing] = []
         self._queued_bytes = 0
-        self._lagging_pause = LAGGING_PAUSE_SECONDS
         self._answering = 0  # bytes of the answer to a poll that is being written
         self._poll: Poll | None = None
         self._posting = False
-        self._inbox: list[Message | Ended] = []
-        self._inbox_bytes = 0
-        self._running = self._paused = self._heard = False
+        self._inbox = Inbox(self)
+        self._heard = False
         self._posted_packets = self._posted_bytes = 0
         self._window_end = 0.0
-        self._room: Event | None = None  # a POST waits until the inbox has room
         now = monotonic()
         self._ping_at: float = server.ping_time(now)
         self._pong_by: float = 0.0
@@ -209,79 +218,41 @@ class Session:
             return
         self._heard = True
         if isinstance(packet, bytes):
-            self._deliver(packet)
+            self._inbox.add(packet)
             return
         kind = packet[:1]
         if kind == packets.MESSAGE:
-            self._deliver(packet[1:])
+            self._inbox.add(packet[1:])
         elif kind == packets.PONG:
             self._pong_by = 0.0
         elif kind == packets.CLOSE:
             self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT, ending=_NOOP)
         elif kind == packets.BINARY:
-            self._deliver(packets.unpack(packet))
+            self._inbox.add(packets.unpack(packet))
         elif kind not in (packets.UPGRADE, packets.NOOP) or not kind:
             raise ProtocolError(frames.POLICY, "unexpected Engine.IO packet")
 
     received = receive
 
-    def _deliver(self, message: Message) -> None:
-        """Put a message into the inbox, and see that somebody handles it."""
-        self._inbox.append(message)
-        self._inbox_bytes += len(message)
-        if self._is_full() and self._websocket is not None:
-            self._paused = True
-            self._websocket.pause()
-        self._run()
-
-    def _is_full(self) -> bool:
-        return len(self._inbox) >= INBOX_PACKETS or self._inbox_bytes >= INBOX_BYTES
-
-    def _run(self) -> None:
-        if not self._running:
-            self._running = True
-            gevent.spawn(self._handle_all)
-
-    def _handle_all(self) -> None:
-        """Handle the inbox in order; others get a turn between two messages.
-
-        Who asks and does not read the answers is handled slowly: those answers are dropped.
-        """
-        try:
-            while self._inbox:
-                if not self._is_lagging:
-                    self._lagging_pause = LAGGING_PAUSE_SECONDS
-                elif not self.closed:
-                    gevent.sleep(self._lagging_pause)
-                    self._lagging_pause = min(2 * self._lagging_pause, LAGGING_PAUSE_MOST_SECONDS)
-                message = self._inbox.pop(0)
-                if isinstance(message, Ended):
-                    self.server.say_disconnected(self.sid, message.reason)
-                    continue
-                self._inbox_bytes -= len(message)
-                self._make_room()
-                self._handle(message)
-                if self._inbox:
-                    fair_queue.current().wait()
-        finally:
-            self._running = False
-            if self._inbox:  # it ended in the middle; the message that it was at is out already
-                self._run()
-
     @property
-    def _is_lagging(self) -> bool:
+    def is_lagging(self) -> bool:
+        """Does the client not read what it is sent?"""
         return self.lagging if self._websocket is None else self._websocket.lagging
 
-    def _make_room(self) -> None:
-        if self._paused or self._room is not None:
-            if len(self._inbox) <= INBOX_PACKETS // 2 and self._inbox_bytes <= INBOX_BYTES // 2:
-                self._paused = False
-                if self._websocket is not None:
-                    self._websocket.resume()
-                if self._room is not None:
-                    self._room.set()
+    def pause_reading(self) -> bool:
+        """Read nothing more from the WebSocket; False where there is none."""
+        if self._websocket is None:
+            return False
+        self._websocket.pause()
+        return True
 
-    def _handle(self, message: Message) -> None:
+    def resume_reading(self) -> None:
+        """Read from the WebSocket again."""
+        if self._websocket is not None:
+            self._websocket.resume()
+
+    def handle(self, message: Message) -> None:
+        """Hand a message to the application."""
         try:
             self.server.handle_message(self.sid, message)
         except ProtocolError as error:
@@ -291,9 +262,13 @@ class Session:
         except Exception:
             self.server.logger.exception("message handler error")
 
+    def handle_end(self, reason: str) -> None:
+        """Tell the application that the session is over."""
+        self.server.say_disconnected(self.sid, reason)
+
     def fail(self, error: ProtocolError) -> None:
         """Close the session because of what the client did; what it has sent besides is not looked at any more."""
-        self._forget_inbox()
+        self._inbox.forget()
         self.close(
             abort=True,
             reason=self.server.reason.TRANSPORT_ERROR,
@@ -301,11 +276,6 @@ class Session:
             code=error.code,
             text=error.reason,
         )
-
-    def _forget_inbox(self) -> None:
-        """Handle no more of what the client has sent. (That the session has ended, the application has to hear.)"""
-        self._inbox = [row for row in self._inbox if isinstance(row, Ended)]
-        self._inbox_bytes = 0
 
     # Polling
 
@@ -368,7 +338,7 @@ class Session:
             self._count(len(received), len(body))
             for packet in received:
                 self.receive(packet)
-            self._wait_for_room()
+            self._inbox.wait_for_room()
         except ProtocolError as error:
             self.fail(error)
             raise
@@ -386,13 +356,6 @@ class Session:
         if self._posted_packets > limits.frames or self._posted_bytes > limits.received_bytes:
             raise ProtocolError(frames.POLICY, "too much data")
 
-    def _wait_for_room(self) -> None:
-        """Answer a POST only when the inbox has room for the next one."""
-        if self._is_full() and not self.closed:
-            self._room = Event()
-            self._room.wait()
-            self._room = None
-
     # WebSocket
 
     def open_websocket(self, websocket: WebSocket) -> None:
@@ -409,7 +372,7 @@ class Session:
         if self._poll is not None:
             self._poll.wake(_NOOP)
 
-    def probe(self, websocket: WebSocket) -> "Probe | None":
+    def probe(self, websocket: WebSocket) -> Probe | None:
         """A WebSocket that the client would like to upgrade to; None when it may not."""
         if self.closed or self.upgraded or self._probe is not None:
             return None
@@ -429,7 +392,7 @@ class Session:
         """The WebSocket is gone."""
         reasons = self.server.reason
         if code not in (frames.NORMAL, frames.GOING_AWAY, frames.NO_CODE, frames.ABNORMAL):
-            self._forget_inbox()
+            self._inbox.forget()
             self.close(abort=True, reason=reasons.TRANSPORT_ERROR, code=code)
         else:
             self.close(abort=True, reason=reasons.TRANSPORT_CLOSE)
@@ -519,10 +482,7 @@ class Session:
             timer_wheel.cancel(self)
             self.server.forget(self)
         self.server.over.add(self.sid)
-        self._inbox.append(Ended(reason))
-        if self._room is not None:
-            self._room.set()
-        self._run()
+        self._inbox.end(reason)
 
     def _end_transport(self, abort: bool, ending: Outgoing | None, code: int, text: str) -> None:
         if self._probe is not None:
@@ -542,44 +502,3 @@ class Session:
             self.closing = True
             self._ping_at = monotonic() + FAREWELL_SECONDS
             timer_wheel.current().at(self._ping_at, self)
-
-
-class Probe:
-    """A WebSocket beside a polling session, on its way to take over."""
-
-    __slots__ = ("_alarm", "_session", "_websocket", "answered")
-
-    def __init__(self, session: Session, websocket: WebSocket, seconds: float) -> None:
-        self.answered = False
-        self._session = session
-        self._websocket = websocket
-        self._alarm = timer_wheel.Alarm(seconds, self._give_up)
-
-    def received(self, message: Message) -> None:
-        """The two packets of an upgrade; anything else ends it."""
-        if message == packets.PING + "probe" and not self.answered:
-            self.answered = True
-            self._websocket.send(_PROBED.frame)
-            self._session.probed()
-        elif message == packets.UPGRADE and self.answered:
-            self._alarm.stop()
-            self._session.open_websocket(self._websocket)
-        else:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        self.stop()
-        self._session.probe_failed()
-
-    def stop(self) -> None:
-        """Hang up."""
-        self._alarm.stop()
-        self._websocket.close(frames.POLICY, "no upgrade")
-
-    def lost(self, code: int) -> None:
-        """The WebSocket is gone: the session stays on polling."""
-        self._alarm.stop()
-        self._session.probe_failed()
-
-    def caught_up(self) -> None:
-        """Nothing is sent before the upgrade."""

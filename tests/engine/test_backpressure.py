@@ -6,7 +6,7 @@ import gevent
 import pytest
 
 from chatapp.engine import frames
-from chatapp.engine.engineio_session import LAGGING_PAUSE_SECONDS
+from chatapp.engine.inbox import LAGGING_PAUSE_SECONDS
 from chatapp.engine.websocket import Limits
 from tests.engine import raw
 
