@@ -4,7 +4,7 @@ from socketio import Server
 
 from chatapp import realtime
 from chatapp.sockets import connection, conversations, groups, messages, not_implemented, sync, users
-from chatapp.sockets.dispatch import EVENTS, answer_binary, answer_unknown, charge_bytes, dispatch
+from chatapp.sockets.dispatch import EVENTS, answer_binary, answer_unknown, charge_bytes, handler_of
 
 __all__ = [
     "EVENTS",
@@ -27,7 +27,7 @@ def register(server: Server) -> None:
     server.on("connect", connection.connect)
     server.on("disconnect", connection.disconnect)
     for spec in EVENTS.values():
-        server.on(spec.name, dispatch(spec))
+        server.on(spec.name, handler_of(spec))
     server.unknown_event = answer_unknown
     server.binary_refusal = answer_binary
     server.charge = charge_bytes

@@ -76,7 +76,7 @@ def event(
     return define
 
 
-def dispatch(spec: Event) -> Callable[..., Answer]:
+def handler_of(spec: Event) -> Callable[..., Answer]:
     """The Socket.IO handler of an event."""
     schema = spec.schema()
 
