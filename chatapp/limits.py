@@ -24,7 +24,7 @@ from chatapp.extensions import limiter
 from chatapp.settings import config
 from chatapp.state import on_reset
 
-log = structlog.get_logger("chatapp.limits")
+logger = structlog.get_logger("chatapp.limits")
 _REDIS_SECONDS = 0.5
 _REDIS_AGAIN_SECONDS = 5.0
 _SWEEP_SECONDS = 10.0
@@ -133,7 +133,9 @@ class Counts(Storage):
         if reachable != self.reachable:
             self.reachable = reachable
             self.look_again_at = time.monotonic() + _REDIS_AGAIN_SECONDS
-            log.warning("rate limits count in Redis again" if reachable else "Redis lost, rate limits count in memory")
+            logger.warning(
+                "rate limits count in Redis again" if reachable else "Redis lost, rate limits count in memory"
+            )
 
 
 def _redis(url: str) -> Storage | None:

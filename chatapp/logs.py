@@ -15,7 +15,7 @@ from chatapp import metrics
 from chatapp.output import Output
 from config import Config
 
-log = structlog.get_logger("chatapp.logs")
+logger = structlog.get_logger("chatapp.logs")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and line ends: tracebacks have them
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _LIBRARY_LEVELS = {
@@ -51,7 +51,7 @@ class _Output:
 
 def _tell_lost(stream: Any) -> None:
     if isinstance(stream, Output) and (lost := stream.take_lost()):
-        log.warning("log lines were dropped", lines=lost)
+        logger.warning("log lines were dropped", lines=lost)
 
 
 _output = _Output()

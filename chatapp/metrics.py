@@ -17,7 +17,7 @@ from prometheus_client import (
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-log = structlog.get_logger("chatapp.metrics")
+logger = structlog.get_logger("chatapp.metrics")
 
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)
@@ -115,7 +115,7 @@ def report() -> dict[str, dict[str, float]]:
         if calls
     }
     _since_report.clear()
-    log.info("metrics report", sockets=int(sockets._value.get()), calls=rows)
+    logger.info("metrics report", sockets=int(sockets._value.get()), calls=rows)
     return rows
 
 

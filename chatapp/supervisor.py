@@ -7,7 +7,7 @@ import structlog
 
 from chatapp import metrics
 
-log = structlog.get_logger("chatapp.supervisor")
+logger = structlog.get_logger("chatapp.supervisor")
 _PAUSE_SECONDS = 1.0  # before a restart
 
 
@@ -24,7 +24,7 @@ class _Work:
     def _ended(self, greenlet: gevent.Greenlet) -> None:
         gevent.spawn_later(_PAUSE_SECONDS, self.start)
         metrics.restarts.labels(self._name).inc()
-        log.error("work ended, and is started again", work=self._name, exc_info=greenlet.exc_info)
+        logger.error("work ended, and is started again", work=self._name, exc_info=greenlet.exc_info)
 
 
 def keep_running(name: str, run: Callable[[], object]) -> None:

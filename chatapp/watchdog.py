@@ -17,7 +17,7 @@ from gevent.monkey import get_original
 
 from chatapp import metrics
 
-log = structlog.get_logger("chatapp.watchdog")
+logger = structlog.get_logger("chatapp.watchdog")
 _LINES, _LINES_SECONDS = 10, 10.0  # so many lines at most in so many seconds; the metric counts all
 _LOOK = 0.8  # of the limit, between looks: one falls into each turn that takes longer, and each costs 50 us
 UNKNOWN = "(unknown)"
@@ -66,7 +66,7 @@ class Watchdog:
         self._lines = [moment for moment in self._lines if moment > now - _LINES_SECONDS]
         if len(self._lines) < _LINES:
             self._lines.append(now)
-            log.warning("the event loop was held", call=name, ms=round(seconds * 1000, 1))
+            logger.warning("the event loop was held", call=name, ms=round(seconds * 1000, 1))
 
     def _watch(self, ident: int) -> None:
         sleep: Any = get_original("time", "sleep")

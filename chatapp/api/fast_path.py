@@ -23,7 +23,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-log = structlog.get_logger("chatapp.requests")
+logger = structlog.get_logger("chatapp.requests")
 _HEALTH = "/api/health"
 _DIGITS = 18  # of a length; Python refuses to read very long numbers
 _TOO_LARGE = errors.from_exception(RequestEntityTooLarge())
@@ -57,7 +57,7 @@ class EarlyAnswers:
         started = _begin(environ)
         body = orjson.dumps({"success": True, **health.status()})
         start_response("200 OK", self._answer_headers(environ, len(body)))
-        log.debug("request", **_counted(environ, _HEALTH, 200, started))
+        logger.debug("request", **_counted(environ, _HEALTH, 200, started))
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
     def _refuse(
@@ -69,7 +69,7 @@ class EarlyAnswers:
         start_response(status, self._answer_headers(environ, len(body)))
         metrics.error(error.code)
         fields = _counted(environ, "(unknown)", error.status, started)
-        log.info("request", **fields, code=str(error.code))
+        logger.info("request", **fields, code=str(error.code))
         return [body]
 
     def _answer_headers(self, environ: Environ, length: int) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from chatapp.errors import Code
 from chatapp.schemas.answers import HealthOut, ReadyOut
 
 bp = Blueprint("health", __name__)
-log = structlog.get_logger("chatapp.health")
+logger = structlog.get_logger("chatapp.health")
 _DATABASE_SECONDS = 3
 
 
@@ -57,6 +57,6 @@ def ready() -> dict[str, Any]:
         known = errors.from_exception(error)
         if known.status == errors.Unavailable.status:
             raise
-        log.exception("the database refuses to answer")
+        logger.exception("the database refuses to answer")
         raise errors.Unavailable(Code.DATABASE_UNAVAILABLE, "The database refuses to answer", 5) from None
     return {"status": "ready", "checks": {"database": "ok"}, "timestamp": clock.iso(clock.now())}

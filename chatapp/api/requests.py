@@ -23,7 +23,7 @@ from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 
-log = structlog.get_logger("chatapp.requests")
+logger = structlog.get_logger("chatapp.requests")
 
 _ALWAYS_ANSWERED = ("health.", "docs.", "web.", "legacy.get_metrics")
 HEADERS = {
@@ -126,11 +126,11 @@ def _log(route: str, status: int, milliseconds: float) -> None:
     if code := g.get("code"):
         fields["code"] = code
     if milliseconds > config().SLOW_REQUEST_MS + 1000 * g.get("may_take_seconds", 0):
-        log.warning("slow request", **fields)
+        logger.warning("slow request", **fields)
     elif (request.endpoint or "").startswith("health."):
-        log.debug("request", **fields)
+        logger.debug("request", **fields)
     else:
-        log.info("request", **fields)
+        logger.info("request", **fields)
 
 
 def _count_out(_: BaseException | None) -> None:
@@ -144,7 +144,7 @@ def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
     g.code = str(known.code)
     metrics.error(known.code)
     if known.code == errors.Code.INTERNAL_ERROR:
-        log.error("request failed", exc_info=error)
+        logger.error("request failed", exc_info=error)
     g.retry_after = known.retry_after
     headers = {}
     if isinstance(error, HTTPException) and (allow := dict(error.get_headers()).get("Allow")):

@@ -19,7 +19,7 @@ from config import Config
 
 Data = dict[str, Any]
 
-log = structlog.get_logger("chatapp.realtime")
+logger = structlog.get_logger("chatapp.realtime")
 connections = Connections()
 _resync_handler: Callable[[str], None] | None = None
 waiting = Waiting()
@@ -61,7 +61,7 @@ def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
         socketio.server.emit(event, data, to=to)
     except Exception:
         metrics.side_failures.labels("push").inc()
-        log.exception("an event could not be pushed", pushed=event)
+        logger.exception("an event could not be pushed", pushed=event)
 
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:

@@ -31,7 +31,7 @@ _SENTENCES = {
     431: "The request has too many or too long headers",
 }
 
-log = structlog.get_logger("chatapp.requests")
+logger = structlog.get_logger("chatapp.requests")
 
 
 def is_engine(config: Config) -> bool:
@@ -62,7 +62,7 @@ def _refusal(status: int, seconds: float) -> tuple[list[tuple[str, str]], bytes]
     metrics.request("(unreadable)", "(unreadable)", status, seconds)
     metrics.error(error.code)
     fields = {"status": status, "ms": round(seconds * 1000, 2), "code": str(error.code)}
-    log.info("request", method="(unreadable)", route="(unreadable)", **fields)
+    logger.info("request", method="(unreadable)", route="(unreadable)", **fields)
     headers = [
         ("Content-Type", "application/json"),
         ("X-Request-ID", logs.current_request_id()),

@@ -18,7 +18,7 @@ from chatapp.settings import config
 from chatapp.stores import heads as head_store
 from chatapp.watchdog import Watchdog
 
-log = structlog.get_logger("chatapp.server.background")
+logger = structlog.get_logger("chatapp.server.background")
 _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
 _FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
@@ -81,7 +81,7 @@ def _migrate_first() -> None:
 def _migrate() -> None:
     refuse_foreign_database()
     if migrations.pending():
-        migrations.run(lambda name: log.info("migrated", migration=name))
+        migrations.run(lambda name: logger.info("migrated", migration=name))
 
 
 def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_SECONDS) -> None:
@@ -94,7 +94,7 @@ def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_S
 def _recover() -> None:
     mended = recover(_RECOVER_ENTRIES)
     if mended:
-        log.info("finished what a crash had left", conversations=mended)
+        logger.info("finished what a crash had left", conversations=mended)
 
 
 def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
@@ -108,8 +108,8 @@ def _quietly(name: str, work: Callable[[], object]) -> bool:
     except Exception as error:
         code = errors.from_exception(error).code
         if code == errors.Code.DATABASE_UNAVAILABLE:
-            log.warning("background work waits for the database", work=name)
+            logger.warning("background work waits for the database", work=name)
         else:
-            log.exception("background work failed", work=name)
+            logger.exception("background work failed", work=name)
         return False
     return True

@@ -23,7 +23,7 @@ from chatapp.realtime.socket_server import handler_class, is_engine
 from chatapp.server import background, banner
 from chatapp.settings import config
 
-log = structlog.get_logger("chatapp.worker")
+logger = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100
 
 
@@ -62,7 +62,7 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
         self.handle_exit(sig, frame)
 
     def _drain_and_exit(self, sig: int, frame: Any) -> None:
-        log.info("draining")
+        logger.info("draining")
         try:
             finished = lifecycle.drain(max(1, config().DRAIN_SECONDS - 3))
             with gevent.Timeout(1, False):
@@ -70,7 +70,7 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
             closed = realtime.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
             gevent.sleep(0.2)  # the writers of the sockets send what was just put into their queues
             _close_transports()
-            log.info("drained", sockets=closed, everything_answered=finished)
+            logger.info("drained", sockets=closed, everything_answered=finished)
         finally:
             super().handle_exit(sig, frame)
 
@@ -97,7 +97,7 @@ def begin_to_serve(worker: Any) -> None:
     if config().APP_ENV == "development":
         print(banner.text(config(), _network_address()), file=sys.stdout, flush=True)
     else:
-        log.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)
+        logger.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)
     _leave_out_of_collections()
 
 
@@ -133,7 +133,7 @@ def _allow_open_files() -> None:
     possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, possible), hard))
     if possible < wanted:
-        log.warning("too few open files are allowed for WORKER_CONNECTIONS", allowed=possible, wanted=wanted)
+        logger.warning("too few open files are allowed for WORKER_CONNECTIONS", allowed=possible, wanted=wanted)
 
 
 def _own_store(master: int) -> None:

@@ -25,7 +25,7 @@ from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import receipts as receipt_store
 
-log = structlog.get_logger("chatapp.receipts")
+logger = structlog.get_logger("chatapp.receipts")
 _INTERVAL_SECONDS = 1.0
 
 
@@ -231,7 +231,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
             moment,
         )
     except Exception as error:
-        log.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
+        logger.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
 
 
 def of_message(user_id: ObjectId, message_text: str) -> dict[str, Any]:

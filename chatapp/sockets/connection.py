@@ -21,7 +21,7 @@ from chatapp.services.sync import epoch
 from chatapp.settings import config
 from chatapp.sockets.dispatch import Answer, Caller, event, finished, refusal
 
-log = structlog.get_logger("chatapp.sockets")
+logger = structlog.get_logger("chatapp.sockets")
 
 _REFUSALS = {
     errors.Code.TOKEN_MISSING: "Authentication error: no token provided",
@@ -106,7 +106,7 @@ def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) ->
         realtime.wait_for_turn()
         realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.welcome(user_id, first)})
     except Exception as error:
-        log.warning("presence could not be told", code=str(errors.from_exception(error).code))
+        logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 
 def resync(sid: str) -> None:
@@ -118,10 +118,10 @@ def resync(sid: str) -> None:
     try:
         heads = sync.heads(connection.user_id)
     except Exception as error:  # without its heads the client syncs all the same
-        log.warning("heads could not be told", code=str(errors.from_exception(error).code))
+        logger.warning("heads could not be told", code=str(errors.from_exception(error).code))
         heads = {}
     realtime.reply(sid, "resync", {"reason": "overflow", "heads": heads})
-    log.info("event", code="OK")
+    logger.info("event", code="OK")
 
 
 def disconnect(sid: str, reason: str = "") -> None:
@@ -131,7 +131,7 @@ def disconnect(sid: str, reason: str = "") -> None:
         return
     connection, last = gone
     logs.begin(requestId=logs.request_id(), event_name="disconnect", userId=str(connection.user_id))
-    log.info("event", code="OK", reason=str(reason))
+    logger.info("event", code="OK", reason=str(reason))
     if last:
         gevent.spawn(_say_goodbye, connection.user_id)
 
@@ -142,7 +142,7 @@ def _say_goodbye(user_id: ObjectId) -> None:
         if not realtime.is_online(user_id):
             presence.left(user_id)
     except Exception as error:
-        log.warning("presence could not be told", code=str(errors.from_exception(error).code))
+        logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 
 @event("auth:refresh", AuthRefreshIn, out=ExpiryOut)

@@ -15,7 +15,7 @@ from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 
-log = structlog.get_logger("chatapp.sockets")
+logger = structlog.get_logger("chatapp.sockets")
 
 Answer = dict[str, Any]
 Handler = Callable[..., Answer]
@@ -170,7 +170,7 @@ def refusal(error: Exception, request_id: str) -> Answer:
     """
     known = errors.from_exception(error)
     if known.code == errors.Code.INTERNAL_ERROR:
-        log.exception("event failed")
+        logger.exception("event failed")
     metrics.error(known.code)
     return errors.envelope(known, request_id)
 
@@ -181,9 +181,9 @@ def finished(name: str, code: str, started: float) -> None:
     metrics.event(name, code, seconds)
     milliseconds = round(seconds * 1000, 2)
     if milliseconds > config().SLOW_REQUEST_MS:
-        log.warning("slow event", code=code, ms=milliseconds)
+        logger.warning("slow event", code=code, ms=milliseconds)
     else:
-        log.info("event", code=code, ms=milliseconds)
+        logger.info("event", code=code, ms=milliseconds)
 
 
 def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:

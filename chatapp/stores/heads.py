@@ -18,7 +18,7 @@ from chatapp.database import STORE_ERRORS, Document, db, is_embedded
 from chatapp.state import on_reset
 from chatapp.stores.batches import batches
 
-log = structlog.get_logger("chatapp.heads")
+logger = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
 _ATTEMPTS = 20
 _RETRY_SECONDS = 1.0
@@ -148,9 +148,11 @@ def _try_to_settle() -> None:
     except Exception as error:
         _behind.store_after(_RETRY_SECONDS)
         if isinstance(error, STORE_ERRORS):
-            log.warning("heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__)
+            logger.warning(
+                "heads wait for the database", conversations=len(_behind.waiting), error=type(error).__name__
+            )
         else:
-            log.exception("heads could not be stored")
+            logger.exception("heads could not be stored")
 
 
 def _bring_forward(heads: list[Head]) -> None:
@@ -159,7 +161,7 @@ def _bring_forward(heads: list[Head]) -> None:
         if not heads or _update(heads) == len(heads):
             return
         heads = _remaining(heads)
-    log.error("heads could not be brought forward", conversations=[str(head.conversation_id) for head in heads])
+    logger.error("heads could not be brought forward", conversations=[str(head.conversation_id) for head in heads])
 
 
 def _update(heads: list[Head]) -> int:

@@ -10,7 +10,7 @@ from chatapp.database import Document
 from chatapp.services.log.state import SHOWN_HASH, was_deleted
 from chatapp.settings import config
 
-log = structlog.get_logger("chatapp.sync")
+logger = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450
 _FIRST_OF_ALL = datetime(9999, 1, 1)  # in a sweep: where a left conversation stands says nothing of what came after
 
@@ -115,7 +115,7 @@ class Place:
 
     def _skip_hole(self) -> None:
         """The stored log is broken here: give what follows the last hole, so that clients get on."""
-        log.error("the log has a hole", conversation=str(self.id), first=self.window[0], last=self.window[1])
+        logger.error("the log has a hole", conversation=str(self.id), first=self.window[0], last=self.window[1])
         self.is_limited = True
         self._end_at_last()
         seqs = [entry["seq"] for entry in self.entries]
