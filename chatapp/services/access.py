@@ -1,7 +1,7 @@
 """Who may see what. Services reach a conversation on behalf of a person only through these functions.
 
-Whatever is shown of a conversation is made of what `seen` returns: for a former member that is the conversation as it
-was at the entry that took them out. Views refuse any other state.
+Whatever is shown of a conversation is made of what `visible_state` returns: for a former member that is the
+conversation as it was at the entry that took them out. Views refuse any other state.
 """
 
 from bson import ObjectId
@@ -16,7 +16,7 @@ from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 
 
-def conversation_id(text: object) -> ObjectId:
+def parse_conversation_id(text: object) -> ObjectId:
     """The id that a client's text stands for; malformed looks like unknown. Raises NotFound."""
     found = object_id(text)
     if found is None:
@@ -24,35 +24,35 @@ def conversation_id(text: object) -> ObjectId:
     return found
 
 
-def readable(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+def load_for_reader(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """The stored conversation as somebody who is or was a member sees it. Raises NotFound."""
-    return seen(user_id, cache.load(conversation_id(conversation_text)))
+    return visible_state(user_id, cache.load(parse_conversation_id(conversation_text)))
 
 
-def current(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+def load_for_member(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
     """The stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
-    conversation, member = reader(user_id, cache.load(conversation_id(conversation_text)))
+    conversation, member = find_member(user_id, cache.load(parse_conversation_id(conversation_text)))
     return conversation, _not_former(member)
 
 
-def seen(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
+def visible_state(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
     """The conversation as the user may see it: a former member as it was at their last entry. Raises NotFound."""
-    conversation, member = reader(user_id, conversation)
+    conversation, member = find_member(user_id, conversation)
     if member.is_current:
         return conversation, member
     return departures.state_for(conversation, member), member
 
 
-def remembered(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
-    """Like current, from what this process remembers: for signals that change nothing (typing)."""
-    found = conversation_id(conversation_text)
+def known_for_member(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
+    """Like `load_for_member`, from what this process remembers: for signals that change nothing (typing)."""
+    found = parse_conversation_id(conversation_text)
     known = cache.known(found)
     if known is None or user_id not in known.members:
-        return current(user_id, conversation_text)
+        return load_for_member(user_id, conversation_text)
     return known, _not_former(known.members[user_id])
 
 
-def current_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[ObjectId, tuple[Conversation, Member]]:
+def known_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[ObjectId, tuple[Conversation, Member]]:
     """Those of the conversations that the user is a member of, remembered where possible, in two commands at most."""
     unknown = [row for row in conversation_ids if cache.peek(row) is None]
     if unknown:
@@ -66,7 +66,7 @@ def current_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[O
     return found
 
 
-def reader(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
+def find_member(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
     """The member that the user is or was in this conversation. Raises NotFound."""
     member = conversation.members.get(user_id) if conversation else None
     if conversation is None or member is None:
@@ -74,12 +74,12 @@ def reader(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conver
     return conversation, member
 
 
-def writer(user_id: ObjectId, conversation: Conversation) -> Member:
+def current_member(user_id: ObjectId, conversation: Conversation) -> Member:
     """The current member that the user is. Raises NotFound, or Forbidden for a former member."""
-    return _not_former(reader(user_id, conversation)[1])
+    return _not_former(find_member(user_id, conversation)[1])
 
 
-def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Document]:
+def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Document]:
     """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None
@@ -87,10 +87,10 @@ def message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member,
     member = conversation.members.get(user_id) if conversation else None
     if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
-    return *seen(user_id, conversation), entry
+    return *visible_state(user_id, conversation), entry
 
 
-def message_in(conversation: Conversation, member: Member, message_text: str) -> Document:
+def load_message_in(conversation: Conversation, member: Member, message_text: str) -> Document:
     """A message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None

@@ -87,7 +87,7 @@ def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
 
 def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     """One conversation. Raises NotFound, or Forbidden for a former member."""
-    return {"data": view(*access.current(user_id, conversation_text))}
+    return {"data": view(*access.load_for_member(user_id, conversation_text))}
 
 
 def members(
@@ -97,7 +97,7 @@ def members(
 
     `after`: the id of the last one of the page before. Raises NotFound, or Forbidden for a former member.
     """
-    conversation, member = access.current(user_id, conversation_text)
+    conversation, member = access.load_for_member(user_id, conversation_text)
     last = object_id(after)
     if after and last is None:
         raise errors.invalid("after", "Send pagination.nextAfter of the page before.")
@@ -169,7 +169,7 @@ def _founding(document: Document) -> tuple[Any, ...]:
 
 
 def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
-    return {"data": view(*access.seen(user_id, cache.load(conversation_id)), is_new=False)}
+    return {"data": view(*access.visible_state(user_id, cache.load(conversation_id)), is_new=False)}
 
 
 def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str) -> Document:
@@ -241,7 +241,7 @@ def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
 
 def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
     """Hide the conversation and its past for the caller, on all their devices, until the next message."""
-    conversation, member = access.current(user_id, conversation_text)
+    conversation, member = access.load_for_member(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
     with change_times.change() as moment:
         membership_store.raise_marks(conversation.id, member.user_id, marks, moment)

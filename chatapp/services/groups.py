@@ -52,7 +52,7 @@ def add_members(
 
     Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited.
     """
-    access.current(user_id, conversation_text)  # before anything is told about users
+    access.load_for_member(user_id, conversation_text)  # before anything is told about users
     _, *others = reachable(user_id, user_texts)
     if not others and str(user_id) not in user_texts:
         raise errors.NotFound(errors.Code.USER_NOT_FOUND, "None of these users exists")
@@ -152,20 +152,20 @@ def _append(
     """Append a change to a group: `{data: conversation, entry?: entry}`. `former`: of a former member too."""
 
     def prepare_for_caller(state: Conversation) -> Document:
-        member = access.reader(user_id, state)[1] if former else access.writer(user_id, state)
+        member = access.find_member(user_id, state)[1] if former else access.current_member(user_id, state)
         if state.type != "group":
             raise _not_allowed("A direct conversation stays between its two members")
         return prepare(state, member)
 
-    conversation_id = access.conversation_id(conversation_text)
+    conversation_id = access.parse_conversation_id(conversation_text)
     draft = Draft(user_id, kind, None, prepare_for_caller, client_msg_id, profiles)
     try:
         appended = append_entry(conversation_id, draft)
     except Unchanged as unchanged:
-        return {"data": view(*access.seen(user_id, unchanged.state))}
+        return {"data": view(*access.visible_state(user_id, unchanged.state))}
     if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")
-    state, member = access.seen(user_id, appended.conversation)
+    state, member = access.visible_state(user_id, appended.conversation)
     return {"data": view(state, member), "entry": entry_views.view(appended.entry, state, user_id)}
 
 

@@ -30,7 +30,7 @@ def send(
     A repeat with the same client_msg_id gives the original. Raises NotFound CONVERSATION_NOT_FOUND,
     BadRequest, TooLarge CONTENT_TOO_LARGE, Conflict IDEMPOTENCY_MISMATCH, RateLimited.
     """
-    conversation_id = access.conversation_id(conversation_text)
+    conversation_id = access.parse_conversation_id(conversation_text)
     body = _body(content, attachment)
     limits.spend("messages", str(user_id), config().RATE_SENDS)
     draft = Draft(user_id, "message", body, lambda state: _check_writer(user_id, state), client_msg_id)
@@ -40,13 +40,13 @@ def send(
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
     metrics.send("duplicate" if appended.duplicate else "stored")
     is_new = not appended.duplicate
-    conversation, _ = access.seen(user_id, appended.conversation)
+    conversation, _ = access.visible_state(user_id, appended.conversation)
     message = entry_views.message_view(appended.entry, conversation, user_id, is_new=is_new)
     return {"data": message} if is_new else {"data": message, "duplicate": True}
 
 
 def _check_writer(user_id: ObjectId, state: Conversation) -> None:
-    access.writer(user_id, state)
+    access.current_member(user_id, state)
 
 
 def _is_same(entry: Document, conversation_id: ObjectId, body: Document) -> bool:
@@ -82,7 +82,7 @@ def history(
     `before` and `after` are seqs, both exclusive. With `after` alone the page is the one that follows it.
     `skip` leaves so many messages of it out, for old apps that page by number.
     """
-    conversation, member = access.readable(user_id, conversation_text)
+    conversation, member = access.load_for_reader(user_id, conversation_text)
     first = max(member.first_visible, (after or 0) + 1)
     last = min(member.last_visible(conversation.seq), (conversation.seq + 1 if before is None else before) - 1)
     forward = after is not None and before is None

@@ -153,7 +153,7 @@ def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[
 
 def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> dict[str, Any]:
     """Tell the other members that the user types, or stopped."""
-    conversation, member = access.remembered(user_id, conversation_text)
+    conversation, member = access.known_for_member(user_id, conversation_text)
     others = [other for other in conversation.member_ids if other != user_id]
     data = {
         "userId": str(user_id),

@@ -61,7 +61,7 @@ def reset() -> None:
 
 def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
     """Move the caller's read mark up to `seq` (default: the newest): `{data: {conversationId, readSeq, …}}`."""
-    conversation, member = access.current(user_id, conversation_text)
+    conversation, member = access.load_for_member(user_id, conversation_text)
     _read(conversation, member, conversation.seq if seq is None else min(seq, conversation.seq))
     return {
         "data": {
@@ -75,8 +75,8 @@ def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None)
 
 def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: str) -> dict[str, Any]:
     """Mark as read up to this message. Raises NotFound MESSAGE_NOT_FOUND."""
-    conversation, member = access.current(user_id, conversation_text)
-    entry = access.message_in(conversation, member, message_text)
+    conversation, member = access.load_for_member(user_id, conversation_text)
+    entry = access.load_message_in(conversation, member, message_text)
     _read(conversation, member, entry["seq"], entry["_id"])
     return {"data": _old_receipt(conversation.id, user_id, entry["_id"], clock.now())}
 
@@ -122,7 +122,7 @@ def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, A
     limits.charge(user_id, rows=len(cursors))
     known = {found: seq for text, seq in cursors.items() if (found := object_id(text))}
     moved = []
-    for conversation_id, (conversation, member) in access.current_among(user_id, list(known)).items():
+    for conversation_id, (conversation, member) in access.known_among(user_id, list(known)).items():
         moved.append((conversation, member, min(known[conversation_id], conversation.seq)))
     delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].proven_mark(row[1])])
     return {}
@@ -239,7 +239,7 @@ def of_message(user_id: ObjectId, message_text: str) -> dict[str, Any]:
 
     For every member who may see the message. Raises NotFound MESSAGE_NOT_FOUND.
     """
-    return {"data": _of_message(*access.message(user_id, message_text))}
+    return {"data": _of_message(*access.load_message(user_id, message_text))}
 
 
 def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
 
     For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
     """
-    conversation, viewer, entry = access.message(user_id, message_text)
+    conversation, viewer, entry = access.load_message(user_id, message_text)
     message_trace.require_right(viewer, entry)
     return {"data": message_trace.steps(entry) | _of_message(conversation, viewer, entry)}
 

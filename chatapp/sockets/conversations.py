@@ -57,14 +57,14 @@ def get_members(caller: Caller, conversationId: str, **page: Any) -> Answer:
 @event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId", out=JoinedPushed)
 def join_conversation(caller: Caller, conversationId: str) -> Answer:
     """Confirm membership. The server decides by itself who hears what; old apps ask for this first."""
-    access.current(caller.user_id, conversationId)
+    access.load_for_member(caller.user_id, conversationId)
     return {"conversationId": conversationId}
 
 
 @event("leaveConversation", ConversationIdIn, reply="conversationLeft", bare="conversationId", out=JoinedPushed)
 def leave_conversation(caller: Caller, conversationId: str) -> Answer:
     """Leave the old live room; the membership stays as it is."""
-    access.readable(caller.user_id, conversationId)
+    access.load_for_reader(caller.user_id, conversationId)
     return {"conversationId": conversationId}
 
 

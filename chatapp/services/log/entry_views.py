@@ -168,7 +168,7 @@ def page(
     `after` and `before` are seqs, both exclusive. With `after` alone those that follow it, else the last ones before
     `before`. Raises NotFound CONVERSATION_NOT_FOUND.
     """
-    conversation, member = access.readable(user_id, conversation_text)
+    conversation, member = access.load_for_reader(user_id, conversation_text)
     first, last = member.first_visible, member.last_visible(conversation.seq)
     low = max(first, (after or 0) + 1)
     high = min(last, (last + 1 if before is None else before) - 1)

@@ -15,7 +15,7 @@ def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dic
 
     Raises NotFound CONVERSATION_NOT_FOUND.
     """
-    conversation, member = access.readable(user_id, conversation_text)
+    conversation, member = access.load_for_reader(user_id, conversation_text)
     last = member.last_visible(conversation.seq)
     place = last if seq is None else max(member.first_visible - 1, min(seq, last))
     found = {row["seq"]: row for row in entry_store.find_ranges([(conversation.id, row, row) for row in {place, last}])}

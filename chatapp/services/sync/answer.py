@@ -204,7 +204,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
             users |= {} if place.is_left else _users(changed[place.id], place.since)
             if place.id in states:
                 room -= place.shorten(room) + _CONVERSATION_BYTES
-                state, member = access.seen(user_id, states[place.id])
+                state, member = access.visible_state(user_id, states[place.id])
                 told = None if place.since is None or place.is_left else changed[place.id]
                 report = _report(place, state, member, told)
                 room -= _RECEIPT_BYTES * len(report["receipts"])
