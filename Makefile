@@ -9,7 +9,7 @@ PORT ?= 3000
 export FLASK_APP := wsgi
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run dev web web-if-possible test python-test sdk-test sdk-package-test web-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
+.PHONY: help run dev web web-if-possible test python-test coverage sdk-test sdk-package-test web-test chaos lint format autobahn hostile bench bench-quick bench-test requirements clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -31,6 +31,16 @@ test: python-test  ## All tests: the server's, and those of the JavaScript clien
 
 python-test: $(VENV)/dev.stamp  ## The server's tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
+
+# The rooms whose tests run in one process: the others measure time, which measuring changes.
+MEASURED := tests/api tests/services tests/sockets tests/stores
+COVERAGE := COVERAGE_FILE=$(CURDIR)/build/coverage/data
+
+coverage: $(VENV)/dev.stamp  ## How many lines and branches of the server the tests in its own process reach, on the embedded store
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@env -u TEST_MONGO_URI COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(COVERAGE) $(BIN)/python scripts/test.py $(MEASURED)
+	@$(COVERAGE) $(BIN)/coverage combine -q
+	@echo "Coverage, lines and branches: $$($(COVERAGE) $(BIN)/coverage report --format=total) %"
 
 sdk-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp  ## The JavaScript SDK: lint, build, and its tests against this server
 	@cd clients/js && $(NODE) sh -c "npm run --silent lint && npm test --silent"
