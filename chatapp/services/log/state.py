@@ -408,7 +408,7 @@ def view(
         "participants": [row.view(member) for row in _shown_members(conversation, member, most)],
         "participantCount": len(conversation.member_ids),
         "lastMessage": _last_message_view(conversation, member),
-        "unreadCount": max(0, conversation.mseq - read_mseq),
+        "unreadCount": conversation.unread(member),
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},
         "firstSeq": member.first_visible,
         "readSeq": read_seq,
