@@ -56,100 +56,6 @@ class Code(StrEnum):
     VALIDATION_ERROR = "VALIDATION_ERROR"
 
 
-class ChatError(Exception):
-    """Something that the client is told. Subclasses fix the status; the caller gives the code."""
-
-    status = 500
-
-    session_id: object = None
-
-    def __init__(
-        self,
-        code: Code,
-        message: str,
-        *,
-        details: dict[str, Any] | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.details = details
-        if status is not None:
-            self.status = status
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds after which trying again makes sense, where that is known."""
-        return (self.details or {}).get("retryAfter")
-
-
-class BadRequest(ChatError):
-    """400: what was sent can't be used."""
-
-    status = 400
-
-
-class Unauthorized(ChatError):
-    """401: no session, or one that is over: `session_id` is its id when the token was genuine."""
-
-    status = 401
-
-    def __init__(
-        self, code: Code, message: str, *, details: dict[str, Any] | None = None, session_id: object = None
-    ) -> None:
-        super().__init__(code, message, details=details)
-        self.session_id = session_id
-
-
-class Forbidden(ChatError):
-    """403: known, but without the right."""
-
-    status = 403
-
-
-class NotFound(ChatError):
-    """404: is not there, or not for this user; the two look the same."""
-
-    status = 404
-
-
-class Conflict(ChatError):
-    """409: at odds with what is stored."""
-
-    status = 409
-
-
-class TooLarge(ChatError):
-    """413: over a size limit."""
-
-    status = 413
-
-
-class RateLimited(ChatError):
-    """429: too many; `retry_after` seconds from now there is room again."""
-
-    status = 429
-
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(Code.RATE_LIMITED, message, details={"retryAfter": max(1, retry_after)})
-
-
-class NotImplementedYet(ChatError):
-    """501: the contract knows it, this version does not do it."""
-
-    status = 501
-
-
-class Unavailable(ChatError):
-    """503: not now; try again after `retry_after` seconds."""
-
-    status = 503
-
-    def __init__(self, code: Code, message: str, retry_after: int = 5) -> None:
-        super().__init__(code, message, details={"retryAfter": retry_after})
-
-
 STATUS: dict[Code, int] = {
     Code.ACCOUNT_GONE: 401,
     Code.BAD_REQUEST: 400,
@@ -188,6 +94,79 @@ STATUS: dict[Code, int] = {
     Code.VALIDATION_ERROR: 400,
 }
 """The status that each code comes with."""
+
+
+class ChatError(Exception):
+    """Something that the client is told. The code decides the status, but for HTTP errors that share a code."""
+
+    session_id: object = None
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+        self.status = STATUS[code] if status is None else status
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which trying again makes sense, where that is known."""
+        return (self.details or {}).get("retryAfter")
+
+
+class BadRequest(ChatError):
+    """400: what was sent can't be used."""
+
+
+class Unauthorized(ChatError):
+    """401: no session, or one that is over: `session_id` is its id when the token was genuine."""
+
+    def __init__(
+        self, code: Code, message: str, *, details: dict[str, Any] | None = None, session_id: object = None
+    ) -> None:
+        super().__init__(code, message, details=details)
+        self.session_id = session_id
+
+
+class Forbidden(ChatError):
+    """403: known, but without the right."""
+
+
+class NotFound(ChatError):
+    """404: is not there, or not for this user; the two look the same."""
+
+
+class Conflict(ChatError):
+    """409: at odds with what is stored."""
+
+
+class TooLarge(ChatError):
+    """413: over a size limit."""
+
+
+class RateLimited(ChatError):
+    """429: too many; `retry_after` seconds from now there is room again."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(Code.RATE_LIMITED, message, details={"retryAfter": max(1, retry_after)})
+
+
+class NotImplementedYet(ChatError):
+    """501: the contract knows it, this version does not do it."""
+
+
+class Unavailable(ChatError):
+    """503: not now; try again after `retry_after` seconds."""
+
+    def __init__(self, code: Code, message: str, retry_after: int = 5) -> None:
+        super().__init__(code, message, details={"retryAfter": retry_after})
 
 
 def not_a_conversation() -> NotFound:

@@ -153,7 +153,7 @@ def _never_failing(processor: Any) -> Any:
     def process(logger: Any, method: str, record: Any) -> Any:
         try:
             return processor(logger, method, record)
-        except Exception:
+        except Exception:  # a value that no renderer can write must not fail what is logged
             metrics.side_failures.labels("log").inc()
             return json.dumps(record, default=_shown, skipkeys=True)
 
@@ -163,7 +163,7 @@ def _never_failing(processor: Any) -> Any:
 def _shown(value: object) -> str:
     try:
         return repr(value)
-    except Exception:
+    except Exception:  # a broken __repr__
         return f"<{type(value).__name__}>"
 
 

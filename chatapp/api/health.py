@@ -53,9 +53,9 @@ def ready() -> dict[str, Any]:
         raise errors.Unavailable(
             Code.DATABASE_UNAVAILABLE, f"The database did not answer within {_DATABASE_SECONDS} s", 5
         ) from None
-    except Exception as error:
+    except Exception as error:  # any of the driver's: readiness has to say which kind it is
         known = errors.from_exception(error)
-        if known.status == errors.Unavailable.status:
+        if isinstance(known, errors.Unavailable):
             raise
         logger.exception("the database refuses to answer")
         raise errors.Unavailable(Code.DATABASE_UNAVAILABLE, "The database refuses to answer", 5) from None

@@ -124,7 +124,7 @@ def _finding(name: str, check: Callable[[Patient], str], patient: Patient) -> Fi
         return Finding(name, "note", str(note))
     except Problem as problem:
         return Finding(name, "problem", str(problem))
-    except Exception as error:
+    except Exception as error:  # one check that fails must not end the others
         known = errors.from_exception(error)
         return Finding(name, "problem", f"The check failed: {known.message} ({type(error).__name__}).")
 
@@ -133,7 +133,7 @@ def _database(patient: Patient) -> str:
     patient.need_database()
     try:
         ping()
-    except Exception as error:
+    except Exception as error:  # whatever the driver raises, the advice is the same
         raise Problem(
             f"The database can't be reached ({type(error).__name__}): check MONGO_URI and that MongoDB runs."
         ) from None

@@ -18,7 +18,7 @@ def plain_failures(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except click.exceptions.Exit:
             raise
-        except Exception as error:
+        except Exception as error:  # what is known becomes a sentence; anything else is raised again
             known = errors.from_exception(error)
             if known.code == errors.Code.INTERNAL_ERROR:
                 raise

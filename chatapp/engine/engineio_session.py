@@ -259,7 +259,7 @@ class Session:
             self.fail(error)
         except RecursionError:
             self.fail(ProtocolError(frames.POLICY, "too deep"))
-        except Exception:
+        except Exception:  # of the application: the session goes on
             self.server.logger.exception("message handler error")
 
     def handle_end(self, reason: str) -> None:

@@ -115,7 +115,7 @@ def _call(act: Act) -> object:
     """What `act` gives. One client's fault must not stop the line: it is told to the hub."""
     try:
         return act()
-    except Exception:
+    except Exception:  # a client's act may raise anything
         gevent.get_hub().handle_error(act, *sys.exc_info())
         return None
 

@@ -184,7 +184,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
             allowed = self._trigger_event("connect", namespace, sid, self.environ.get(eio_sid), data or None)
         except ConnectionRefusedError as error:
             return error.error_args
-        except Exception:
+        except Exception:  # of the application: the client is told, the server goes on
             self.logger.exception("connect handler error")
             return _INTERNAL
         return refusal if allowed is False else None

@@ -75,7 +75,7 @@ class Http:
                 connection.request(method, path, body=body, headers=headers)
                 response = connection.getresponse()
                 content = response.read()
-        except BaseException as error:
+        except BaseException as error:  # a time-out, a greenlet that is killed: the connection can't be used again
             connection.close()
             if isinstance(error, _BROKEN):
                 raise NoAnswer(str(error)) from error

@@ -59,7 +59,7 @@ def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
         return
     try:
         socketio.server.emit(event, data, to=to)
-    except Exception:
+    except Exception:  # the act is done: a push that fails must not fail it
         metrics.side_failures.labels("push").inc()
         logger.exception("an event could not be pushed", pushed=event)
 

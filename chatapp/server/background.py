@@ -105,7 +105,7 @@ def _quietly(name: str, work: Callable[[], object]) -> bool:
     """Do it; False when it failed, which is logged."""
     try:
         work()
-    except Exception as error:
+    except Exception as error:  # the loop that calls this has to go on
         code = errors.from_exception(error).code
         if code == errors.Code.DATABASE_UNAVAILABLE:
             logger.warning("background work waits for the database", work=name)

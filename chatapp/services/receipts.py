@@ -230,7 +230,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
             ],
             moment,
         )
-    except Exception as error:
+    except Exception as error:  # nobody waits for these times; the marks themselves are stored
         logger.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
 
 

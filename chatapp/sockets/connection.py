@@ -39,7 +39,7 @@ def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
     started = time.perf_counter()
     try:
         _let_in(sid, _header(environ, "REMOTE_ADDR") or "unknown", auth)
-    except Exception as error:
+    except Exception as error:  # the client is told any reason, in the envelope
         told = refusal(error, request_id)["error"]
         finished("connect", told["code"], started)
         raise ConnectionRefusedError(_REFUSALS.get(told["code"], told["message"]), told) from None
@@ -70,7 +70,7 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     first = realtime.enter(connection)
     try:
         sessions.verify(identity)  # again: what was revoked before `enter` did not find this socket
-    except Exception:
+    except Exception:  # whatever it is, this socket is not let in
         realtime.leave(sid)
         raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
@@ -105,7 +105,7 @@ def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) ->
         realtime.reply(sid, "ready", ready)
         realtime.wait_for_turn()
         realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.welcome(user_id, first)})
-    except Exception as error:
+    except Exception as error:  # presence is a side channel: the connection stands
         logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 
@@ -141,7 +141,7 @@ def _say_goodbye(user_id: ObjectId) -> None:
         realtime.wait_for_turn()
         if not realtime.is_online(user_id):
             presence.left(user_id)
-    except Exception as error:
+    except Exception as error:  # presence is a side channel: the connection stands
         logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 

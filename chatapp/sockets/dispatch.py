@@ -154,7 +154,7 @@ def _answer(
             answer["requestId"] = request_id
         if reply:
             realtime.reply(sid, reply, answer)
-    except Exception as error:
+    except Exception as error:  # every failure is answered, in the envelope
         answer = refusal(error, request_id)
         code = answer["error"]["code"]
         realtime.reply(sid, failure, answer)

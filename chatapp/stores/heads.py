@@ -63,7 +63,7 @@ class _Behind:
         self.under_way, self.waiting = self.waiting, {}
         try:
             _bring_forward(list(self.under_way.values()))
-        except BaseException:
+        except BaseException:  # also of a greenlet that is killed: nothing that waits is forgotten
             self.waiting = _together(self.under_way, self.waiting)
             raise
         finally:
@@ -145,7 +145,7 @@ def _find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
 def _try_to_settle() -> None:
     try:
         settle()
-    except Exception as error:
+    except Exception as error:  # it goes on waiting, and is tried again
         _behind.store_after(_RETRY_SECONDS)
         if isinstance(error, STORE_ERRORS):
             logger.warning(

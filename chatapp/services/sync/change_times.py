@@ -54,7 +54,7 @@ def change() -> Iterator[datetime]:
     _under_way.add(moment)
     try:
         yield moment
-    except BaseException:
+    except BaseException:  # also of a greenlet that is killed
         _in_doubt[moment] = clock.monotonic() + _DOUBT_SECONDS  # a database that did not answer may store it yet
         raise
     finally:
