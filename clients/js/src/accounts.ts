@@ -1,11 +1,12 @@
 /** Who uses the chat: accounts, the profile, the sessions on all devices, privacy. */
 import { type Core, isConnected, signedOutError } from "./core.js";
+import type { Device } from "./environment.js";
 import { asChatError, type ChatError } from "./errors.js";
+import type { Lifecycle } from "./lifecycle.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
 import type { Tokens } from "./session.js";
 import type {
-  Account,
   Accounts,
   Credentials,
   DeviceSession,
@@ -21,54 +22,43 @@ const NO_SESSIONS = { code: "NO_SESSIONS", message: "No other devices." };
 /** Logging out must not take long where there is no network. */
 const LOGOUT_TIMEOUT = 3000;
 
-export interface AccountsOptions {
+export interface AccountParts {
   readonly core: Core;
-  readonly account: Source<Account>;
-  readonly device: () => Promise<{
-    readonly deviceName?: string;
-    readonly deviceId?: string;
-    readonly client?: string;
-  }>;
-  /** Resolves when it is known who was signed in before. */
-  readonly ready: () => Promise<void>;
-  /** Resolves when everything is set up for who is signed in now. */
-  readonly settled: () => Promise<void>;
-  /** Removes all data of the user from the device. */
-  readonly erase: (userId: string) => Promise<void>;
-  /** Removes all data of all other users from the device. */
-  readonly eraseOthers: (userId: string) => Promise<void>;
+  readonly lifecycle: Lifecycle;
+  readonly device: () => Promise<Device>;
 }
 
-export class AccountDesk implements Accounts {
+export class AccountService implements Accounts {
   readonly subscribe: Accounts["subscribe"];
   readonly getSnapshot: Accounts["getSnapshot"];
   readonly sessions: SessionList;
   readonly privacy: PrivacySettings;
 
-  constructor(private readonly options: AccountsOptions) {
-    this.subscribe = options.account.subscribe;
-    this.getSnapshot = options.account.getSnapshot;
-    this.sessions = new SessionList(options.core);
-    this.privacy = new PrivacySettings(options.core);
+  constructor(private readonly parts: AccountParts) {
+    const { core } = parts;
+    this.subscribe = core.account.subscribe;
+    this.getSnapshot = core.account.getSnapshot;
+    this.sessions = new SessionList(core);
+    this.privacy = new PrivacySettings(core);
   }
 
   async register(registration: Registration): Promise<User> {
-    const body = { protocol: 2, ...(await this.options.device()), ...registration };
-    return this.signIn(this.options.core.http.post("/api/auth/register", body, { anonymous: true }));
+    const body = { protocol: 2, ...(await this.parts.device()), ...registration };
+    return this.signIn(this.parts.core.http.post("/api/auth/register", body, { anonymous: true }));
   }
 
   async login(credentials: Credentials): Promise<User> {
-    const body = { protocol: 2, ...(await this.options.device()), ...credentials };
-    return this.signIn(this.options.core.http.post("/api/auth/login", body, { anonymous: true }));
+    const body = { protocol: 2, ...(await this.parts.device()), ...credentials };
+    return this.signIn(this.parts.core.http.post("/api/auth/login", body, { anonymous: true }));
   }
 
   private async signIn(answer: Promise<Tokens & { data: User }>): Promise<User> {
-    const [signedIn] = await Promise.all([answer, this.options.ready()]);
+    const [signedIn] = await Promise.all([answer, this.parts.lifecycle.ready]);
     const { id, name, email, avatar } = signedIn.data;
     const user = { id, name, email, avatar };
-    await this.options.core.session.begin(signedIn, user);
-    await this.options.settled();
-    await this.options.eraseOthers(user.id);
+    await this.parts.core.session.begin(signedIn, user);
+    await this.parts.lifecycle.settled;
+    await this.parts.lifecycle.eraseOthers(user.id);
     return user;
   }
 
@@ -77,31 +67,31 @@ export class AccountDesk implements Accounts {
   }
 
   async logoutEverywhere(): Promise<void> {
-    await this.options.core.http.post("/api/auth/logout-all", undefined);
+    await this.parts.core.http.post("/api/auth/logout-all", undefined);
     await this.leave(undefined);
   }
 
   private async leave(path: "/api/auth/logout" | undefined): Promise<void> {
-    const { http, session, me } = this.options.core;
+    const { http, session, me } = this.parts.core;
     const userId = me();
     if (!userId) return;
     // The server may be out of reach; then its session lasts until it expires, but nothing of it is left here.
     if (path) await http.post(path, undefined, { timeout: LOGOUT_TIMEOUT }).catch(() => {});
     await session.end("logout");
-    await this.options.settled();
-    await this.options.erase(userId);
+    await this.parts.lifecycle.settled;
+    await this.parts.lifecycle.erase(userId);
   }
 
   async changePassword(currentPassword: string, newPassword: string): Promise<void> {
-    await this.options.core.http.post("/api/auth/password", { currentPassword, newPassword });
+    await this.parts.core.http.post("/api/auth/password", { currentPassword, newPassword });
   }
 
   async updateProfile(changes: ProfileChanges): Promise<User> {
-    const { http, session, delivery } = this.options.core;
+    const { http, session, delivery } = this.parts.core;
     const { data } = await http.put("/api/user/profile", changes);
     const user = { id: data.id, name: data.name, email: data.email, avatar: data.avatar };
     await session.changeUser(user);
-    if (this.options.core.leads()) delivery.profile(user);
+    if (this.parts.core.leads()) delivery.profile(user);
     return user;
   }
 }

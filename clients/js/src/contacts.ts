@@ -1,5 +1,5 @@
 /** The people whom the user can write to. */
-import { type Core, isConnected, signedOutError } from "./core.js";
+import { type Base, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
@@ -12,7 +12,7 @@ interface ContactsRecord {
   readonly reason: EmptyReason | null;
 }
 
-export class Directory implements Contacts {
+export class ContactStore implements Contacts {
   private readonly source: Source<ContactList>;
   readonly subscribe: Contacts["subscribe"];
   readonly getSnapshot: Contacts["getSnapshot"];
@@ -21,11 +21,11 @@ export class Directory implements Contacts {
   private loading: Promise<void> | undefined;
   private loadingMore: Promise<void> | undefined;
 
-  constructor(private readonly core: Core) {
+  constructor(private readonly base: Base) {
     this.source = new Source(() => this.make(), { first: () => this.isFresh || void this.refresh() });
     this.subscribe = this.source.subscribe;
     this.getSnapshot = this.source.getSnapshot;
-    const { store, connection } = core;
+    const { store, connection } = base;
     store.events.on("record", (changed) => changed === key.contacts && this.source.changed());
     store.events.on("reset", () => {
       this.isFresh = false;
@@ -44,12 +44,12 @@ export class Directory implements Contacts {
   }
 
   private get record(): ContactsRecord | undefined {
-    return this.core.store.get<ContactsRecord>(key.contacts);
+    return this.base.store.get<ContactsRecord>(key.contacts);
   }
 
   private make(): ContactList {
     const { record } = this;
-    const error = signedOutError(this.core) ?? this.error;
+    const error = signedOutError(this.base) ?? this.error;
     const data = record?.data ?? [];
     const isEmpty = data.length === 0;
     const status = !isEmpty ? "ready" : error ? "error" : record ? "empty" : "loading";
@@ -73,7 +73,7 @@ export class Directory implements Contacts {
   }
 
   private async load(): Promise<void> {
-    if (!this.core.me()) return;
+    if (!this.base.me()) return;
     try {
       let { data, next, reason } = await this.page({});
       const wanted = this.record?.data.length ?? 0;
@@ -121,7 +121,7 @@ export class Directory implements Contacts {
     query: { search?: string; after?: string; limit?: number },
     signal?: AbortSignal,
   ): Promise<ContactPage> {
-    const { data, meta } = await this.core.http.get("/api/user/contacts", query, signal ? { signal } : {});
+    const { data, meta } = await this.base.http.get("/api/user/contacts", query, signal ? { signal } : {});
     return {
       data: data.map(({ id, name, email, avatar }) => ({ id, name, email, avatar })),
       ...(meta?.next && { next: meta.next }),
@@ -132,7 +132,7 @@ export class Directory implements Contacts {
   /** Somebody has signed up. */
   joined(user: User): void {
     const { record } = this;
-    if (!record || user.id === this.core.me() || record.data.some((known) => known.id === user.id)) return;
+    if (!record || user.id === this.base.me() || record.data.some((known) => known.id === user.id)) return;
     const { id, name, email, avatar } = user;
     const data = [...record.data, { id, name, email, avatar }].sort((a, b) => a.name.localeCompare(b.name));
     this.put({ ...record, data, reason: null });
@@ -147,6 +147,6 @@ export class Directory implements Contacts {
   }
 
   private put(record: ContactsRecord): void {
-    this.core.store.put(key.contacts, record);
+    this.base.store.put(key.contacts, record);
   }
 }

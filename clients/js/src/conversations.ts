@@ -2,9 +2,9 @@
 import { memberCount, namesAll, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
+import { Reach } from "./message-views.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
-import { Reach } from "./shown.js";
 import type {
   Conversation,
   ConversationChanges,

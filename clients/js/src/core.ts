@@ -1,17 +1,17 @@
-/** What the parts of a chat share. */
+/** The parts of a chat that other parts use, in layers: each layer needs only those before it. */
 import type { Delivery } from "./delivery.js";
 import { type ChatError, signedOut } from "./errors.js";
 import type { Http } from "./http.js";
 import type { Link } from "./link.js";
-import type { Cell, Emitter } from "./observable.js";
+import type { Cell, Emitter, Source } from "./observable.js";
 import type { Clock, Timing } from "./options.js";
 import type { Outbox } from "./outbox.js";
 import type { Session } from "./session.js";
 import type { Store } from "./store.js";
-import type { ChatEvents, ConnectionState, Presence } from "./types.js";
+import type { Account, ChatEvents, ConnectionState, Presence } from "./types.js";
 import type { Entry, WireConversation } from "./wire.js";
 
-/** What any tab may want, and the leading one does for good. */
+/** Something that any tab may ask for. The leading tab's result is the one that is stored and sent. */
 export type Action =
   | { readonly kind: "entry"; readonly entry: Entry }
   | { readonly kind: "enter"; readonly conversation: WireConversation }
@@ -30,7 +30,7 @@ export type Action =
   | { readonly kind: "sync" }
   | { readonly kind: "wake" };
 
-/** Who types, as the leading tab knows it. */
+/** One person typing in one conversation, until that time unless the server repeats it. */
 export interface TypingRow {
   readonly conversationId: string;
   readonly userId: string;
@@ -38,7 +38,8 @@ export interface TypingRow {
   readonly until: number;
 }
 
-export interface Core {
+/** The session, the store, and the state that everything else reads. */
+export interface Base {
   readonly clock: Clock;
   readonly timing: Timing;
   readonly random: () => number;
@@ -46,10 +47,8 @@ export interface Core {
   readonly http: Http;
   readonly session: Session;
   readonly store: Store;
-  readonly delivery: Delivery;
-  readonly outbox: Outbox;
-  readonly link: Link;
   readonly events: Emitter<ChatEvents>;
+  readonly account: Source<Account>;
   readonly connection: Cell<ConnectionState>;
   readonly presence: Cell<ReadonlyMap<string, Presence>>;
   readonly typing: Cell<readonly TypingRow[]>;
@@ -57,13 +56,24 @@ export interface Core {
   readonly me: () => string;
   /** Whether this tab has the connection. */
   readonly leads: () => boolean;
-  readonly act: (action: Action) => void;
   readonly report: (error: ChatError) => void;
 }
 
-/** Why lists have nothing to show while nobody is signed in. */
-export function signedOutError(core: Core): ChatError | undefined {
-  const { status, error } = core.session.account;
+/** With the logs of the conversations and the connection that keeps them up to date. */
+export interface Linked extends Base {
+  readonly delivery: Delivery;
+  readonly link: Link;
+}
+
+/** With the messages to send and the actions of the user. */
+export interface Core extends Linked {
+  readonly outbox: Outbox;
+  readonly act: (action: Action) => void;
+}
+
+/** The error that lists show while nobody is signed in. */
+export function signedOutError({ session }: Pick<Base, "session">): ChatError | undefined {
+  const { status, error } = session.account;
   return status === "signed-out" ? (error ?? signedOut()) : undefined;
 }
 

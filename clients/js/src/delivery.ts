@@ -14,19 +14,18 @@ import {
   withReceipt,
   withSynced,
 } from "./conversation-record.js";
+import type { Base } from "./core.js";
 import { ChatError } from "./errors.js";
+import { Emitter } from "./observable.js";
 import { type ConversationRecord, key, type Range, type SyncRecord, withoutRange, withRange } from "./records.js";
-import type { Store } from "./store.js";
 import type { Entry, Pushed, SyncBody, Synced, SyncedConversation, WireConversation } from "./wire.js";
 
-export interface DeliveryOptions {
-  readonly store: Store;
-  /** The user's id. */
-  readonly me: () => string;
+/** Events for `effects.ts`. */
+interface DeliveryEvents {
   /** Entries are missing: sync soon. */
-  readonly onGap: () => void;
+  gap: undefined;
   /** Entries were applied; `isLive` when they have come just now. */
-  readonly onApplied: (entries: readonly Entry[], isLive: boolean) => void;
+  applied: { readonly entries: readonly Entry[]; readonly isLive: boolean };
 }
 
 export type AskSync = (body: SyncBody) => Promise<Synced>;
@@ -35,9 +34,10 @@ export type AskSync = (body: SyncBody) => Promise<Synced>;
 const MOST_ROUNDS = 5000;
 
 export class Delivery {
+  readonly events = new Emitter<DeliveryEvents>();
   private readonly held = new Map<string, Map<number, Entry>>();
 
-  constructor(private readonly options: DeliveryOptions) {}
+  constructor(private readonly base: Pick<Base, "store" | "me">) {}
 
   /** Forgets what is held: another user, another database. */
   clear(): void {
@@ -45,15 +45,15 @@ export class Delivery {
   }
 
   record(conversationId: string): ConversationRecord | undefined {
-    return this.options.store.get<ConversationRecord>(key.conversation(conversationId));
+    return this.base.store.get<ConversationRecord>(key.conversation(conversationId));
   }
 
   private put(before: ConversationRecord | undefined, record: ConversationRecord): void {
-    if (record !== before) this.options.store.put(key.conversation(record.id), record);
+    if (record !== before) this.base.store.put(key.conversation(record.id), record);
   }
 
   records(): ConversationRecord[] {
-    return this.options.store.list<ConversationRecord>("c");
+    return this.base.store.list<ConversationRecord>("c");
   }
 
   // -------------------------------------------------------------- live
@@ -64,7 +64,7 @@ export class Delivery {
     if (record && entry.seq <= record.cursor) return;
     this.hold(entry);
     if (record) this.drain(entry.conversationId, isLive);
-    if (this.held.has(entry.conversationId)) this.options.onGap();
+    if (this.held.has(entry.conversationId)) this.events.emit("gap", undefined);
   }
 
   get isWaiting(): boolean {
@@ -86,15 +86,15 @@ export class Delivery {
     for (;;) {
       const entry = waiting.get(next.cursor + 1);
       if (!entry) break;
-      next = withEntry(next, entry, this.options.me());
+      next = withEntry(next, entry, this.base.me());
       applied.push(entry);
     }
     for (const seq of waiting.keys()) if (seq <= next.cursor) waiting.delete(seq);
     if (waiting.size === 0) this.held.delete(conversationId);
     if (applied.length === 0) return;
-    this.options.store.addEntries(conversationId, applied);
+    this.base.store.addEntries(conversationId, applied);
     this.put(record, next);
-    this.options.onApplied(applied, isLive);
+    this.events.emit("applied", { entries: applied, isLive });
   }
 
   /** The user is in this conversation: it is new, or was opened. */
@@ -119,7 +119,7 @@ export class Delivery {
     const record = this.record(conversationId);
     if (!record) return;
     this.put(record, withReceipt(record, userId, receipt));
-    if (userId === this.options.me() && readSeq > record.readSeq) await this.read(conversationId, readSeq);
+    if (userId === this.base.me() && readSeq > record.readSeq) await this.read(conversationId, readSeq);
   }
 
   /** The user has read up to `seq`, here or on another device. */
@@ -133,7 +133,7 @@ export class Delivery {
   private async mseqAt(conversationId: string, seq: number): Promise<number | undefined> {
     const record = this.record(conversationId);
     if (!record || seq >= record.headSeq) return record?.headMseq;
-    const [entry] = await this.options.store.readEntries(conversationId, seq, seq);
+    const [entry] = await this.base.store.readEntries(conversationId, seq, seq);
     return entry?.mseq;
   }
 
@@ -141,7 +141,7 @@ export class Delivery {
   hide(conversationId: string): void {
     const record = this.record(conversationId);
     if (!record) return;
-    this.options.store.dropEntries(conversationId);
+    this.base.store.dropEntries(conversationId);
     const next = withFirst(record, record.cursor + 1);
     this.put(record, { ...withRead(next, next.headSeq, next.headMseq), hidden: true });
   }
@@ -154,7 +154,7 @@ export class Delivery {
   fill(conversationId: string, entries: readonly Entry[], from: number, to: number): void {
     const record = this.record(conversationId);
     if (!record) return;
-    this.options.store.addEntries(conversationId, entries);
+    this.base.store.addEntries(conversationId, entries);
     const range: Range = [Math.max(from, record.firstSeq), Math.min(to, record.cursor)];
     this.put(record, { ...record, ranges: withRange(record.ranges, range) });
   }
@@ -169,7 +169,7 @@ export class Delivery {
 
   /** Compares the server's epoch with the one of what is stored; another one means another database. */
   meetEpoch(epoch: string): void {
-    const sync = this.options.store.get<SyncRecord>(key.sync);
+    const sync = this.base.store.get<SyncRecord>(key.sync);
     if (sync && sync.epoch !== epoch) this.reset();
   }
 
@@ -178,14 +178,14 @@ export class Delivery {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const answer = await ask(this.body());
       this.apply(answer, isLive);
-      await this.options.store.flush();
+      await this.base.store.flush();
       if (!answer.more) return;
     }
     throw new ChatError({ code: "BAD_ANSWER", message: "The server's sync does not end." });
   }
 
   private body(): SyncBody {
-    const sync = this.options.store.get<SyncRecord>(key.sync);
+    const sync = this.base.store.get<SyncRecord>(key.sync);
     const rows = this.records().filter(({ isMember }) => isMember);
     const cursors: Record<string, unknown> = Object.fromEntries(
       rows.map(({ id, cursor, cursorHash }) => [id, cursorHash === null ? cursor : [cursor, cursorHash]]),
@@ -200,7 +200,7 @@ export class Delivery {
     for (const id of answer.left) this.leave(id);
     for (const user of answer.users)
       this.profile({ id: user.id, name: user.name, avatar: user.avatar, email: user.email });
-    this.options.store.put(key.sync, { epoch: answer.epoch, since: answer.next } satisfies SyncRecord);
+    this.base.store.put(key.sync, { epoch: answer.epoch, since: answer.next } satisfies SyncRecord);
   }
 
   private applyConversation(synced: SyncedConversation, isLive: boolean): void {
@@ -214,13 +214,13 @@ export class Delivery {
       record = { ...described(synced.conversation), receipts: {} };
       this.put(undefined, record);
     }
-    if (synced.limited) this.options.store.addEntries(synced.id, synced.entries);
+    if (synced.limited) this.base.store.addEntries(synced.id, synced.entries);
     else for (const entry of synced.entries) this.take(entry, isLive);
     const current = this.record(synced.id) ?? record;
     const next = withSynced(current, synced);
-    if (next.firstSeq > current.firstSeq && next.ranges.length === 0) this.options.store.dropEntries(synced.id);
+    if (next.firstSeq > current.firstSeq && next.ranges.length === 0) this.base.store.dropEntries(synced.id);
     this.put(current, next);
-    if (synced.limited) this.options.onApplied(synced.entries, false);
+    if (synced.limited) this.events.emit("applied", { entries: synced.entries, isLive: false });
     this.drain(synced.id, isLive);
   }
 
@@ -231,13 +231,13 @@ export class Delivery {
 
   private forget(conversationId: string): void {
     this.held.delete(conversationId);
-    this.options.store.dropEntries(conversationId);
-    this.options.store.delete(key.conversation(conversationId));
+    this.base.store.dropEntries(conversationId);
+    this.base.store.delete(key.conversation(conversationId));
   }
 
   /** Another database: nothing of what is stored counts, but what the user wrote and has not sent. */
   private reset(): void {
     for (const record of this.records()) this.forget(record.id);
-    this.options.store.delete(key.sync);
+    this.base.store.delete(key.sync);
   }
 }

@@ -11,7 +11,7 @@ const LARGEST = 256 * 1024;
 /** A text that was typed here so short a time ago (in milliseconds) is not replaced by what another tab did. */
 const HELD = 60_000;
 
-export class DraftOf implements Draft {
+export class ConversationDraft implements Draft {
   private readonly source: Source<string>;
   readonly subscribe: Draft["subscribe"];
   readonly getSnapshot: Draft["getSnapshot"];

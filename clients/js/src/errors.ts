@@ -105,6 +105,10 @@ export function storageFailed(what: string, thrown: unknown, effect: string): Ch
   return new ChatError({ code: "STORAGE_FAILED", message: `${what} (${reason}). ${effect}`, cause: thrown });
 }
 
+export function sessionStorageFailed(thrown: unknown): ChatError {
+  return storageFailed("The device's storage failed", thrown, "The session may be lost when the app ends.");
+}
+
 /** Whatever was thrown, as a ChatError. */
 export function asChatError(thrown: unknown): ChatError {
   if (thrown instanceof ChatError) return thrown;

@@ -1,5 +1,5 @@
 /** An app that goes to the background and comes back: what others see of it, and how long it keeps its socket. */
-import type { Core } from "./core.js";
+import type { Linked } from "./core.js";
 
 /** What timers can wait; longer means for ever. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -8,9 +8,9 @@ export class Foreground {
   private isAway = false;
   private timer: unknown;
 
-  constructor(private readonly core: Core) {
-    core.connection.subscribe(() => {
-      if (this.isAway && core.connection.value.status === "live") this.tell("userOffline"); // connecting said the opposite
+  constructor(private readonly linked: Linked) {
+    linked.connection.subscribe(() => {
+      if (this.isAway && linked.connection.value.status === "live") this.tell("userOffline"); // connecting said the opposite
     });
   }
 
@@ -27,22 +27,22 @@ export class Foreground {
     if (!this.isAway) return;
     this.isAway = false;
     this.tell("userOnline");
-    this.core.link.resume();
+    this.linked.link.resume();
   }
 
   /** Something is to be sent, from the background perhaps: the socket comes back for a while. */
   used(): void {
     if (!this.isAway) return;
-    this.core.link.resume();
+    this.linked.link.resume();
     this.letGoLater();
   }
 
   stop(): void {
-    this.core.clock.clearTimeout(this.timer);
+    this.linked.clock.clearTimeout(this.timer);
   }
 
   private letGoLater(): void {
-    const { clock, timing, link } = this.core;
+    const { clock, timing, link } = this.linked;
     clock.clearTimeout(this.timer);
     if (timing.backgroundGrace > LONGEST_TIMER) return;
     this.timer = clock.setTimeout(() => link.pause(), timing.backgroundGrace);
@@ -50,6 +50,6 @@ export class Foreground {
 
   /** Where there is no socket, others see it by that. */
   private tell(event: "userOnline" | "userOffline"): void {
-    this.core.link.liveSocket?.request(event, {}).catch(() => {});
+    this.linked.link.liveSocket?.request(event, {}).catch(() => {});
   }
 }

@@ -57,9 +57,11 @@ export function isSessionGone(error: ChatError): boolean {
 }
 
 export class Http {
-  tokens: TokenSource | undefined;
-
-  constructor(private readonly options: HttpOptions) {}
+  /** Without `tokens`, every call is anonymous. */
+  constructor(
+    private readonly options: HttpOptions,
+    private readonly tokens?: TokenSource,
+  ) {}
 
   get<P extends PathsWith<"get">>(path: P, query?: QueryOf<P, "get">, call: Call = {}): Promise<Answer<P, "get">> {
     return this.repeated("GET", path as string, query, undefined, { attempts: 3, ...call });

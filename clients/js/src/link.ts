@@ -6,34 +6,34 @@
  * with the socket tried meanwhile.
  */
 import { aborted, retryDelay, Sleepers, within } from "./clock.js";
+import type { Base } from "./core.js";
+import type { Delivery } from "./delivery.js";
+import type { Environment } from "./environment.js";
 import { asChatError, ChatError } from "./errors.js";
-import { type Http, isSessionGone } from "./http.js";
-import type { Clock, Timing } from "./options.js";
-import type { Session } from "./session.js";
-import { LiveSocket, type SocketHandlers } from "./socket.js";
+import { isSessionGone } from "./http.js";
+import { Emitter } from "./observable.js";
+import { LiveSocket, type PushHandlers } from "./socket.js";
 import type { ConnectionState } from "./types.js";
 import type { SyncBody, Synced } from "./wire.js";
 
-export interface LinkOptions {
-  readonly url: string;
-  readonly transports: readonly ("polling" | "websocket")[];
-  readonly socketAttempts: number;
-  readonly clock: Clock;
-  readonly timing: Timing;
-  readonly random: () => number;
-  readonly http: Http;
-  readonly session: Session;
-  readonly handlers: () => SocketHandlers;
-  /** Runs a whole sync with this way of asking. */
-  readonly sync: (ask: (body: SyncBody) => Promise<Synced>, isLive: boolean) => Promise<void>;
-  readonly onState: (state: ConnectionState) => void;
-  /** A way to send is there, or is another one. */
-  readonly onTransport: () => void;
+export interface LinkParts {
+  readonly environment: Pick<Environment, "url" | "transports" | "socketAttempts">;
+  readonly base: Base;
+  readonly delivery: Delivery;
+  readonly handlers: PushHandlers;
+}
+
+/** Events for `effects.ts`. */
+interface LinkEvents {
+  state: ConnectionState;
+  /** Messages can be sent now, or over another transport than before. */
+  transport: undefined;
 }
 
 const TICKS_A_SLEEP = 4;
 
 export class Link {
+  readonly events = new Emitter<LinkEvents>();
   state: ConnectionState = { status: "signed-out", attempts: 0 };
   private running: AbortController | undefined;
   private socket: LiveSocket | undefined;
@@ -50,8 +50,8 @@ export class Link {
   private gapTimer: unknown;
   private tickTimer: unknown;
 
-  constructor(private readonly options: LinkOptions) {
-    this.sleepers = new Sleepers(options.clock);
+  constructor(private readonly parts: LinkParts) {
+    this.sleepers = new Sleepers(parts.base.clock);
   }
 
   /** What messages are sent over just now. */
@@ -101,9 +101,9 @@ export class Link {
     this.socket?.close("stopped");
     this.socket = undefined;
     this.isReachable = false;
-    this.options.clock.clearTimeout(this.gapTimer);
+    this.parts.base.clock.clearTimeout(this.gapTimer);
     this.gapTimer = undefined;
-    this.options.clock.clearTimeout(this.tickTimer);
+    this.parts.base.clock.clearTimeout(this.tickTimer);
   }
 
   /** Try now; when live, find out whether that is still true. */
@@ -133,10 +133,10 @@ export class Link {
   /** Entries are missing: sync soon. Several calls make one. */
   syncSoon(): void {
     if (this.gapTimer !== undefined || !this.running) return;
-    this.gapTimer = this.options.clock.setTimeout(() => {
+    this.gapTimer = this.parts.base.clock.setTimeout(() => {
       this.gapTimer = undefined;
       this.syncNow().catch(() => {}); // the connection's state tells; the next sync brings it
-    }, this.options.timing.hold);
+    }, this.parts.base.timing.hold);
   }
 
   /** A whole sync over the transport there is. Throws ChatError. */
@@ -145,6 +145,12 @@ export class Link {
     if (socket) return this.syncOver(socket);
     if (!this.isReachable) throw this.state.error ?? unreachable();
     return this.syncByHttp();
+  }
+
+  /** A whole sync by the leading tab, in the background; a failure is reported. */
+  resync(): void {
+    const { leads, report } = this.parts.base;
+    if (leads()) this.syncNow().catch((thrown) => report(asChatError(thrown)));
   }
 
   // -------------------------------------------------------------- the loop
@@ -156,7 +162,7 @@ export class Link {
       if (signal.aborted) return;
       if (isSessionGone(error) || error.code === "SIGNED_OUT") {
         this.stop(); // until there is a session again
-        return this.options.session.lost(error);
+        return this.parts.base.session.lost(error);
       }
       this.attempts++;
       const wait = Math.max((error.retryAfter ?? 0) * 1000, this.delay());
@@ -165,7 +171,7 @@ export class Link {
   }
 
   private delay(): number {
-    return retryDelay(this.attempts, this.options.timing, this.options.random);
+    return retryDelay(this.attempts, this.parts.base.timing, this.parts.base.random);
   }
 
   /** From health to the end of the connection; gives, or throws, why it ended. */
@@ -173,13 +179,13 @@ export class Link {
     this.isReachable = false;
     if (!this.isOnline) throw unreachable();
     this.set("connecting", this.state.error);
-    await this.options.http.health(signal);
+    await this.parts.base.http.health(signal);
     this.isReachable = true;
-    this.options.onTransport();
+    this.events.emit("transport", undefined);
     const socket = await this.firstSocket(signal);
-    const connectedAt = this.options.clock.now();
+    const connectedAt = this.parts.base.clock.now();
     const reason = await this.live(socket);
-    if (this.options.clock.now() - connectedAt > this.options.timing.retryMost) {
+    if (this.parts.base.clock.now() - connectedAt > this.parts.base.timing.retryMost) {
       this.attempts = 0;
       this.socketFailures = 0;
     }
@@ -188,8 +194,8 @@ export class Link {
 
   /** A connected socket: at once, or after a time in API mode. */
   private async firstSocket(signal: AbortSignal): Promise<LiveSocket> {
-    if (this.socketFailures < this.options.socketAttempts) {
-      await this.options.session.token(); // what fails here is not the socket's fault
+    if (this.socketFailures < this.parts.environment.socketAttempts) {
+      await this.parts.base.session.token(); // what fails here is not the socket's fault
       try {
         return await this.openSocket(signal);
       } catch (thrown) {
@@ -197,7 +203,7 @@ export class Link {
         if (signal.aborted || isSessionGone(error)) throw error;
         this.socketFailures++;
         await this.syncByHttp(); // what is new shows meanwhile
-        if (this.socketFailures < this.options.socketAttempts) throw error;
+        if (this.socketFailures < this.parts.environment.socketAttempts) throw error;
         return this.apiMode(error, signal);
       }
     }
@@ -205,8 +211,9 @@ export class Link {
   }
 
   private async openSocket(signal: AbortSignal): Promise<LiveSocket> {
-    const { url, transports, clock, timing, session } = this.options;
-    const handlers = this.options.handlers();
+    const { url, transports } = this.parts.environment;
+    const { clock, timing, session } = this.parts.base;
+    const handlers = { ...this.parts.handlers, resync: () => this.resync() };
     const token = await session.token();
     try {
       return await LiveSocket.open({ url, token, transports, clock, timing, handlers, signal });
@@ -222,11 +229,11 @@ export class Link {
   private async live(socket: LiveSocket): Promise<string> {
     this.socket = socket;
     try {
-      this.options.onTransport();
+      this.events.emit("transport", undefined);
       await this.syncOver(socket);
       if (socket.isConnected) {
         this.set("live");
-        this.options.onTransport();
+        this.events.emit("transport", undefined);
       }
       return await socket.closed;
     } catch (thrown) {
@@ -254,11 +261,11 @@ export class Link {
   }
 
   private async poll(error: ChatError | undefined, signal: AbortSignal): Promise<never> {
-    const { http, timing } = this.options;
+    const { http, timing } = this.parts.base;
     await this.syncByHttp(signal);
     this.attempts = 0;
-    this.set("api", error, this.options.clock.now() + timing.socketRetry);
-    this.options.onTransport();
+    this.set("api", error, this.parts.base.clock.now() + timing.socketRetry);
+    this.events.emit("transport", undefined);
     const seconds = Math.round(timing.pollTimeout / 1000);
     for (let failures = 0; ; ) {
       try {
@@ -266,13 +273,13 @@ export class Link {
           const timeout = timing.pollTimeout + timing.requestTimeout;
           return (await http.post("/api/sync", body, { query: { timeout: seconds }, timeout, signal })).data;
         };
-        await this.options.sync(ask, true);
+        await this.parts.delivery.sync(ask, true);
         failures = 0;
       } catch (thrown) {
         const failure = asChatError(thrown);
         if (signal.aborted || !failure.retryable || failure.statusCode === 0) throw failure;
         failures++;
-        const { random } = this.options;
+        const { random } = this.parts.base;
         await this.sleepers.sleep(
           Math.max((failure.retryAfter ?? 0) * 1000, retryDelay(failures, timing, random)),
           signal,
@@ -283,7 +290,7 @@ export class Link {
 
   private async socketMeanwhile(stop: AbortSignal, signal: AbortSignal): Promise<LiveSocket> {
     for (;;) {
-      const { clock, timing } = this.options;
+      const { clock, timing } = this.parts.base;
       if (this.state.status === "api") this.set("api", this.state.error, clock.now() + timing.socketRetry);
       await this.sleepers.sleep(timing.socketRetry, stop);
       try {
@@ -303,7 +310,7 @@ export class Link {
 
   private syncByHttp(signal?: AbortSignal): Promise<void> {
     const call = signal ? { signal } : {};
-    return this.oneSync(async (body) => (await this.options.http.post("/api/sync", body, call)).data);
+    return this.oneSync(async (body) => (await this.parts.base.http.post("/api/sync", body, call)).data);
   }
 
   private syncOver(socket: LiveSocket, timeout?: number): Promise<void> {
@@ -313,7 +320,7 @@ export class Link {
   /** One at a time: who comes second waits, and then asks with the new cursors. */
   private async oneSync(ask: (body: SyncBody) => Promise<Synced>): Promise<void> {
     while (this.syncing) await this.syncing.catch(() => {});
-    this.syncing = this.options.sync(ask, false).finally(() => {
+    this.syncing = this.parts.delivery.sync(ask, false).finally(() => {
       this.syncing = undefined;
     });
     return this.syncing;
@@ -321,7 +328,7 @@ export class Link {
 
   private async probe(socket: LiveSocket): Promise<void> {
     try {
-      const { clock, timing } = this.options;
+      const { clock, timing } = this.parts.base;
       await within(clock, timing.probeTimeout, "The connection", this.syncOver(socket, timing.probeTimeout));
     } catch (thrown) {
       if (this.socket === socket) socket.close(asChatError(thrown).message);
@@ -336,14 +343,14 @@ export class Link {
     error: ChatError,
     signal: AbortSignal,
   ): Promise<void> {
-    this.set(status, error, this.options.clock.now() + ms);
-    this.options.onTransport();
+    this.set(status, error, this.parts.base.clock.now() + ms);
+    this.events.emit("transport", undefined);
     await this.sleepers.sleep(ms, signal);
   }
 
   /** A clock that has leapt means that the process was suspended: what looked alive may be long dead. */
   private watchForSleep(): void {
-    const { clock, timing } = this.options;
+    const { clock, timing } = this.parts.base;
     const every = timing.sleep / TICKS_A_SLEEP;
     let before = clock.now();
     const tick = () => {
@@ -362,7 +369,7 @@ export class Link {
       ...(error && status !== "live" && { error }),
       ...(nextAttemptAt !== undefined && { nextAttemptAt }),
     };
-    this.options.onState(this.state);
+    this.events.emit("state", this.state);
   }
 }
 

@@ -5,27 +5,11 @@
  * at a time, whatever the transport, so none can overtake another. The `clientMsgId` makes repeats harmless.
  */
 import { retryDelay } from "./clock.js";
+import { type Linked, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
-import type { Clock, Timing } from "./options.js";
 import { byteLength, key, type OutboxRecord } from "./records.js";
-import type { Store } from "./store.js";
+import { sendMessage } from "./send-message.js";
 import type { Entry } from "./wire.js";
-
-export interface OutboxOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly timing: Timing;
-  readonly random: () => number;
-  readonly newId: () => string;
-  /** Whether this instance is the one that sends, and has a way to do so. */
-  readonly canSend: () => boolean;
-  /** Sends over whichever transport there is; gives the acknowledged entry. */
-  readonly deliver: (message: OutboxRecord) => Promise<Entry>;
-  /** The acknowledged entry, before the record is taken away. */
-  readonly onSent: (entry: Entry) => void;
-  /** Why nobody can send: they are signed out. */
-  readonly refusal: () => ChatError | undefined;
-}
 
 /** Bytes of a message that can be stored; the server takes fewer. */
 const LARGEST = 256 * 1024;
@@ -49,8 +33,13 @@ export class Outbox {
   private lastOrder = 0;
   private blockedUntil = 0;
 
-  constructor(private readonly options: OutboxOptions) {
-    options.store.events.on("reset", () => this.adopt());
+  constructor(private readonly linked: Linked) {
+    linked.store.events.on("reset", () => this.adopt());
+  }
+
+  /** Only the leading tab sends, over whichever transport there is. */
+  private get canSend(): boolean {
+    return this.linked.leads() && this.linked.link.transport !== undefined;
   }
 
   of(conversationId: string): OutboxRecord[] {
@@ -58,21 +47,21 @@ export class Outbox {
   }
 
   all(): OutboxRecord[] {
-    const stored = this.options.store.list<OutboxRecord>("o");
+    const stored = this.linked.store.list<OutboxRecord>("o");
     return [...stored, ...this.unstored].sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 
   /** Throws SIGNED_OUT. */
   add(conversationId: string, content: string, attachment: string | null): OutboxRecord {
-    const refusal = this.options.refusal();
+    const refusal = signedOutError(this.linked);
     if (refusal) throw refusal;
     const message: OutboxRecord = {
       order: this.nextOrder(),
-      clientMsgId: this.options.newId(),
+      clientMsgId: this.linked.newId(),
       conversationId,
       content,
       attachment,
-      createdAt: new Date(this.options.clock.now()).toISOString(),
+      createdAt: new Date(this.linked.clock.now()).toISOString(),
       state: "sending",
       attempted: false,
     };
@@ -113,7 +102,7 @@ export class Outbox {
 
   /** Sends what can be sent; called whenever that may have changed. */
   pump(): void {
-    if (!this.options.canSend()) return;
+    if (!this.canSend) return;
     const waiting = new Set(
       this.all().flatMap(({ state, conversationId }) => (state === "sending" ? [conversationId] : [])),
     );
@@ -125,7 +114,7 @@ export class Outbox {
   }
 
   stop(): void {
-    for (const timer of this.timers) this.options.clock.clearTimeout(timer);
+    for (const timer of this.timers) this.linked.clock.clearTimeout(timer);
     this.timers.clear();
   }
 
@@ -134,8 +123,8 @@ export class Outbox {
     try {
       for (;;) {
         const message = this.next(conversationId);
-        if (!message || !this.options.canSend()) return;
-        const blocked = this.blockedUntil - this.options.clock.now();
+        if (!message || !this.canSend) return;
+        const blocked = this.blockedUntil - this.linked.clock.now();
         if (blocked > 0) return this.later(blocked);
         const error = await this.attempt(message);
         if (!error) continue;
@@ -159,19 +148,19 @@ export class Outbox {
 
   /** In one write with what came of the message before. */
   private markNext(conversationId: string): void {
-    if (this.options.canSend()) this.mark(this.next(conversationId));
+    if (this.canSend) this.mark(this.next(conversationId));
   }
 
   private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
     this.mark(message);
-    await this.options.store.flush();
+    await this.linked.store.flush();
     if (!this.find(message.clientMsgId)) return undefined; // discarded, or arrived meanwhile
     try {
-      const entry = await this.options.deliver(message);
+      const entry = await sendMessage(this.linked, message);
       this.attempts.delete(message.clientMsgId);
       const current = this.find(message.clientMsgId);
       if (current) this.put({ ...current, state: "sent", entry });
-      this.options.onSent(entry);
+      this.acknowledge(entry);
       this.markNext(message.conversationId);
       return undefined;
     } catch (thrown) {
@@ -179,16 +168,23 @@ export class Outbox {
     }
   }
 
+  /** The entry goes into the log; the message stays in the outbox while entries before it are missing there. */
+  private acknowledge(entry: Entry): void {
+    const { delivery } = this.linked;
+    delivery.take(entry, false);
+    this.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
+  }
+
   private delay(message: OutboxRecord, error: ChatError): number {
     const attempt = (this.attempts.get(message.clientMsgId) ?? 0) + 1;
     this.attempts.set(message.clientMsgId, attempt);
     const asked = (error.retryAfter ?? 0) * 1000;
-    if (asked > 0) this.blockedUntil = this.options.clock.now() + asked;
-    return Math.max(asked, retryDelay(attempt, this.options.timing, this.options.random));
+    if (asked > 0) this.blockedUntil = this.linked.clock.now() + asked;
+    return Math.max(asked, retryDelay(attempt, this.linked.timing, this.linked.random));
   }
 
   private later(milliseconds: number): void {
-    const timer = this.options.clock.setTimeout(() => {
+    const timer = this.linked.clock.setTimeout(() => {
       this.timers.delete(timer);
       this.pump();
     }, milliseconds);
@@ -211,7 +207,7 @@ export class Outbox {
 
   /** The store is open: what was sent early is stored, and sent. */
   private adopt(): void {
-    if (!this.options.store.isOpen) return;
+    if (!this.linked.store.isOpen) return;
     const early = this.unstored.filter(({ state }) => state === "sending");
     this.unstored = [];
     for (const message of early) this.put(message);
@@ -220,7 +216,7 @@ export class Outbox {
 
   /** Gives the record as it is kept. */
   private put(message: OutboxRecord): OutboxRecord {
-    const { store } = this.options;
+    const { store } = this.linked;
     const isTooLarge = byteLength(message.content) + byteLength(message.attachment ?? "") > LARGEST;
     if (store.isOpen && !isTooLarge) {
       store.put(key.outbox(message.order), message);
@@ -234,13 +230,13 @@ export class Outbox {
 
   private remove(message: OutboxRecord): void {
     this.unstored = this.unstored.filter(({ order }) => order !== message.order);
-    this.options.store.delete(key.outbox(message.order));
+    this.linked.store.delete(key.outbox(message.order));
   }
 
   /** Later than every order before it, also when the clock is set back, and unlike any other tab's. */
   private nextOrder(): string {
     const newest = Number(this.all().at(-1)?.order.slice(0, 15) ?? 0);
-    this.lastOrder = Math.max(this.options.clock.now(), this.lastOrder + 1, newest + 1);
-    return `${String(this.lastOrder).padStart(15, "0")}-${this.options.newId().slice(0, 8)}`;
+    this.lastOrder = Math.max(this.linked.clock.now(), this.lastOrder + 1, newest + 1);
+    return `${String(this.lastOrder).padStart(15, "0")}-${this.linked.newId().slice(0, 8)}`;
   }
 }

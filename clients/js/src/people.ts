@@ -1,19 +1,19 @@
 /** Presence and typing. */
-import type { Core, TypingRow } from "./core.js";
+import type { Base, Core, TypingRow } from "./core.js";
 import { asChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import type { Observable, Presence, PresenceMap, Typing, TypingUser } from "./types.js";
 
-export class PresenceBook implements PresenceMap {
+export class PresenceStore implements PresenceMap {
   readonly subscribe: PresenceMap["subscribe"];
   readonly getSnapshot: PresenceMap["getSnapshot"];
   private readonly ones = new Map<string, Source<Presence>>();
   private refreshing: Promise<void> | undefined;
 
-  constructor(private readonly core: Core) {
-    this.subscribe = core.presence.subscribe;
-    this.getSnapshot = core.presence.getSnapshot;
-    core.presence.subscribe(() => {
+  constructor(private readonly base: Base) {
+    this.subscribe = base.presence.subscribe;
+    this.getSnapshot = base.presence.getSnapshot;
+    base.presence.subscribe(() => {
       for (const one of this.ones.values()) one.changed();
     });
   }
@@ -21,7 +21,7 @@ export class PresenceBook implements PresenceMap {
   of(userId: string): Observable<Presence> {
     let one = this.ones.get(userId);
     if (!one) {
-      const make = () => this.core.presence.value.get(userId) ?? { userId, online: false, lastSeen: null };
+      const make = () => this.base.presence.value.get(userId) ?? { userId, online: false, lastSeen: null };
       one = new Source(make, {}, (a, b) => a.online === b.online && a.lastSeen === b.lastSeen);
       this.ones.set(userId, one);
     }
@@ -30,7 +30,7 @@ export class PresenceBook implements PresenceMap {
 
   /** People whom the user shares a conversation with from now on: how are they? */
   meet(userIds: readonly string[]): void {
-    const isKnown = (userId: string) => userId === this.core.me() || this.core.presence.value.has(userId);
+    const isKnown = (userId: string) => userId === this.base.me() || this.base.presence.value.has(userId);
     if (!userIds.every(isKnown)) void this.refresh();
   }
 
@@ -43,36 +43,36 @@ export class PresenceBook implements PresenceMap {
 
   private async load(): Promise<void> {
     try {
-      const { data } = await this.core.http.get("/api/user/presence");
+      const { data } = await this.base.http.get("/api/user/presence");
       const rows = data.map((row): [string, Presence] => [
         row.userId,
         { userId: row.userId, online: row.status === "online", lastSeen: row.lastSeen },
       ]);
-      this.core.presence.set(new Map(rows));
+      this.base.presence.set(new Map(rows));
     } catch (thrown) {
-      this.core.report(asChatError(thrown));
+      this.base.report(asChatError(thrown));
     }
   }
 
   /** The users who are online, all others are not. */
   online(userIds: readonly string[]): void {
     const online = new Set(userIds);
-    const next = new Map(this.core.presence.value);
+    const next = new Map(this.base.presence.value);
     for (const [userId, row] of next)
       if (row.online !== online.has(userId)) next.set(userId, { ...row, online: !row.online });
     for (const userId of online) if (!next.has(userId)) next.set(userId, { userId, online: true, lastSeen: null });
-    this.core.presence.set(next);
+    this.base.presence.set(next);
   }
 
   changed(userId: string, online: boolean, at: string): void {
-    this.core.presence.set(new Map(this.core.presence.value).set(userId, { userId, online, lastSeen: at }));
+    this.base.presence.set(new Map(this.base.presence.value).set(userId, { userId, online, lastSeen: at }));
   }
 }
 
 /** How long somebody's typing is believed without a word of it, and how long one's own is kept up without a key. */
 const IDLE = 5000;
 
-export class TypingIn implements Typing {
+export class TypingIndicator implements Typing {
   private readonly source: Source<readonly TypingUser[]>;
   readonly subscribe: Typing["subscribe"];
   readonly getSnapshot: Typing["getSnapshot"];
@@ -120,32 +120,32 @@ function sameUsers(a: readonly TypingUser[], b: readonly TypingUser[]): boolean 
 }
 
 /** Who types, in the leading tab: each word of it is believed for a few seconds. */
-export class TypingLeases {
+export class TypingStore {
   private readonly timers = new Map<string, unknown>();
 
-  constructor(private readonly core: Core) {}
+  constructor(private readonly base: Base) {}
 
   heard(row: TypingRow, isTyping: boolean): void {
     this.end(row.conversationId, row.userId);
     if (!isTyping) return;
-    this.core.typing.set([...this.core.typing.value, row]);
-    const wait = row.until - this.core.clock.now();
-    const timer = this.core.clock.setTimeout(() => this.end(row.conversationId, row.userId), wait);
+    this.base.typing.set([...this.base.typing.value, row]);
+    const wait = row.until - this.base.clock.now();
+    const timer = this.base.clock.setTimeout(() => this.end(row.conversationId, row.userId), wait);
     this.timers.set(`${row.conversationId}/${row.userId}`, timer);
   }
 
   end(conversationId: string, userId: string): void {
     const name = `${conversationId}/${userId}`;
-    this.core.clock.clearTimeout(this.timers.get(name));
+    this.base.clock.clearTimeout(this.timers.get(name));
     this.timers.delete(name);
-    const { value } = this.core.typing;
+    const { value } = this.base.typing;
     const rest = value.filter((row) => row.conversationId !== conversationId || row.userId !== userId);
-    if (rest.length !== value.length) this.core.typing.set(rest);
+    if (rest.length !== value.length) this.base.typing.set(rest);
   }
 
   clear(): void {
-    for (const timer of this.timers.values()) this.core.clock.clearTimeout(timer);
+    for (const timer of this.timers.values()) this.base.clock.clearTimeout(timer);
     this.timers.clear();
-    this.core.typing.set([]);
+    this.base.typing.set([]);
   }
 }

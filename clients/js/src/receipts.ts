@@ -1,5 +1,5 @@
 /** The user's own marks on their way to the server: batched, repeated until told, for the leading tab. */
-import type { Core } from "./core.js";
+import type { Linked } from "./core.js";
 import { asChatError } from "./errors.js";
 import { type ConversationRecord, key } from "./records.js";
 import { author, type Entry } from "./wire.js";
@@ -9,12 +9,12 @@ export class Receipts {
   private readonly delivered = new Map<string, number>();
   private telling: Promise<void> = Promise.resolve();
 
-  constructor(private readonly core: Core) {}
+  constructor(private readonly linked: Linked) {}
 
   /** Entries are here and stored. */
   applied(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      if (author(entry).id === this.core.me()) continue;
+      if (author(entry).id === this.linked.me()) continue;
       this.delivered.set(entry.conversationId, Math.max(entry.seq, this.delivered.get(entry.conversationId) ?? 0));
     }
     if (this.delivered.size > 0) this.soon();
@@ -22,7 +22,7 @@ export class Receipts {
 
   /** The user has read up to `seq`; it is remembered until the server has heard it. */
   read(conversationId: string, seq: number): void {
-    const record = this.core.delivery.record(conversationId);
+    const record = this.linked.delivery.record(conversationId);
     if (!record || seq <= record.untoldRead) return;
     this.put({ ...record, untoldRead: seq });
     this.soon();
@@ -34,46 +34,46 @@ export class Receipts {
   }
 
   stop(): void {
-    this.core.clock.clearTimeout(this.timer);
+    this.linked.clock.clearTimeout(this.timer);
     this.timer = undefined;
     this.delivered.clear();
   }
 
   private soon(): void {
     if (this.timer !== undefined) return;
-    this.timer = this.core.clock.setTimeout(() => {
+    this.timer = this.linked.clock.setTimeout(() => {
       this.timer = undefined;
       const tell = () => this.tell();
       this.telling = this.telling.then(tell, tell); // one after the other: what is read meanwhile is told next
-    }, this.core.timing.receiptBatch);
+    }, this.linked.timing.receiptBatch);
   }
 
   private untold(): ConversationRecord[] {
-    return this.core.delivery.records().filter((record) => record.untoldRead > 0);
+    return this.linked.delivery.records().filter((record) => record.untoldRead > 0);
   }
 
   private async tell(): Promise<void> {
-    await this.core.store.flush();
+    await this.linked.store.flush();
     await this.tellDelivered();
     for (const record of this.untold()) if (!(await this.tellRead(record.id, record.untoldRead))) return;
   }
 
   /** Without a socket the next sync says the same by its cursors. */
   private async tellDelivered(): Promise<void> {
-    const socket = this.core.link.liveSocket;
+    const socket = this.linked.link.liveSocket;
     const cursors = Object.fromEntries(this.delivered);
     this.delivered.clear();
     if (!socket || Object.keys(cursors).length === 0) return;
     try {
       await socket.request("markAsDelivered", { cursors });
     } catch (thrown) {
-      if (asChatError(thrown).code === "TIMEOUT") this.core.link.suspect();
+      if (asChatError(thrown).code === "TIMEOUT") this.linked.link.suspect();
     }
   }
 
   /** False when it has to be tried again later. */
   private async tellRead(conversationId: string, seq: number): Promise<boolean> {
-    const { link, http } = this.core;
+    const { link, http } = this.linked;
     const socket = link.liveSocket;
     if (!socket && !link.transport) return false;
     try {
@@ -88,12 +88,12 @@ export class Receipts {
         return false;
       }
     }
-    const record = this.core.delivery.record(conversationId);
+    const record = this.linked.delivery.record(conversationId);
     if (record && record.untoldRead <= seq) this.put({ ...record, untoldRead: 0 });
     return true;
   }
 
   private put(record: ConversationRecord): void {
-    this.core.store.put(key.conversation(record.id), record);
+    this.linked.store.put(key.conversation(record.id), record);
   }
 }

@@ -2,6 +2,7 @@
 import { asChatError, ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
 import { leased } from "./lease.js";
+import { Emitter } from "./observable.js";
 import type { Clock, Timing } from "./options.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Tabs } from "./tabs.js";
@@ -33,17 +34,22 @@ export interface SessionOptions {
   readonly storage: ChatStorage;
   /** Where an earlier version of the app kept the session, where that is another storage. */
   readonly formerStorage?: ChatStorage;
+  /** For the refresh, which is anonymous. */
   readonly http: Http;
   readonly tabs: Tabs<never> | Tabs<unknown>;
   readonly clock: Clock;
   readonly timing: Timing;
   readonly newId: () => string;
-  /** Called whenever the account or its tokens are others than before; `isOurs` when this tab changed them. */
-  readonly onChange: (account: Account, isOurs: boolean) => void;
   readonly onStorageFailure: (error: unknown) => void;
 }
 
+interface SessionEvents {
+  /** The account or its tokens have changed; `isOurs` when this tab changed them. */
+  changed: { readonly account: Account; readonly isOurs: boolean };
+}
+
 export class Session implements TokenSource {
+  readonly events = new Emitter<SessionEvents>();
   account: Account = { status: "starting", user: null };
   private current: StoredSession | undefined;
   private refreshing: Promise<string> | undefined;
@@ -232,13 +238,13 @@ export class Session implements TokenSource {
     this.schedule(session);
     const isSame = this.account.status === "signed-in" && sameUser(this.account.user, session.user);
     this.account = isSame ? this.account : { status: "signed-in", user: session.user };
-    this.options.onChange(this.account, isOurs);
+    this.events.emit("changed", { account: this.account, isOurs });
   }
 
   private drop(account: Account, isOurs: boolean): void {
     this.stop();
     this.account = account;
-    this.options.onChange(account, isOurs);
+    this.events.emit("changed", { account, isOurs });
   }
 
   /** Refreshes ahead of time, so that the socket can go on with the new token. */

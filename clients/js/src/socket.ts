@@ -6,7 +6,7 @@ import type { Clock, Timing } from "./options.js";
 import type { Pushed, Ready, Requests } from "./wire.js";
 
 /** `ready` comes first, everything else after it. */
-export type SocketHandlers = { readonly [Event in keyof Pushed]?: (payload: Pushed[Event]) => void };
+export type PushHandlers = { readonly [Event in keyof Pushed]?: (payload: Pushed[Event]) => void };
 
 export interface SocketOptions {
   readonly url: string;
@@ -14,7 +14,7 @@ export interface SocketOptions {
   readonly transports: readonly ("polling" | "websocket")[];
   readonly clock: Clock;
   readonly timing: Timing;
-  readonly handlers: SocketHandlers;
+  readonly handlers: PushHandlers;
   readonly signal: AbortSignal;
 }
 

@@ -342,6 +342,11 @@ export class Store {
   }
 }
 
+/** Records that the tab in which they were made writes itself: the leading tab has nothing to add to them. */
+export function isWrittenByAnyTab(recordKey: string | undefined): boolean {
+  return recordKey !== undefined && /^(o|d)\/|^(contacts|privacy)$/.test(recordKey);
+}
+
 /** What is sound of a stored piece of a log. */
 function chunkOf(value: unknown): Chunk {
   if (typeof value !== "object" || value === null) return {};

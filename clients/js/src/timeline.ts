@@ -3,9 +3,9 @@
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
 import { readBelow } from "./log.js";
+import { MessageViews } from "./message-views.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
-import { Shown } from "./shown.js";
 import type { Message, MessageReceipt, Messages, Outgoing, Timeline, TimelineItem } from "./types.js";
 import type { Entry } from "./wire.js";
 
@@ -16,7 +16,7 @@ export class ConversationMessages implements Messages {
   private readonly source: Source<Timeline>;
   readonly subscribe: Messages["subscribe"];
   readonly getSnapshot: Messages["getSnapshot"];
-  private readonly shown: Shown;
+  private readonly views: MessageViews;
   private entries = new Map<number, Entry>();
   /** The first entry of the window; undefined until it is loaded. */
   private lower: number | undefined;
@@ -32,7 +32,7 @@ export class ConversationMessages implements Messages {
     readonly conversationId: string,
     private readonly onSend: () => void,
   ) {
-    this.shown = new Shown(core.me);
+    this.views = new MessageViews(core.me);
     this.source = new Source(() => this.make(), {
       first: () => void this.refresh(),
       last: () => this.trim(),
@@ -82,7 +82,7 @@ export class ConversationMessages implements Messages {
     this.extending = undefined;
     this.error = undefined;
     this.olderError = undefined;
-    this.shown.clear();
+    this.views.clear();
     this.source.changed();
   }
 
@@ -176,7 +176,7 @@ export class ConversationMessages implements Messages {
     if (!record) return;
     this.lower = Math.max(this.lower, record.cursor - PAGE + 1);
     for (const seq of this.entries.keys()) if (seq < this.lower) this.entries.delete(seq);
-    this.shown.clear();
+    this.views.clear();
     this.source.changed();
   }
 
@@ -220,11 +220,11 @@ export class ConversationMessages implements Messages {
   }
 
   private items(record: ConversationRecord, lower: number): TimelineItem[] {
-    this.shown.show(record);
+    this.views.show(record);
     const items: TimelineItem[] = [];
     for (let seq = lower; seq <= record.cursor; seq++) {
       const entry = this.entries.get(seq);
-      const item = entry && this.shown.item(entry);
+      const item = entry && this.views.item(entry);
       if (item) items.push(item);
     }
     return items;
@@ -232,7 +232,7 @@ export class ConversationMessages implements Messages {
 
   private onTheirWay(pending: readonly OutboxRecord[]): Message[] {
     const user = this.core.session.account.user;
-    return pending.filter((row) => !this.isInLog(row)).map((row) => this.shown.pending(row, user));
+    return pending.filter((row) => !this.isInLog(row)).map((row) => this.views.pending(row, user));
   }
 
   private isInLog(row: OutboxRecord): boolean {
@@ -253,7 +253,7 @@ export class ConversationMessages implements Messages {
     const { content = "", attachment = null } = typeof message === "string" ? { content: message } : message;
     const row = this.core.outbox.add(this.conversationId, content, attachment);
     this.onSend();
-    return this.shown.pending(row, this.core.session.account.user);
+    return this.views.pending(row, this.core.session.account.user);
   }
 
   retry(clientMsgId: string): void {

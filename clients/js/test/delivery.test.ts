@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Delivery } from "../src/delivery.js";
 import { memoryStorage } from "../src/index.js";
+import { Reach } from "../src/message-views.js";
 import { type ConversationRecord, key } from "../src/records.js";
-import { Reach } from "../src/shown.js";
 import { Store } from "../src/store.js";
 import type { Entry, Pushed, Synced, WireConversation, WireMember } from "../src/wire.js";
 import { live, openChat, PASSWORD, pair, proxied, sees, textsOf, until } from "./support/chats.js";
@@ -61,12 +61,9 @@ async function emptyDelivery() {
     onFailure: (error) => expect.fail(error.message),
   });
   await store.open("test/");
-  const delivery = new Delivery({
-    store,
-    me: () => "me",
-    onGap: () => gaps++,
-    onApplied: (entries) => applied.push(...entries.map(({ seq }) => seq)),
-  });
+  const delivery = new Delivery({ store, me: () => "me" });
+  delivery.events.on("gap", () => gaps++);
+  delivery.events.on("applied", ({ entries }) => applied.push(...entries.map(({ seq }) => seq)));
   const record = () => store.get<ConversationRecord>(key.conversation(ID)) as ConversationRecord;
   return { store, delivery, applied, record, gaps: () => gaps };
 }

@@ -49,7 +49,7 @@ export class Reach {
   }
 }
 
-export class Shown {
+export class MessageViews {
   private readonly items = new Map<number, { entry: Entry; item: TimelineItem | null }>();
   private readonly pendings = new WeakMap<OutboxRecord, Message>();
   private record: ConversationRecord | undefined;

@@ -1,0 +1,14 @@
+/** The server's limits as it last told them, or its defaults. */
+import { Source } from "./observable.js";
+import { key } from "./records.js";
+import type { Store } from "./store.js";
+import type { ServerLimits } from "./types.js";
+
+const DEFAULT_LIMITS: ServerLimits = { maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 };
+
+export function storedLimits(store: Store): Source<ServerLimits> {
+  const limits = new Source(() => store.get<ServerLimits>(key.limits) ?? DEFAULT_LIMITS);
+  store.events.on("record", (changed) => changed === key.limits && limits.changed());
+  store.events.on("reset", () => limits.changed());
+  return limits;
+}

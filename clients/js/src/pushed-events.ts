@@ -1,0 +1,70 @@
+/** Hands each event that the server pushes to the part that keeps it. */
+import type { ContactStore } from "./contacts.js";
+import type { Base } from "./core.js";
+import type { Delivery } from "./delivery.js";
+import { ChatError } from "./errors.js";
+import type { PresenceStore, TypingStore } from "./people.js";
+import { key } from "./records.js";
+import type { PushHandlers } from "./socket.js";
+import type { WireConversation } from "./wire.js";
+
+export interface PushParts {
+  readonly base: Base;
+  readonly delivery: Delivery;
+  readonly contacts: ContactStore;
+  readonly presence: PresenceStore;
+  readonly typing: TypingStore;
+}
+
+/** Handlers for every event but `resync`, which the connection answers itself. */
+export function pushHandlers({ base, delivery, contacts, presence, typing }: PushParts): PushHandlers {
+  const { clock, session, store, events, me } = base;
+
+  /** The outcome shows in the connection, which goes on or ends. */
+  function renewToken(): void {
+    if (session.accessToken) session.renew(session.accessToken).catch(() => {});
+  }
+
+  function rename(profile: { id: string; name: string; avatar: string | null }): void {
+    delivery.profile(profile);
+    contacts.renamed(profile);
+    if (profile.id === me()) void session.changeUser(profile);
+  }
+
+  return {
+    ready: (ready) => {
+      delivery.meetEpoch(ready.epoch);
+      const { maxTextLength, maxTextBytes, maxGroupSize } = ready.limits;
+      store.put(key.limits, { maxTextLength, maxTextBytes, maxGroupSize });
+    },
+    newMessage: ({ data }) => delivery.take(data, true),
+    entry: ({ data }) => delivery.take(data, true),
+    newConversation: ({ data }) => enterConversation({ base, delivery, presence }, data),
+    conversationDeleted: ({ data }) => delivery.hide(data.conversationId),
+    receipt: (receipt) => void delivery.receipt(receipt),
+    onlineUsers: ({ data }) => presence.online(data),
+    userStatusChanged: ({ userId, status, timestamp }) => presence.changed(userId, status === "online", timestamp),
+    userTyping: ({ userId, userName, conversationId, isTyping, expiresIn }) => {
+      const until = clock.now() + expiresIn * 1000;
+      typing.heard({ conversationId, userId, name: userName, until }, isTyping);
+    },
+    userProfileUpdated: ({ userId, name, avatar }) => rename({ id: userId, name, avatar }),
+    emailChanged: ({ before, email }) => {
+      void session.changeUser({ id: me(), email });
+      events.emit("emailChanged", { before, email });
+    },
+    newUserRegistered: (user) => contacts.joined(user),
+    tokenExpiring: renewToken,
+    tokenExpired: renewToken,
+    sessionRevoked: ({ code, message }) => session.lost(new ChatError({ code, message, statusCode: 401 })),
+  };
+}
+
+/** The user is in this conversation now. */
+export function enterConversation(
+  { base, delivery, presence }: Pick<PushParts, "base" | "delivery" | "presence">,
+  conversation: WireConversation,
+): void {
+  delivery.enter(conversation);
+  if (base.leads()) presence.meet(conversation.participants.map((member) => member.id));
+}

@@ -1,0 +1,23 @@
+import type { Linked } from "./core.js";
+import { asChatError } from "./errors.js";
+import type { OutboxRecord } from "./records.js";
+import type { Entry } from "./wire.js";
+
+/** One attempt to send, over the socket, or over HTTP where there is none. Returns the acknowledged entry. */
+export async function sendMessage(
+  { link, http }: Pick<Linked, "link" | "http">,
+  { conversationId, clientMsgId, content, attachment }: OutboxRecord,
+): Promise<Entry> {
+  const body = { clientMsgId, content, attachment };
+  const socket = link.liveSocket;
+  if (!socket) {
+    const params = { conversation_id: conversationId };
+    return (await http.post("/api/conversations/{conversation_id}/messages", body, { params })).data;
+  }
+  try {
+    return (await socket.request("newMessage", { conversationId, ...body })).data;
+  } catch (thrown) {
+    if (asChatError(thrown).code === "TIMEOUT") link.suspect();
+    throw thrown;
+  }
+}
