@@ -91,7 +91,7 @@ export class AccountService implements Accounts {
     const { data } = await http.put("/api/user/profile", changes);
     const user = { id: data.id, name: data.name, email: data.email, avatar: data.avatar };
     await session.changeUser(user);
-    if (this.parts.core.leads()) delivery.profile(user);
+    if (this.parts.core.isLeader()) delivery.updateProfile(user);
     return user;
   }
 }

@@ -1,7 +1,7 @@
 /** Performs the actions of the user: in the tab that asks, and in the leading tab, which stores and sends the result. */
 import type { Action, Linked } from "./core.js";
 import type { PresenceStore } from "./people.js";
-import { enterConversation } from "./pushed-events.js";
+import { addConversation } from "./pushed-events.js";
 import type { Receipts } from "./receipts.js";
 
 export interface ActionParts {
@@ -18,26 +18,26 @@ export class Actions {
     const { delivery, link } = linked;
     switch (action.kind) {
       case "entry":
-        delivery.take(action.entry, false);
+        delivery.receive(action.entry, false);
         break;
       case "enter":
-        enterConversation({ base: linked, delivery, presence }, action.conversation);
+        addConversation({ base: linked, delivery, presence }, action.conversation);
         break;
       case "members":
-        delivery.members(action.conversation);
+        delivery.setMembers(action.conversation);
         break;
       case "fill":
         delivery.fill(action.id, action.entries, action.from, action.to);
         break;
       case "lost":
-        delivery.lose(action.id, action.from, action.to);
+        delivery.markMissing(action.id, action.from, action.to);
         break;
       case "hide":
         delivery.hide(action.id);
         break;
       case "read":
-        void delivery.read(action.id, action.seq);
-        if (linked.leads()) receipts.read(action.id, action.seq);
+        void delivery.markRead(action.id, action.seq);
+        if (linked.isLeader()) receipts.markRead(action.id, action.seq);
         break;
       case "typing":
         this.sendTyping(action.id, action.isTyping);

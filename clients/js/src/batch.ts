@@ -58,7 +58,7 @@ export class Batch {
 }
 
 /** How far sync is goes last: never before what it speaks of. */
-export function inOrder(puts: ReadonlyMap<string, unknown>): [string, unknown][] {
+export function syncRecordLast(puts: ReadonlyMap<string, unknown>): [string, unknown][] {
   const isLast = (name: string) => (name === key.sync ? 1 : 0);
   return [...puts].sort(([a], [b]) => isLast(a) - isLast(b));
 }

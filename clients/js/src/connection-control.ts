@@ -14,7 +14,7 @@ export interface ConnectionParts {
 
 export function connectionControl({ environment, core, foreground, lifecycle }: ConnectionParts): Connection {
   function cameBack(): void {
-    foreground.back();
+    foreground.enterForeground();
     environment.tabs.challengeLeader();
     core.act({ kind: "wake" });
   }
@@ -22,14 +22,14 @@ export function connectionControl({ environment, core, foreground, lifecycle }: 
   /** Tabs of a browser keep the connection that they share. */
   function wentAway(): void {
     lifecycle.saveDrafts();
-    if (!environment.isShared) foreground.leave();
+    if (!environment.isShared) foreground.enterBackground();
   }
 
   return {
     subscribe: core.connection.subscribe,
     getSnapshot: core.connection.getSnapshot,
     retryNow: () => {
-      foreground.used();
+      foreground.keepAwake();
       core.act({ kind: "wake" });
     },
     setOnline: (isOnline) => core.link.setOnline(isOnline),

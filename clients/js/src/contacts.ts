@@ -92,7 +92,7 @@ export class ContactStore implements Contacts {
   loadMore(): Promise<void> {
     const { record } = this;
     if (!record?.next) return Promise.resolve();
-    this.loadingMore ??= this.more(record, record.next).finally(() => {
+    this.loadingMore ??= this.loadAfter(record, record.next).finally(() => {
       this.loadingMore = undefined;
       this.source.changed();
     });
@@ -100,7 +100,7 @@ export class ContactStore implements Contacts {
     return this.loadingMore;
   }
 
-  private async more(record: ContactsRecord, after: string): Promise<void> {
+  private async loadAfter(record: ContactsRecord, after: string): Promise<void> {
     try {
       const page = await this.page({ after });
       const known = new Set(record.data.map((user) => user.id));
@@ -130,7 +130,7 @@ export class ContactStore implements Contacts {
   }
 
   /** Somebody has signed up. */
-  joined(user: User): void {
+  add(user: User): void {
     const { record } = this;
     if (!record || user.id === this.base.me() || record.data.some((known) => known.id === user.id)) return;
     const { id, name, email, avatar } = user;
@@ -139,7 +139,7 @@ export class ContactStore implements Contacts {
   }
 
   /** Somebody has another name or avatar. */
-  renamed(profile: { id: string; name: string; avatar: string | null }): void {
+  rename(profile: { id: string; name: string; avatar: string | null }): void {
     const { record } = this;
     if (!record?.data.some((user) => user.id === profile.id)) return;
     const { id, name, avatar } = profile;

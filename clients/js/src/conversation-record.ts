@@ -10,7 +10,7 @@ export function marksOf(receipts: ConversationRecord["receipts"], userId: string
 }
 
 /** A conversation that this device has nothing of but its description. Its log here begins after its head. */
-export function described(conversation: WireConversation): ConversationRecord {
+export function newRecord(conversation: WireConversation): ConversationRecord {
   const { head, firstSeq } = conversation;
   return {
     id: conversation.id,
@@ -33,9 +33,9 @@ export function described(conversation: WireConversation): ConversationRecord {
 }
 
 /** The user is in the conversation (again), as it is described now. */
-export function redescribed(record: ConversationRecord, conversation: WireConversation): ConversationRecord {
+export function rejoinedRecord(record: ConversationRecord, conversation: WireConversation): ConversationRecord {
   if (record.isMember && conversation.head.seq <= record.cursor) return record;
-  const fresh = described(conversation);
+  const fresh = newRecord(conversation);
   const { receipts, untoldRead } = record;
   const ranges = withoutRange(record.ranges, [0, conversation.firstSeq - 1]);
   return { ...fresh, ranges, receipts, untoldRead };
@@ -51,7 +51,7 @@ export function withEntry(record: ConversationRecord, entry: Entry, me: string):
     headSeq: Math.max(record.headSeq, entry.seq),
     headMseq: Math.max(record.headMseq, entry.mseq),
     ranges: withRange(record.ranges, [entry.seq, entry.seq]),
-    conversation: changed(record.conversation, entry),
+    conversation: withChange(record.conversation, entry),
     receipts: { ...record.receipts, ...authorMarks(record, entry) },
     updatedAt: entry.createdAt,
   };
@@ -91,23 +91,23 @@ export function memberCount({ participants, participantCount }: WireConversation
 }
 
 /** Lists and syncs name only some members of a large group. */
-export function namesAll(conversation: WireConversation): boolean {
+export function hasAllMembers(conversation: WireConversation): boolean {
   return conversation.participants.length >= memberCount(conversation);
 }
 
 /** All members as of the answer's head; entries that are applied again later change nothing. */
 export function withMembers(record: ConversationRecord, whole: WireConversation): ConversationRecord {
-  if (whole.head.seq < record.cursor || !namesAll(whole)) return record; // it has gone on: ask again
+  if (whole.head.seq < record.cursor || !hasAllMembers(whole)) return record; // it has gone on: ask again
   const { participants, participantCount } = whole;
   return { ...record, conversation: { ...record.conversation, participants, participantCount } };
 }
 
-function changed(conversation: WireConversation, entry: Entry): WireConversation {
-  const next = changedMembers(conversation, entry);
+function withChange(conversation: WireConversation, entry: Entry): WireConversation {
+  const next = withChangedMembers(conversation, entry);
   if (next === conversation) return conversation;
   return {
     ...next,
-    participantCount: namesAll(conversation) ? next.participants.length : countAfter(conversation, entry),
+    participantCount: hasAllMembers(conversation) ? next.participants.length : countAfter(conversation, entry),
   };
 }
 
@@ -118,7 +118,7 @@ function countAfter(conversation: WireConversation, entry: Entry): number {
   return entry.type === "member_removed" || entry.type === "member_left" ? count - 1 : count;
 }
 
-function changedMembers(conversation: WireConversation, entry: Entry): WireConversation {
+function withChangedMembers(conversation: WireConversation, entry: Entry): WireConversation {
   const change = entry.change ?? {};
   const { participants } = conversation;
   switch (entry.type) {

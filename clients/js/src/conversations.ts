@@ -1,8 +1,8 @@
 /** The list of conversations, and what can be done with one. */
-import { memberCount, namesAll, unreadCount } from "./conversation-record.js";
+import { hasAllMembers, memberCount, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
-import { Reach } from "./message-views.js";
+import { ReceiptSummary } from "./message-views.js";
 import { Source } from "./observable.js";
 import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
 import type {
@@ -34,8 +34,8 @@ export class ConversationList implements Conversations {
   readonly getSnapshot: Conversations["getSnapshot"];
   readonly unread: Source<number>;
   private readonly views = new Map<string, View>();
-  private readonly ones = new Map<string, Source<Conversation | null>>();
-  private readonly naming = new Set<string>();
+  private readonly byId = new Map<string, Source<Conversation | null>>();
+  private readonly loadingMembers = new Set<string>();
   private error: ChatError | undefined;
 
   constructor(private readonly core: Core) {
@@ -60,7 +60,7 @@ export class ConversationList implements Conversations {
     connection.subscribe(() => {
       if (isConnected(connection.value)) this.error = undefined;
       this.source.changed();
-      for (const [id, one] of this.ones) if (one.isUsed) void this.nameAll(id);
+      for (const [id, one] of this.byId) if (one.isUsed) void this.loadMembers(id);
     });
   }
 
@@ -68,28 +68,28 @@ export class ConversationList implements Conversations {
   private changed(id?: string): void {
     this.source.changed();
     this.unread.changed();
-    for (const [known, one] of this.ones) {
+    for (const [known, one] of this.byId) {
       if (id !== undefined && id !== known) continue;
       one.changed();
-      if (one.isUsed) void this.nameAll(known);
+      if (one.isUsed) void this.loadMembers(known);
     }
   }
 
   one(conversationId: string): Observable<Conversation | null> {
-    let one = this.ones.get(conversationId);
+    let one = this.byId.get(conversationId);
     if (!one) {
-      one = new Source(() => this.get(conversationId), { first: () => void this.nameAll(conversationId) });
-      this.ones.set(conversationId, one);
+      one = new Source(() => this.get(conversationId), { first: () => void this.loadMembers(conversationId) });
+      this.byId.set(conversationId, one);
     }
     return one;
   }
 
   /** Lists and syncs name some members of a large group: fetch the others when somebody looks at it. */
-  private async nameAll(id: string): Promise<void> {
+  private async loadMembers(id: string): Promise<void> {
     const record = this.core.delivery.record(id);
-    if (!record?.isMember || namesAll(record.conversation) || this.naming.has(id)) return;
+    if (!record?.isMember || hasAllMembers(record.conversation) || this.loadingMembers.has(id)) return;
     if (!isConnected(this.core.connection.value)) return;
-    this.naming.add(id);
+    this.loadingMembers.add(id);
     try {
       const params = { conversation_id: id };
       const { data } = await this.core.http.get("/api/conversations/{conversation_id}", undefined, { params });
@@ -97,7 +97,7 @@ export class ConversationList implements Conversations {
     } catch {
       // some stay named; the next change, or look, asks again
     } finally {
-      this.naming.delete(id);
+      this.loadingMembers.delete(id);
     }
   }
 
@@ -137,7 +137,7 @@ export class ConversationList implements Conversations {
 
   async refresh(): Promise<void> {
     try {
-      if (this.core.leads()) await this.core.link.syncNow();
+      if (this.core.isLeader()) await this.core.link.syncNow();
       else this.core.act({ kind: "sync" });
       this.error = undefined;
     } catch (thrown) {
@@ -175,37 +175,39 @@ export class ConversationList implements Conversations {
   async change(conversationId: string, changes: ConversationChanges): Promise<void> {
     const params = { conversation_id: conversationId };
     const body = { ...changes, clientMsgId: this.core.newId() };
-    this.take(await this.core.http.patch("/api/conversations/{conversation_id}", body, { params, attempts: ATTEMPTS }));
+    this.apply(
+      await this.core.http.patch("/api/conversations/{conversation_id}", body, { params, attempts: ATTEMPTS }),
+    );
   }
 
   async addMembers(conversationId: string, userIds: readonly string[]): Promise<void> {
     const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
     const body = { userIds: [...userIds], clientMsgId: this.core.newId() };
-    this.take(await this.core.http.post("/api/conversations/{conversation_id}/members", body, call));
+    this.apply(await this.core.http.post("/api/conversations/{conversation_id}/members", body, call));
   }
 
   async removeMember(conversationId: string, userId: string): Promise<void> {
     const call = { params: { conversation_id: conversationId, user_id: userId }, attempts: ATTEMPTS };
     const query = { clientMsgId: this.core.newId() };
-    this.take(await this.core.http.delete("/api/conversations/{conversation_id}/members/{user_id}", call, query));
+    this.apply(await this.core.http.delete("/api/conversations/{conversation_id}/members/{user_id}", call, query));
   }
 
   async changeRole(conversationId: string, userId: string, role: Role): Promise<void> {
     const call = { params: { conversation_id: conversationId, user_id: userId }, attempts: ATTEMPTS };
     const body = { role, clientMsgId: this.core.newId() };
-    this.take(await this.core.http.patch("/api/conversations/{conversation_id}/members/{user_id}", body, call));
+    this.apply(await this.core.http.patch("/api/conversations/{conversation_id}/members/{user_id}", body, call));
   }
 
   async handOver(conversationId: string, userId: string): Promise<void> {
     const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
     const body = { userId, clientMsgId: this.core.newId() };
-    this.take(await this.core.http.post("/api/conversations/{conversation_id}/hand-over", body, call));
+    this.apply(await this.core.http.post("/api/conversations/{conversation_id}/hand-over", body, call));
   }
 
   async leave(conversationId: string): Promise<void> {
     const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
     const body = { clientMsgId: this.core.newId() };
-    this.take(await this.core.http.post("/api/conversations/{conversation_id}/leave", body, call));
+    this.apply(await this.core.http.post("/api/conversations/{conversation_id}/leave", body, call));
   }
 
   async hide(conversationId: string): Promise<void> {
@@ -215,7 +217,7 @@ export class ConversationList implements Conversations {
   }
 
   /** The entry that the change has made; none when it was so already. */
-  private take(answer: { entry?: Entry }): void {
+  private apply(answer: { entry?: Entry }): void {
     if (answer.entry) this.core.act({ kind: "entry", entry: answer.entry });
   }
 }
@@ -264,6 +266,6 @@ function preview(
   const { seq, content, attachment, senderId, createdAt } = record.lastMessage;
   const mine = senderId === me;
   const senderName = members.find((member) => member.id === senderId)?.name ?? null;
-  const { status } = mine ? new Reach(record, me).of(seq) : { status: "sent" as const };
+  const { status } = mine ? new ReceiptSummary(record, me).statusOf(seq) : { status: "sent" as const };
   return { content, attachment, createdAt, senderId, senderName, mine, status };
 }

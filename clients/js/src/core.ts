@@ -55,7 +55,7 @@ export interface Base {
   /** The signed-in user's id; "" while there is none. */
   readonly me: () => string;
   /** Whether this tab has the connection. */
-  readonly leads: () => boolean;
+  readonly isLeader: () => boolean;
   readonly report: (error: ChatError) => void;
 }
 

@@ -4,8 +4,8 @@
  * Works on records alone, so that whatever is applied here is stored together with the cursor that says so.
  */
 import {
-  described,
-  redescribed,
+  newRecord,
+  rejoinedRecord,
   withEntry,
   withFirst,
   withMembers,
@@ -35,13 +35,13 @@ const MOST_ROUNDS = 5000;
 
 export class Delivery {
   readonly events = new Emitter<DeliveryEvents>();
-  private readonly held = new Map<string, Map<number, Entry>>();
+  private readonly early = new Map<string, Map<number, Entry>>();
 
   constructor(private readonly base: Pick<Base, "store" | "me">) {}
 
   /** Forgets what is held: another user, another database. */
   clear(): void {
-    this.held.clear();
+    this.early.clear();
   }
 
   record(conversationId: string): ConversationRecord | undefined {
@@ -59,26 +59,26 @@ export class Delivery {
   // -------------------------------------------------------------- live
 
   /** An entry, however it came. */
-  take(entry: Entry, isLive: boolean): void {
+  receive(entry: Entry, isLive: boolean): void {
     const record = this.record(entry.conversationId);
     if (record && entry.seq <= record.cursor) return;
-    this.hold(entry);
-    if (record) this.drain(entry.conversationId, isLive);
-    if (this.held.has(entry.conversationId)) this.events.emit("gap", undefined);
+    this.keepEarly(entry);
+    if (record) this.applyEarly(entry.conversationId, isLive);
+    if (this.early.has(entry.conversationId)) this.events.emit("gap", undefined);
   }
 
   get isWaiting(): boolean {
-    return this.held.size > 0;
+    return this.early.size > 0;
   }
 
-  private hold(entry: Entry): void {
-    const waiting = this.held.get(entry.conversationId) ?? new Map<number, Entry>();
-    this.held.set(entry.conversationId, waiting.set(entry.seq, entry));
+  private keepEarly(entry: Entry): void {
+    const waiting = this.early.get(entry.conversationId) ?? new Map<number, Entry>();
+    this.early.set(entry.conversationId, waiting.set(entry.seq, entry));
   }
 
   /** Applies what follows the cursor of what is held. */
-  private drain(conversationId: string, isLive: boolean): void {
-    const waiting = this.held.get(conversationId);
+  private applyEarly(conversationId: string, isLive: boolean): void {
+    const waiting = this.early.get(conversationId);
     const record = this.record(conversationId);
     if (!waiting || !record) return;
     const applied: Entry[] = [];
@@ -90,7 +90,7 @@ export class Delivery {
       applied.push(entry);
     }
     for (const seq of waiting.keys()) if (seq <= next.cursor) waiting.delete(seq);
-    if (waiting.size === 0) this.held.delete(conversationId);
+    if (waiting.size === 0) this.early.delete(conversationId);
     if (applied.length === 0) return;
     this.base.store.addEntries(conversationId, applied);
     this.put(record, next);
@@ -98,32 +98,32 @@ export class Delivery {
   }
 
   /** The user is in this conversation: it is new, or was opened. */
-  enter(conversation: WireConversation): ConversationRecord {
+  addConversation(conversation: WireConversation): ConversationRecord {
     const { isNew: _, ...plain } = conversation;
     const before = this.record(conversation.id);
-    const record = before ? redescribed(before, plain) : described(plain);
+    const record = before ? rejoinedRecord(before, plain) : newRecord(plain);
     this.put(before, record);
-    this.drain(conversation.id, true);
+    this.applyEarly(conversation.id, true);
     return this.record(conversation.id) ?? record;
   }
 
   /** All members of a conversation of which only some were named. */
-  members(whole: WireConversation): void {
+  setMembers(whole: WireConversation): void {
     const record = this.record(whole.id);
     if (record) this.put(record, withMembers(record, whole));
   }
 
   /** Somebody's marks, the user's own among them. */
-  async receipt(receipt: Pushed["receipt"]): Promise<void> {
+  async applyReceipt(receipt: Pushed["receipt"]): Promise<void> {
     const { conversationId, userId, readSeq } = receipt;
     const record = this.record(conversationId);
     if (!record) return;
     this.put(record, withReceipt(record, userId, receipt));
-    if (userId === this.base.me() && readSeq > record.readSeq) await this.read(conversationId, readSeq);
+    if (userId === this.base.me() && readSeq > record.readSeq) await this.markRead(conversationId, readSeq);
   }
 
   /** The user has read up to `seq`, here or on another device. */
-  async read(conversationId: string, seq: number): Promise<void> {
+  async markRead(conversationId: string, seq: number): Promise<void> {
     const found = await this.mseqAt(conversationId, seq);
     const record = this.record(conversationId);
     if (!record || found === undefined) return;
@@ -146,7 +146,7 @@ export class Delivery {
     this.put(record, { ...withRead(next, next.headSeq, next.headMseq), hidden: true });
   }
 
-  profile(profile: { id: string; name: string; avatar: string | null; email?: string }): void {
+  updateProfile(profile: { id: string; name: string; avatar: string | null; email?: string }): void {
     for (const record of this.records()) this.put(record, withProfile(record, profile));
   }
 
@@ -160,7 +160,7 @@ export class Delivery {
   }
 
   /** Entries that should be stored are not: they count as a gap again. */
-  lose(conversationId: string, from: number, to: number): void {
+  markMissing(conversationId: string, from: number, to: number): void {
     const record = this.record(conversationId);
     if (record) this.put(record, { ...record, ranges: withoutRange(record.ranges, [from, to]) });
   }
@@ -168,7 +168,7 @@ export class Delivery {
   // -------------------------------------------------------------- sync
 
   /** Compares the server's epoch with the one of what is stored; another one means another database. */
-  meetEpoch(epoch: string): void {
+  checkEpoch(epoch: string): void {
     const sync = this.base.store.get<SyncRecord>(key.sync);
     if (sync && sync.epoch !== epoch) this.reset();
   }
@@ -176,7 +176,7 @@ export class Delivery {
   /** Asks until nothing is left, and stores each answer before the next question. */
   async sync(ask: AskSync, isLive: boolean): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const answer = await ask(this.body());
+      const answer = await ask(this.syncBody());
       this.apply(answer, isLive);
       await this.base.store.flush();
       if (!answer.more) return;
@@ -184,7 +184,7 @@ export class Delivery {
     throw new ChatError({ code: "BAD_ANSWER", message: "The server's sync does not end." });
   }
 
-  private body(): SyncBody {
+  private syncBody(): SyncBody {
     const sync = this.base.store.get<SyncRecord>(key.sync);
     const rows = this.records().filter(({ isMember }) => isMember);
     const cursors: Record<string, unknown> = Object.fromEntries(
@@ -194,12 +194,12 @@ export class Delivery {
   }
 
   private apply(answer: Synced, isLive: boolean): void {
-    this.meetEpoch(answer.epoch);
+    this.checkEpoch(answer.epoch);
     if (answer.reset) this.reset();
     for (const synced of answer.conversations) this.applyConversation(synced, isLive);
-    for (const id of answer.left) this.leave(id);
+    for (const id of answer.left) this.markLeft(id);
     for (const user of answer.users)
-      this.profile({ id: user.id, name: user.name, avatar: user.avatar, email: user.email });
+      this.updateProfile({ id: user.id, name: user.name, avatar: user.avatar, email: user.email });
     this.base.store.put(key.sync, { epoch: answer.epoch, since: answer.next } satisfies SyncRecord);
   }
 
@@ -211,26 +211,26 @@ export class Delivery {
     }
     if (!record) {
       if (!synced.conversation) return; // unknown here and not described: the next sync, without its cursor, tells
-      record = { ...described(synced.conversation), receipts: {} };
+      record = { ...newRecord(synced.conversation), receipts: {} };
       this.put(undefined, record);
     }
     if (synced.limited) this.base.store.addEntries(synced.id, synced.entries);
-    else for (const entry of synced.entries) this.take(entry, isLive);
+    else for (const entry of synced.entries) this.receive(entry, isLive);
     const current = this.record(synced.id) ?? record;
     const next = withSynced(current, synced);
     if (next.firstSeq > current.firstSeq && next.ranges.length === 0) this.base.store.dropEntries(synced.id);
     this.put(current, next);
     if (synced.limited) this.events.emit("applied", { entries: synced.entries, isLive: false });
-    this.drain(synced.id, isLive);
+    this.applyEarly(synced.id, isLive);
   }
 
-  private leave(conversationId: string): void {
+  private markLeft(conversationId: string): void {
     const record = this.record(conversationId);
     if (record?.isMember) this.put(record, { ...record, isMember: false });
   }
 
   private forget(conversationId: string): void {
-    this.held.delete(conversationId);
+    this.early.delete(conversationId);
     this.base.store.dropEntries(conversationId);
     this.base.store.delete(key.conversation(conversationId));
   }

@@ -17,22 +17,22 @@ export class ConversationDraft implements Draft {
   readonly getSnapshot: Draft["getSnapshot"];
   private readonly name: string;
   /** Typed in this tab. */
-  private own: string | undefined;
+  private typed: string | undefined;
   private typedAt = 0;
   /** What was stored when this was looked at last. */
-  private seen = "";
+  private lastStored = "";
   private timer: unknown;
-  private isTold = false;
+  private isReported = false;
 
   constructor(
     private readonly core: Core,
     conversationId: string,
   ) {
     this.name = key.draft(conversationId);
-    this.source = new Source(() => this.own ?? this.stored);
+    this.source = new Source(() => this.typed ?? this.stored);
     this.subscribe = this.source.subscribe;
     this.getSnapshot = this.source.getSnapshot;
-    this.seen = this.stored;
+    this.lastStored = this.stored;
     core.store.events.on("record", (changed) => changed === this.name && this.storedChanged());
     core.store.events.on("reset", () => this.forget());
   }
@@ -47,7 +47,7 @@ export class ConversationDraft implements Draft {
       this.clear();
       return;
     }
-    this.own = text;
+    this.typed = text;
     this.typedAt = this.core.clock.now();
     this.source.changed();
     this.saveSoon();
@@ -55,19 +55,19 @@ export class ConversationDraft implements Draft {
 
   /** The text is sent, or deleted. Another one, that is being typed in another tab, stays. */
   clear(): void {
-    const { own = this.stored, stored } = this;
+    const { typed = this.stored, stored } = this;
     this.forget();
     if (stored === "") return;
-    if (own.startsWith(stored) || !isStorable(own)) this.core.store.delete(this.name);
-    else void this.clearAs(own);
+    if (typed.startsWith(stored) || !isStorable(typed)) this.core.store.delete(this.name);
+    else void this.clearAs(typed);
   }
 
   /** Other tabs learn which text is gone: it has to be stored before it is deleted. */
   private async clearAs(text: string): Promise<void> {
-    this.own = "";
+    this.typed = "";
     this.put(text);
     await this.core.store.flush();
-    if (this.own === "") this.own = undefined;
+    if (this.typed === "") this.typed = undefined;
     if (this.stored === text) this.core.store.delete(this.name);
   }
 
@@ -75,11 +75,11 @@ export class ConversationDraft implements Draft {
   save(): void {
     if (this.timer === undefined) return;
     this.stopTimer();
-    if (this.own === undefined || this.own === this.stored) return;
-    const fits = isStorable(this.own);
-    if (fits) this.put(this.own);
-    else if (!this.isTold) this.core.report(tooLarge());
-    this.isTold = !fits;
+    if (this.typed === undefined || this.typed === this.stored) return;
+    const fits = isStorable(this.typed);
+    if (fits) this.put(this.typed);
+    else if (!this.isReported) this.core.report(tooLarge());
+    this.isReported = !fits;
   }
 
   private saveSoon(): void {
@@ -90,17 +90,17 @@ export class ConversationDraft implements Draft {
   }
 
   private put(text: string): void {
-    this.seen = text;
+    this.lastStored = text;
     this.core.store.put(this.name, text);
   }
 
   private storedChanged(): void {
-    const { own, seen, stored } = this;
-    if (stored === seen) return;
-    this.seen = stored;
-    if (own === undefined || own === stored) this.source.changed();
+    const { typed, lastStored, stored } = this;
+    if (stored === lastStored) return;
+    this.lastStored = stored;
+    if (typed === undefined || typed === stored) this.source.changed();
     else if (stored !== "") this.overwritten();
-    else if (own === seen)
+    else if (typed === lastStored)
       this.forget(); // this very text was sent in the other tab
     else this.saveSoon(); // another one was: what is typed here is still a draft
   }
@@ -112,9 +112,9 @@ export class ConversationDraft implements Draft {
 
   private forget(): void {
     this.stopTimer();
-    this.own = undefined;
-    this.isTold = false;
-    this.seen = this.stored;
+    this.typed = undefined;
+    this.isReported = false;
+    this.lastStored = this.stored;
     this.source.changed();
   }
 

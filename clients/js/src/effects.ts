@@ -31,22 +31,22 @@ export function subscribeEffects(parts: EffectParts): void {
 function entriesApplied(parts: EffectParts, entries: readonly Entry[], isLive: boolean): void {
   const { linked, outbox, receipts } = parts;
   const own = entries.filter((entry) => author(entry).id === linked.me());
-  if (own.length > 0) outbox.settle(new Set(own.map((entry) => entry.clientMsgId)));
+  if (own.length > 0) outbox.removeArrived(new Set(own.map((entry) => entry.clientMsgId)));
   const last = entries.at(-1);
   if (last) outbox.sweep(last.conversationId, last.seq);
-  if (!linked.leads()) return;
-  receipts.applied(entries);
+  if (!linked.isLeader()) return;
+  receipts.markDelivered(entries);
   for (const entry of entries) entryApplied(parts, entry, isLive);
 }
 
 function entryApplied({ linked, presence, typing }: EffectParts, entry: Entry, isLive: boolean): void {
   if (entry.type === "member_added") {
     const record = linked.delivery.record(entry.conversationId);
-    presence.meet(record?.conversation.participants.map((member) => member.id) ?? []);
+    presence.refreshUnknown(record?.conversation.participants.map((member) => member.id) ?? []);
   }
   if (entry.type !== "message") return;
   const { id } = author(entry);
-  typing.end(entry.conversationId, id);
+  typing.remove(entry.conversationId, id);
   if (isLive && id !== linked.me()) emitMessage(linked, entry);
 }
 

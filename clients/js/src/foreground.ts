@@ -5,43 +5,43 @@ import type { Linked } from "./core.js";
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Foreground {
-  private isAway = false;
+  private isInBackground = false;
   private timer: unknown;
 
   constructor(private readonly linked: Linked) {
     linked.connection.subscribe(() => {
-      if (this.isAway && linked.connection.value.status === "live") this.tell("userOffline"); // connecting said the opposite
+      if (this.isInBackground && linked.connection.value.status === "live") this.announce("userOffline"); // connecting said the opposite
     });
   }
 
   /** Others see the user as away; the socket goes after a while, so that the server sends pushes instead. */
-  leave(): void {
-    if (this.isAway) return;
-    this.isAway = true;
-    this.tell("userOffline");
-    this.letGoLater();
+  enterBackground(): void {
+    if (this.isInBackground) return;
+    this.isInBackground = true;
+    this.announce("userOffline");
+    this.pauseLater();
   }
 
-  back(): void {
+  enterForeground(): void {
     this.stop();
-    if (!this.isAway) return;
-    this.isAway = false;
-    this.tell("userOnline");
+    if (!this.isInBackground) return;
+    this.isInBackground = false;
+    this.announce("userOnline");
     this.linked.link.resume();
   }
 
   /** Something is to be sent, from the background perhaps: the socket comes back for a while. */
-  used(): void {
-    if (!this.isAway) return;
+  keepAwake(): void {
+    if (!this.isInBackground) return;
     this.linked.link.resume();
-    this.letGoLater();
+    this.pauseLater();
   }
 
   stop(): void {
     this.linked.clock.clearTimeout(this.timer);
   }
 
-  private letGoLater(): void {
+  private pauseLater(): void {
     const { clock, timing, link } = this.linked;
     clock.clearTimeout(this.timer);
     if (timing.backgroundGrace > LONGEST_TIMER) return;
@@ -49,7 +49,7 @@ export class Foreground {
   }
 
   /** Where there is no socket, others see it by that. */
-  private tell(event: "userOnline" | "userOffline"): void {
+  private announce(event: "userOnline" | "userOffline"): void {
     this.linked.link.liveSocket?.request(event, {}).catch(() => {});
   }
 }

@@ -39,7 +39,7 @@ export interface TokenSource {
   /** Another one than this, which the server calls expired. */
   renew(expired: string): Promise<string>;
   /** The server says that the session is no more. */
-  lost(error: ChatError, token: string): void;
+  reportLost(error: ChatError, token: string): void;
 }
 
 export interface HttpOptions {
@@ -64,7 +64,7 @@ export class Http {
   ) {}
 
   get<P extends PathsWith<"get">>(path: P, query?: QueryOf<P, "get">, call: Call = {}): Promise<Answer<P, "get">> {
-    return this.repeated("GET", path as string, query, undefined, { attempts: 3, ...call });
+    return this.withRetries("GET", path as string, query, undefined, { attempts: 3, ...call });
   }
 
   post<P extends PathsWith<"post">>(
@@ -72,15 +72,15 @@ export class Http {
     body: BodyOf<P, "post">,
     call: Call & { query?: QueryOf<P, "post"> } = {},
   ): Promise<Answer<P, "post">> {
-    return this.repeated("POST", path as string, call.query, body, call);
+    return this.withRetries("POST", path as string, call.query, body, call);
   }
 
   put<P extends PathsWith<"put">>(path: P, body: BodyOf<P, "put">, call: Call = {}): Promise<Answer<P, "put">> {
-    return this.repeated("PUT", path as string, undefined, body, call);
+    return this.withRetries("PUT", path as string, undefined, body, call);
   }
 
   patch<P extends PathsWith<"patch">>(path: P, body: BodyOf<P, "patch">, call: Call = {}): Promise<Answer<P, "patch">> {
-    return this.repeated("PATCH", path as string, undefined, body, call);
+    return this.withRetries("PATCH", path as string, undefined, body, call);
   }
 
   delete<P extends PathsWith<"delete">>(
@@ -88,21 +88,21 @@ export class Http {
     call: Call = {},
     query?: QueryOf<P, "delete">,
   ): Promise<Answer<P, "delete">> {
-    return this.repeated("DELETE", path as string, query, undefined, call);
+    return this.withRetries("DELETE", path as string, query, undefined, call);
   }
 
   /** Is the server there? Throws NETWORK_ERROR, TIMEOUT or BAD_ANSWER. */
   async health(signal?: AbortSignal): Promise<void> {
     const call = { timeout: this.options.timing.healthTimeout, ...(signal && { signal }) };
-    const response = await this.fetched("HEAD", this.address("/api/health", {}, {}), {}, undefined, call);
+    const response = await this.fetchWithTimeout("HEAD", this.address("/api/health", {}, {}), {}, undefined, call);
     if (!response.ok) throw fromAnswer(undefined, response.status);
   }
 
-  private async repeated<T>(method: string, path: string, query: unknown, body: unknown, call: Call): Promise<T> {
+  private async withRetries<T>(method: string, path: string, query: unknown, body: unknown, call: Call): Promise<T> {
     const { clock, timing, random } = this.options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.once<T>(method, path, query, body, call);
+        return await this.withToken<T>(method, path, query, body, call);
       } catch (thrown) {
         const error = asChatError(thrown);
         if (!error.retryable || attempt >= (call.attempts ?? 1)) throw error;
@@ -112,23 +112,23 @@ export class Http {
     }
   }
 
-  private async once<T>(method: string, path: string, query: unknown, body: unknown, call: Call): Promise<T> {
+  private async withToken<T>(method: string, path: string, query: unknown, body: unknown, call: Call): Promise<T> {
     const tokens = call.anonymous ? undefined : this.tokens;
     const token = await tokens?.token();
     try {
-      return await this.sent<T>(method, path, query, body, call, token);
+      return await this.request<T>(method, path, query, body, call, token);
     } catch (thrown) {
       const error = asChatError(thrown);
       if (!tokens || token === undefined) throw error;
       if (error.code === "TOKEN_EXPIRED") {
-        return await this.sent<T>(method, path, query, body, call, await tokens.renew(token));
+        return await this.request<T>(method, path, query, body, call, await tokens.renew(token));
       }
-      if (isSessionGone(error)) tokens.lost(error, token);
+      if (isSessionGone(error)) tokens.reportLost(error, token);
       throw error;
     }
   }
 
-  private async sent<T>(
+  private async request<T>(
     method: string,
     path: string,
     query: unknown,
@@ -140,7 +140,7 @@ export class Http {
     if (token !== undefined) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const address = this.address(path, call.params ?? {}, (query ?? {}) as Record<string, unknown>);
-    const response = await this.fetched(method, address, headers, body, call);
+    const response = await this.fetchWithTimeout(method, address, headers, body, call);
     if (!response.ok) throw fromAnswer(response.body, response.status);
     if ((response.body as { success?: unknown } | null)?.success !== true)
       throw fromAnswer(response.body, response.status);
@@ -155,7 +155,7 @@ export class Http {
   }
 
   /** One request and its whole body, within the time-out. */
-  private async fetched(
+  private async fetchWithTimeout(
     method: string,
     address: string,
     headers: Record<string, string>,

@@ -21,7 +21,7 @@ interface Lease {
 }
 
 /** Runs `work` when the lease is this tab's: written, and still there after a pause (Fischer's algorithm). */
-export async function leased<T>(options: LeaseOptions, work: () => Promise<T>): Promise<T> {
+export async function withLease<T>(options: LeaseOptions, work: () => Promise<T>): Promise<T> {
   const { storage, key, clock, newId, lifetime } = options;
   const by = newId();
   const found = async () => ((await storage.read([key]))[0] ?? { by: "", until: 0 }) as Lease;

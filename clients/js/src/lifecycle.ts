@@ -57,7 +57,7 @@ export class Lifecycle {
     const listener = {
       lead: () => this.lead(),
       follow: () => this.follow(),
-      hear: (message: TabMessage) => this.receive(message),
+      receive: (message: TabMessage) => this.receive(message),
     };
     tabs.start(listener, failure !== undefined);
     tabs.post({ kind: "hello" });
@@ -121,8 +121,8 @@ export class Lifecycle {
   private receive(message: TabMessage): void {
     const { core, tabSync } = this.parts;
     if (message.kind === "session") {
-      core.session.heard(message.session).catch((thrown) => core.report(sessionStorageFailed(thrown)));
-    } else if (message.kind === "erase") this.eraseToo(message.prefix);
+      core.session.receive(message.session).catch((thrown) => core.report(sessionStorageFailed(thrown)));
+    } else if (message.kind === "erase") this.erasedElsewhere(message.prefix);
     else tabSync.receive(message);
   }
 
@@ -135,7 +135,7 @@ export class Lifecycle {
     if (isOurs) tabs.post({ kind: "session", ...(session !== undefined && { session }) });
     if (account.status === "signed-out" && account.reason) core.events.emit("signedOut", account.reason);
     const refusal = signedOutError(core);
-    if (refusal) core.outbox.refuse(refusal);
+    if (refusal) core.outbox.failUnstored(refusal);
     const userId = account.user?.id ?? "";
     if (userId === userSpace.userId && userId) {
       this.reauthenticate();
@@ -160,12 +160,12 @@ export class Lifecycle {
 
   /** The socket goes on with the new access token. */
   private reauthenticate(): void {
-    const { leads, session, store, link } = this.parts.core;
-    if (leads() && store.isOpen) link.start(); // it has stopped where the tokens before were refused
+    const { isLeader, session, store, link } = this.parts.core;
+    if (isLeader() && store.isOpen) link.start(); // it has stopped where the tokens before were refused
     const token = session.accessToken;
     const socket = link.liveSocket;
     if (!token || !socket) return;
-    socket.request("auth:refresh", { token }).catch(() => link.suspect());
+    socket.request("auth:refresh", { token }).catch(() => link.checkAlive());
   }
 
   // -------------------------------------------------------------- erasing
@@ -185,7 +185,7 @@ export class Lifecycle {
   }
 
   /** Another tab erases this user's data. Whatever this tab was about to write must not come after it. */
-  private eraseToo(prefix: string): void {
+  private erasedElsewhere(prefix: string): void {
     const { store } = this.parts.core;
     if (prefix === this.parts.environment.userSpace.prefix) store.abandon();
     this.queue(async () => {

@@ -70,24 +70,24 @@ export class Link {
     this.running = new AbortController();
     this.attempts = 0;
     this.socketFailures = 0;
-    this.set("connecting");
+    this.setState("connecting");
     this.watchForSleep();
     this.run(this.running.signal).catch(() => {}); // ends by ABORTED only
   }
 
   stop(): void {
     this.isWanted = false;
-    this.halt();
-    this.set("signed-out");
+    this.disconnect();
+    this.setState("signed-out");
   }
 
   /** Lets the connection go, and makes none until `resume`. */
   pause(): void {
     this.isPaused = true;
     if (!this.isWanted) return;
-    this.halt();
+    this.disconnect();
     this.attempts = 0;
-    this.set("connecting");
+    this.setState("connecting");
   }
 
   resume(): void {
@@ -95,7 +95,7 @@ export class Link {
     if (this.isWanted) this.start();
   }
 
-  private halt(): void {
+  private disconnect(): void {
     this.running?.abort();
     this.running = undefined;
     this.socket?.close("stopped");
@@ -109,7 +109,7 @@ export class Link {
   /** Try now; when live, find out whether that is still true. */
   wake(): void {
     this.sleepers.wake();
-    this.suspect();
+    this.checkAlive();
   }
 
   setOnline(isOnline: boolean): void {
@@ -123,7 +123,7 @@ export class Link {
   }
 
   /** The socket did not answer in time: it may be dead without knowing. */
-  suspect(): void {
+  checkAlive(): void {
     if (!this.socket || this.state.status !== "live") return;
     this.probing ??= this.probe(this.socket).finally(() => {
       this.probing = undefined;
@@ -142,27 +142,27 @@ export class Link {
   /** A whole sync over the transport there is. Throws ChatError. */
   async syncNow(): Promise<void> {
     const socket = this.liveSocket;
-    if (socket) return this.syncOver(socket);
+    if (socket) return this.syncBySocket(socket);
     if (!this.isReachable) throw this.state.error ?? unreachable();
     return this.syncByHttp();
   }
 
   /** A whole sync by the leading tab, in the background; a failure is reported. */
   resync(): void {
-    const { leads, report } = this.parts.base;
-    if (leads()) this.syncNow().catch((thrown) => report(asChatError(thrown)));
+    const { isLeader, report } = this.parts.base;
+    if (isLeader()) this.syncNow().catch((thrown) => report(asChatError(thrown)));
   }
 
   // -------------------------------------------------------------- the loop
 
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const ended = await this.round(signal).catch(asChatError);
+      const ended = await this.connectOnce(signal).catch(asChatError);
       const error = this.isOnline ? ended : unreachable();
       if (signal.aborted) return;
       if (isSessionGone(error) || error.code === "SIGNED_OUT") {
         this.stop(); // until there is a session again
-        return this.parts.base.session.lost(error);
+        return this.parts.base.session.reportLost(error);
       }
       this.attempts++;
       const wait = Math.max((error.retryAfter ?? 0) * 1000, this.delay());
@@ -175,16 +175,16 @@ export class Link {
   }
 
   /** From health to the end of the connection; gives, or throws, why it ended. */
-  private async round(signal: AbortSignal): Promise<ChatError> {
+  private async connectOnce(signal: AbortSignal): Promise<ChatError> {
     this.isReachable = false;
     if (!this.isOnline) throw unreachable();
-    this.set("connecting", this.state.error);
+    this.setState("connecting", this.state.error);
     await this.parts.base.http.health(signal);
     this.isReachable = true;
     this.events.emit("transport", undefined);
     const socket = await this.firstSocket(signal);
     const connectedAt = this.parts.base.clock.now();
-    const reason = await this.live(socket);
+    const reason = await this.stayLive(socket);
     if (this.parts.base.clock.now() - connectedAt > this.parts.base.timing.retryMost) {
       this.attempts = 0;
       this.socketFailures = 0;
@@ -226,13 +226,13 @@ export class Link {
   }
 
   /** From the connected socket to its end; gives the reason. */
-  private async live(socket: LiveSocket): Promise<string> {
+  private async stayLive(socket: LiveSocket): Promise<string> {
     this.socket = socket;
     try {
       this.events.emit("transport", undefined);
-      await this.syncOver(socket);
+      await this.syncBySocket(socket);
       if (socket.isConnected) {
-        this.set("live");
+        this.setState("live");
         this.events.emit("transport", undefined);
       }
       return await socket.closed;
@@ -253,7 +253,7 @@ export class Link {
     const end = () => stop.abort();
     signal.addEventListener("abort", end, { once: true });
     try {
-      return await Promise.race([this.poll(error, stop.signal), this.socketMeanwhile(stop.signal, signal)]);
+      return await Promise.race([this.poll(error, stop.signal), this.retrySocket(stop.signal, signal)]);
     } finally {
       signal.removeEventListener("abort", end);
       stop.abort();
@@ -264,7 +264,7 @@ export class Link {
     const { http, timing } = this.parts.base;
     await this.syncByHttp(signal);
     this.attempts = 0;
-    this.set("api", error, this.parts.base.clock.now() + timing.socketRetry);
+    this.setState("api", error, this.parts.base.clock.now() + timing.socketRetry);
     this.events.emit("transport", undefined);
     const seconds = Math.round(timing.pollTimeout / 1000);
     for (let failures = 0; ; ) {
@@ -288,10 +288,10 @@ export class Link {
     }
   }
 
-  private async socketMeanwhile(stop: AbortSignal, signal: AbortSignal): Promise<LiveSocket> {
+  private async retrySocket(stop: AbortSignal, signal: AbortSignal): Promise<LiveSocket> {
     for (;;) {
       const { clock, timing } = this.parts.base;
-      if (this.state.status === "api") this.set("api", this.state.error, clock.now() + timing.socketRetry);
+      if (this.state.status === "api") this.setState("api", this.state.error, clock.now() + timing.socketRetry);
       await this.sleepers.sleep(timing.socketRetry, stop);
       try {
         const socket = await this.openSocket(signal);
@@ -310,15 +310,15 @@ export class Link {
 
   private syncByHttp(signal?: AbortSignal): Promise<void> {
     const call = signal ? { signal } : {};
-    return this.oneSync(async (body) => (await this.parts.base.http.post("/api/sync", body, call)).data);
+    return this.syncExclusively(async (body) => (await this.parts.base.http.post("/api/sync", body, call)).data);
   }
 
-  private syncOver(socket: LiveSocket, timeout?: number): Promise<void> {
-    return this.oneSync(async (body) => (await socket.request("sync", body, timeout)).data);
+  private syncBySocket(socket: LiveSocket, timeout?: number): Promise<void> {
+    return this.syncExclusively(async (body) => (await socket.request("sync", body, timeout)).data);
   }
 
   /** One at a time: who comes second waits, and then asks with the new cursors. */
-  private async oneSync(ask: (body: SyncBody) => Promise<Synced>): Promise<void> {
+  private async syncExclusively(ask: (body: SyncBody) => Promise<Synced>): Promise<void> {
     while (this.syncing) await this.syncing.catch(() => {});
     this.syncing = this.parts.delivery.sync(ask, false).finally(() => {
       this.syncing = undefined;
@@ -329,7 +329,7 @@ export class Link {
   private async probe(socket: LiveSocket): Promise<void> {
     try {
       const { clock, timing } = this.parts.base;
-      await within(clock, timing.probeTimeout, "The connection", this.syncOver(socket, timing.probeTimeout));
+      await within(clock, timing.probeTimeout, "The connection", this.syncBySocket(socket, timing.probeTimeout));
     } catch (thrown) {
       if (this.socket === socket) socket.close(asChatError(thrown).message);
     }
@@ -343,7 +343,7 @@ export class Link {
     error: ChatError,
     signal: AbortSignal,
   ): Promise<void> {
-    this.set(status, error, this.parts.base.clock.now() + ms);
+    this.setState(status, error, this.parts.base.clock.now() + ms);
     this.events.emit("transport", undefined);
     await this.sleepers.sleep(ms, signal);
   }
@@ -362,7 +362,7 @@ export class Link {
     this.tickTimer = clock.setTimeout(tick, every);
   }
 
-  private set(status: ConnectionState["status"], error?: ChatError, nextAttemptAt?: number): void {
+  private setState(status: ConnectionState["status"], error?: ChatError, nextAttemptAt?: number): void {
     this.state = {
       status,
       attempts: this.attempts,

@@ -1,5 +1,5 @@
 /** Entries and outgoing messages as people see them: made once, and again only when something about them changes. */
-import { marksOf, memberCount, NO_MARKS, namesAll } from "./conversation-record.js";
+import { hasAllMembers, marksOf, memberCount, NO_MARKS } from "./conversation-record.js";
 import { ChatError } from "./errors.js";
 import type { ConversationRecord, Marks, OutboxRecord } from "./records.js";
 import type { Change, ConversationEvent, Message, MessageStatus, Role, TimelineItem, User } from "./types.js";
@@ -18,7 +18,7 @@ function countFrom(sorted: readonly number[], seq: number): number {
 
 /** The other members' marks; of those who are not named the lowest that are known, which promises nothing. */
 function othersMarks({ conversation, receipts }: ConversationRecord, me: string): Marks[] {
-  if (namesAll(conversation)) {
+  if (hasAllMembers(conversation)) {
     const others = conversation.participants.filter((member) => member.id !== me);
     return others.map((member) => marksOf(receipts, member.id));
   }
@@ -29,7 +29,7 @@ function othersMarks({ conversation, receipts }: ConversationRecord, me: string)
 }
 
 /** How far own messages have come: the other members' marks, sorted. */
-export class Reach {
+export class ReceiptSummary {
   private readonly delivered: number[];
   private readonly read: number[];
 
@@ -40,7 +40,7 @@ export class Reach {
     this.read = marks.map((row) => row.readSeq).sort(ascending);
   }
 
-  of(seq: number): Pick<Message, "status" | "deliveredTo" | "readBy"> {
+  statusOf(seq: number): Pick<Message, "status" | "deliveredTo" | "readBy"> {
     const deliveredTo = countFrom(this.delivered, seq);
     const readBy = countFrom(this.read, seq);
     const all = this.delivered.length;
@@ -53,7 +53,7 @@ export class MessageViews {
   private readonly items = new Map<number, { entry: Entry; item: TimelineItem | null }>();
   private readonly pendings = new WeakMap<OutboxRecord, Message>();
   private record: ConversationRecord | undefined;
-  private reach: Reach | undefined;
+  private summary: ReceiptSummary | undefined;
   /** Members, and whoever wrote something that was shown. */
   private readonly people = new Map<string, Person>();
 
@@ -65,19 +65,19 @@ export class MessageViews {
   }
 
   /** What follows is of the conversation in this state. */
-  show(record: ConversationRecord): void {
+  setRecord(record: ConversationRecord): void {
     const before = this.record;
     this.record = record;
     const { participants } = record.conversation;
     const sameMembers = before?.conversation.participants === participants;
     if (before && sameMembers && before.receipts === record.receipts) return;
-    this.reach = new Reach(record, this.me());
+    this.summary = new ReceiptSummary(record, this.me());
     if (!sameMembers) {
       for (const { id, name, avatar } of participants) this.people.set(id, { id, name, avatar });
       this.items.clear();
       return;
     }
-    for (const row of this.items.values()) if (row.item?.kind === "message") row.item = this.reached(row.item);
+    for (const row of this.items.values()) if (row.item?.kind === "message") row.item = this.withStatus(row.item);
   }
 
   item(entry: Entry): TimelineItem | null {
@@ -88,9 +88,9 @@ export class MessageViews {
     return item;
   }
 
-  private reached(message: Message): Message {
-    if (!message.mine || !this.reach || message.seq === null) return message;
-    const now = this.reach.of(message.seq);
+  private withStatus(message: Message): Message {
+    if (!message.mine || !this.summary || message.seq === null) return message;
+    const now = this.summary.statusOf(message.seq);
     const isSame =
       now.status === message.status && now.deliveredTo === message.deliveredTo && now.readBy === message.readBy;
     return isSame ? message : { ...message, ...now };
@@ -105,7 +105,7 @@ export class MessageViews {
   private message(entry: Entry): Message {
     const sender = this.person(author(entry));
     const mine = sender.id === this.me();
-    return this.reached({
+    return this.withStatus({
       kind: "message",
       key: mine ? entry.clientMsgId : entry.id,
       id: entry.id,

@@ -11,7 +11,7 @@ export class Source<T> implements Observable<T> {
   private readonly listeners = new Set<() => void>();
   private value: T | undefined;
   private isStale = true;
-  private isTelling = false;
+  private isNotifying = false;
 
   constructor(
     private readonly make: () => T,
@@ -43,11 +43,11 @@ export class Source<T> implements Observable<T> {
 
   changed(): void {
     this.isStale = true;
-    if (this.isTelling || this.listeners.size === 0) return;
-    this.isTelling = true;
+    if (this.isNotifying || this.listeners.size === 0) return;
+    this.isNotifying = true;
     Promise.resolve().then(() => {
-      this.isTelling = false;
-      tell(this.listeners);
+      this.isNotifying = false;
+      notify(this.listeners);
     });
   }
 }
@@ -76,7 +76,7 @@ export class Cell<T> implements Observable<T> {
 }
 
 /** Runs every listener; one that throws stops nobody else, and shows as an unhandled rejection of the app. */
-function tell<Argument extends unknown[]>(
+function notify<Argument extends unknown[]>(
   listeners: Iterable<(...argument: Argument) => void>,
   ...argument: Argument
 ): void {
@@ -101,6 +101,6 @@ export class Emitter<Events> {
   }
 
   emit<Name extends keyof Events>(name: Name, value: Events[Name]): void {
-    tell((this.listeners.get(name) ?? new Set()) as Set<(value: Events[Name]) => void>, value);
+    notify((this.listeners.get(name) ?? new Set()) as Set<(value: Events[Name]) => void>, value);
   }
 }

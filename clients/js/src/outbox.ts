@@ -19,7 +19,7 @@ const TOO_LARGE = {
 };
 
 /** Worth waiting for: the session may come back, the client is about to stop. */
-const NOT_ITS_FAULT = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
+const NOT_THE_MESSAGE = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
 
 export class Outbox {
   private readonly busy = new Set<string>();
@@ -34,12 +34,12 @@ export class Outbox {
   private blockedUntil = 0;
 
   constructor(private readonly linked: Linked) {
-    linked.store.events.on("reset", () => this.adopt());
+    linked.store.events.on("reset", () => this.storeUnstored());
   }
 
   /** Only the leading tab sends, over whichever transport there is. */
   private get canSend(): boolean {
-    return this.linked.leads() && this.linked.link.transport !== undefined;
+    return this.linked.isLeader() && this.linked.link.transport !== undefined;
   }
 
   of(conversationId: string): OutboxRecord[] {
@@ -93,10 +93,10 @@ export class Outbox {
   }
 
   /** An entry of the user's own is in the log: its message has arrived. */
-  settle(clientMsgIds: ReadonlySet<string>): void {
+  removeArrived(clientMsgIds: ReadonlySet<string>): void {
     for (const message of this.all().filter((row) => clientMsgIds.has(row.clientMsgId))) {
       this.remove(message);
-      if (this.busy.has(message.conversationId)) this.markNext(message.conversationId);
+      if (this.busy.has(message.conversationId)) this.markNextAttempted(message.conversationId);
     }
   }
 
@@ -109,7 +109,7 @@ export class Outbox {
     for (const conversationId of waiting) {
       if (this.busy.has(conversationId)) continue;
       this.busy.add(conversationId);
-      void this.work(conversationId);
+      void this.sendInOrder(conversationId);
     }
   }
 
@@ -119,17 +119,17 @@ export class Outbox {
   }
 
   /** Lets go of the conversation in the very step that finds nothing to do: a message that comes next starts anew. */
-  private async work(conversationId: string): Promise<void> {
+  private async sendInOrder(conversationId: string): Promise<void> {
     try {
       for (;;) {
         const message = this.next(conversationId);
         if (!message || !this.canSend) return;
         const blocked = this.blockedUntil - this.linked.clock.now();
-        if (blocked > 0) return this.later(blocked);
+        if (blocked > 0) return this.pumpLater(blocked);
         const error = await this.attempt(message);
         if (!error) continue;
-        if (error.retryable) return this.later(this.delay(message, error));
-        if (NOT_ITS_FAULT.has(error.code)) return;
+        if (error.retryable) return this.pumpLater(this.delay(message, error));
+        if (NOT_THE_MESSAGE.has(error.code)) return;
         this.fail(message, error);
       }
     } finally {
@@ -142,17 +142,17 @@ export class Outbox {
   }
 
   /** It may reach the server from now on. */
-  private mark(message: OutboxRecord | undefined): void {
+  private markAttempted(message: OutboxRecord | undefined): void {
     if (message && !message.attempted) this.put({ ...message, attempted: true });
   }
 
   /** In one write with what came of the message before. */
-  private markNext(conversationId: string): void {
-    if (this.canSend) this.mark(this.next(conversationId));
+  private markNextAttempted(conversationId: string): void {
+    if (this.canSend) this.markAttempted(this.next(conversationId));
   }
 
   private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
-    this.mark(message);
+    this.markAttempted(message);
     await this.linked.store.flush();
     if (!this.find(message.clientMsgId)) return undefined; // discarded, or arrived meanwhile
     try {
@@ -161,7 +161,7 @@ export class Outbox {
       const current = this.find(message.clientMsgId);
       if (current) this.put({ ...current, state: "sent", entry });
       this.acknowledge(entry);
-      this.markNext(message.conversationId);
+      this.markNextAttempted(message.conversationId);
       return undefined;
     } catch (thrown) {
       return asChatError(thrown);
@@ -171,7 +171,7 @@ export class Outbox {
   /** The entry goes into the log; the message stays in the outbox while entries before it are missing there. */
   private acknowledge(entry: Entry): void {
     const { delivery } = this.linked;
-    delivery.take(entry, false);
+    delivery.receive(entry, false);
     this.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
   }
 
@@ -183,7 +183,7 @@ export class Outbox {
     return Math.max(asked, retryDelay(attempt, this.linked.timing, this.linked.random));
   }
 
-  private later(milliseconds: number): void {
+  private pumpLater(milliseconds: number): void {
     const timer = this.linked.clock.setTimeout(() => {
       this.timers.delete(timer);
       this.pump();
@@ -201,12 +201,12 @@ export class Outbox {
   }
 
   /** There is no session after all: what was sent early fails, and nobody else will send it. */
-  refuse(error: ChatError): void {
+  failUnstored(error: ChatError): void {
     for (const message of this.unstored) this.put({ ...message, state: "failed", error: error.toJSON() });
   }
 
   /** The store is open: what was sent early is stored, and sent. */
-  private adopt(): void {
+  private storeUnstored(): void {
     if (!this.linked.store.isOpen) return;
     const early = this.unstored.filter(({ state }) => state === "sending");
     this.unstored = [];

@@ -58,7 +58,7 @@ export function createParts(options: ChatOptions) {
   const indicators = new ByConversation((id) => new TypingIndicator(core, id));
   const messages = new ByConversation((id) => {
     const onSend = () => {
-      foreground.used();
+      foreground.keepAwake();
       indicators.of(id).sent();
     };
     return new ConversationMessages(core, id, onSend);
@@ -100,7 +100,7 @@ function createBase(environment: Environment, events: Emitter<ChatEvents>, repor
   session.events.on("changed", () => account.changed());
   const store = new Store({
     storage,
-    writes: (recordKey) => tabs.isLeader || isWrittenByAnyTab(recordKey),
+    isWriter: (recordKey) => tabs.isLeader || isWrittenByAnyTab(recordKey),
     onWritten: (batch, prefix) => tabs.post({ kind: "written", prefix, batch }),
     onFailure: report,
   });
@@ -118,7 +118,7 @@ function createBase(environment: Environment, events: Emitter<ChatEvents>, repor
     presence: new Cell<ReadonlyMap<string, Presence>>(new Map()),
     typing: new Cell<readonly TypingRow[]>([]),
     me: () => session.account.user?.id ?? "",
-    leads: () => tabs.isLeader,
+    isLeader: () => tabs.isLeader,
     report,
   };
 }

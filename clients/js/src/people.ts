@@ -7,29 +7,29 @@ import type { Observable, Presence, PresenceMap, Typing, TypingUser } from "./ty
 export class PresenceStore implements PresenceMap {
   readonly subscribe: PresenceMap["subscribe"];
   readonly getSnapshot: PresenceMap["getSnapshot"];
-  private readonly ones = new Map<string, Source<Presence>>();
+  private readonly byUser = new Map<string, Source<Presence>>();
   private refreshing: Promise<void> | undefined;
 
   constructor(private readonly base: Base) {
     this.subscribe = base.presence.subscribe;
     this.getSnapshot = base.presence.getSnapshot;
     base.presence.subscribe(() => {
-      for (const one of this.ones.values()) one.changed();
+      for (const one of this.byUser.values()) one.changed();
     });
   }
 
   of(userId: string): Observable<Presence> {
-    let one = this.ones.get(userId);
-    if (!one) {
+    let presence = this.byUser.get(userId);
+    if (!presence) {
       const make = () => this.base.presence.value.get(userId) ?? { userId, online: false, lastSeen: null };
-      one = new Source(make, {}, (a, b) => a.online === b.online && a.lastSeen === b.lastSeen);
-      this.ones.set(userId, one);
+      presence = new Source(make, {}, (a, b) => a.online === b.online && a.lastSeen === b.lastSeen);
+      this.byUser.set(userId, presence);
     }
-    return one;
+    return presence;
   }
 
   /** People whom the user shares a conversation with from now on: how are they? */
-  meet(userIds: readonly string[]): void {
+  refreshUnknown(userIds: readonly string[]): void {
     const isKnown = (userId: string) => userId === this.base.me() || this.base.presence.value.has(userId);
     if (!userIds.every(isKnown)) void this.refresh();
   }
@@ -55,7 +55,7 @@ export class PresenceStore implements PresenceMap {
   }
 
   /** The users who are online, all others are not. */
-  online(userIds: readonly string[]): void {
+  setOnline(userIds: readonly string[]): void {
     const online = new Set(userIds);
     const next = new Map(this.base.presence.value);
     for (const [userId, row] of next)
@@ -64,7 +64,7 @@ export class PresenceStore implements PresenceMap {
     this.base.presence.set(next);
   }
 
-  changed(userId: string, online: boolean, at: string): void {
+  set(userId: string, online: boolean, at: string): void {
     this.base.presence.set(new Map(this.base.presence.value).set(userId, { userId, online, lastSeen: at }));
   }
 }
@@ -76,7 +76,7 @@ export class TypingIndicator implements Typing {
   private readonly source: Source<readonly TypingUser[]>;
   readonly subscribe: Typing["subscribe"];
   readonly getSnapshot: Typing["getSnapshot"];
-  private toldAt: number | undefined;
+  private sentAt: number | undefined;
   private idleTimer: unknown;
 
   constructor(
@@ -98,20 +98,20 @@ export class TypingIndicator implements Typing {
     const { clock, timing } = this.core;
     clock.clearTimeout(this.idleTimer);
     if (!isTyping) {
-      if (this.toldAt !== undefined) this.core.act({ kind: "typing", id: this.conversationId, isTyping: false });
-      this.toldAt = undefined;
+      if (this.sentAt !== undefined) this.core.act({ kind: "typing", id: this.conversationId, isTyping: false });
+      this.sentAt = undefined;
       return;
     }
     this.idleTimer = clock.setTimeout(() => this.set(false), IDLE);
-    if (this.toldAt !== undefined && clock.now() - this.toldAt < timing.typingEvery) return;
-    this.toldAt = clock.now();
+    if (this.sentAt !== undefined && clock.now() - this.sentAt < timing.typingEvery) return;
+    this.sentAt = clock.now();
     this.core.act({ kind: "typing", id: this.conversationId, isTyping: true });
   }
 
   /** The message was sent: the others see that by itself. */
   sent(): void {
     this.core.clock.clearTimeout(this.idleTimer);
-    this.toldAt = undefined;
+    this.sentAt = undefined;
   }
 }
 
@@ -125,16 +125,16 @@ export class TypingStore {
 
   constructor(private readonly base: Base) {}
 
-  heard(row: TypingRow, isTyping: boolean): void {
-    this.end(row.conversationId, row.userId);
+  set(row: TypingRow, isTyping: boolean): void {
+    this.remove(row.conversationId, row.userId);
     if (!isTyping) return;
     this.base.typing.set([...this.base.typing.value, row]);
     const wait = row.until - this.base.clock.now();
-    const timer = this.base.clock.setTimeout(() => this.end(row.conversationId, row.userId), wait);
+    const timer = this.base.clock.setTimeout(() => this.remove(row.conversationId, row.userId), wait);
     this.timers.set(`${row.conversationId}/${row.userId}`, timer);
   }
 
-  end(conversationId: string, userId: string): void {
+  remove(conversationId: string, userId: string): void {
     const name = `${conversationId}/${userId}`;
     this.base.clock.clearTimeout(this.timers.get(name));
     this.timers.delete(name);

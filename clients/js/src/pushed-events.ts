@@ -26,45 +26,45 @@ export function pushHandlers({ base, delivery, contacts, presence, typing }: Pus
   }
 
   function rename(profile: { id: string; name: string; avatar: string | null }): void {
-    delivery.profile(profile);
-    contacts.renamed(profile);
+    delivery.updateProfile(profile);
+    contacts.rename(profile);
     if (profile.id === me()) void session.changeUser(profile);
   }
 
   return {
     ready: (ready) => {
-      delivery.meetEpoch(ready.epoch);
+      delivery.checkEpoch(ready.epoch);
       const { maxTextLength, maxTextBytes, maxGroupSize } = ready.limits;
       store.put(key.limits, { maxTextLength, maxTextBytes, maxGroupSize });
     },
-    newMessage: ({ data }) => delivery.take(data, true),
-    entry: ({ data }) => delivery.take(data, true),
-    newConversation: ({ data }) => enterConversation({ base, delivery, presence }, data),
+    newMessage: ({ data }) => delivery.receive(data, true),
+    entry: ({ data }) => delivery.receive(data, true),
+    newConversation: ({ data }) => addConversation({ base, delivery, presence }, data),
     conversationDeleted: ({ data }) => delivery.hide(data.conversationId),
-    receipt: (receipt) => void delivery.receipt(receipt),
-    onlineUsers: ({ data }) => presence.online(data),
-    userStatusChanged: ({ userId, status, timestamp }) => presence.changed(userId, status === "online", timestamp),
+    receipt: (receipt) => void delivery.applyReceipt(receipt),
+    onlineUsers: ({ data }) => presence.setOnline(data),
+    userStatusChanged: ({ userId, status, timestamp }) => presence.set(userId, status === "online", timestamp),
     userTyping: ({ userId, userName, conversationId, isTyping, expiresIn }) => {
       const until = clock.now() + expiresIn * 1000;
-      typing.heard({ conversationId, userId, name: userName, until }, isTyping);
+      typing.set({ conversationId, userId, name: userName, until }, isTyping);
     },
     userProfileUpdated: ({ userId, name, avatar }) => rename({ id: userId, name, avatar }),
     emailChanged: ({ before, email }) => {
       void session.changeUser({ id: me(), email });
       events.emit("emailChanged", { before, email });
     },
-    newUserRegistered: (user) => contacts.joined(user),
+    newUserRegistered: (user) => contacts.add(user),
     tokenExpiring: renewToken,
     tokenExpired: renewToken,
-    sessionRevoked: ({ code, message }) => session.lost(new ChatError({ code, message, statusCode: 401 })),
+    sessionRevoked: ({ code, message }) => session.reportLost(new ChatError({ code, message, statusCode: 401 })),
   };
 }
 
 /** The user is in this conversation now. */
-export function enterConversation(
+export function addConversation(
   { base, delivery, presence }: Pick<PushParts, "base" | "delivery" | "presence">,
   conversation: WireConversation,
 ): void {
-  delivery.enter(conversation);
-  if (base.leads()) presence.meet(conversation.participants.map((member) => member.id));
+  delivery.addConversation(conversation);
+  if (base.isLeader()) presence.refreshUnknown(conversation.participants.map((member) => member.id));
 }

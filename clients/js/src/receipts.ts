@@ -7,30 +7,30 @@ import { author, type Entry } from "./wire.js";
 export class Receipts {
   private timer: unknown;
   private readonly delivered = new Map<string, number>();
-  private telling: Promise<void> = Promise.resolve();
+  private sending: Promise<void> = Promise.resolve();
 
   constructor(private readonly linked: Linked) {}
 
   /** Entries are here and stored. */
-  applied(entries: readonly Entry[]): void {
+  markDelivered(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (author(entry).id === this.linked.me()) continue;
       this.delivered.set(entry.conversationId, Math.max(entry.seq, this.delivered.get(entry.conversationId) ?? 0));
     }
-    if (this.delivered.size > 0) this.soon();
+    if (this.delivered.size > 0) this.sendSoon();
   }
 
   /** The user has read up to `seq`; it is remembered until the server has heard it. */
-  read(conversationId: string, seq: number): void {
+  markRead(conversationId: string, seq: number): void {
     const record = this.linked.delivery.record(conversationId);
     if (!record || seq <= record.untoldRead) return;
     this.put({ ...record, untoldRead: seq });
-    this.soon();
+    this.sendSoon();
   }
 
   /** There is a connection (again): tell what could not be told. */
   resume(): void {
-    if (this.delivered.size > 0 || this.untold().length > 0) this.soon();
+    if (this.delivered.size > 0 || this.unsent().length > 0) this.sendSoon();
   }
 
   stop(): void {
@@ -39,27 +39,27 @@ export class Receipts {
     this.delivered.clear();
   }
 
-  private soon(): void {
+  private sendSoon(): void {
     if (this.timer !== undefined) return;
     this.timer = this.linked.clock.setTimeout(() => {
       this.timer = undefined;
-      const tell = () => this.tell();
-      this.telling = this.telling.then(tell, tell); // one after the other: what is read meanwhile is told next
+      const send = () => this.send();
+      this.sending = this.sending.then(send, send); // one at a time: marks set meanwhile go with the next batch
     }, this.linked.timing.receiptBatch);
   }
 
-  private untold(): ConversationRecord[] {
+  private unsent(): ConversationRecord[] {
     return this.linked.delivery.records().filter((record) => record.untoldRead > 0);
   }
 
-  private async tell(): Promise<void> {
+  private async send(): Promise<void> {
     await this.linked.store.flush();
-    await this.tellDelivered();
-    for (const record of this.untold()) if (!(await this.tellRead(record.id, record.untoldRead))) return;
+    await this.sendDelivered();
+    for (const record of this.unsent()) if (!(await this.sendRead(record.id, record.untoldRead))) return;
   }
 
   /** Without a socket the next sync says the same by its cursors. */
-  private async tellDelivered(): Promise<void> {
+  private async sendDelivered(): Promise<void> {
     const socket = this.linked.link.liveSocket;
     const cursors = Object.fromEntries(this.delivered);
     this.delivered.clear();
@@ -67,12 +67,12 @@ export class Receipts {
     try {
       await socket.request("markAsDelivered", { cursors });
     } catch (thrown) {
-      if (asChatError(thrown).code === "TIMEOUT") this.linked.link.suspect();
+      if (asChatError(thrown).code === "TIMEOUT") this.linked.link.checkAlive();
     }
   }
 
   /** False when it has to be tried again later. */
-  private async tellRead(conversationId: string, seq: number): Promise<boolean> {
+  private async sendRead(conversationId: string, seq: number): Promise<boolean> {
     const { link, http } = this.linked;
     const socket = link.liveSocket;
     if (!socket && !link.transport) return false;
@@ -82,9 +82,9 @@ export class Receipts {
       else await http.post("/api/conversations/{conversation_id}/read", { seq }, { params });
     } catch (thrown) {
       const error = asChatError(thrown);
-      if (error.code === "TIMEOUT") link.suspect();
+      if (error.code === "TIMEOUT") link.checkAlive();
       if (error.retryable) {
-        this.soon();
+        this.sendSoon();
         return false;
       }
     }

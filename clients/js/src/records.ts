@@ -96,7 +96,7 @@ function isRange(value: unknown): boolean {
   return Array.isArray(value) && Number.isSafeInteger(value[0]) && Number.isSafeInteger(value[1]);
 }
 
-function isConversation({ conversation, ranges, receipts, ...record }: Fields, id: string): boolean {
+function isConversationRecord({ conversation, ranges, receipts, ...record }: Fields, id: string): boolean {
   const numbers = [record.cursor, record.headMseq, record.headSeq, record.firstSeq, record.readSeq, record.readMseq];
   return (
     record.id === id &&
@@ -111,22 +111,22 @@ function isConversation({ conversation, ranges, receipts, ...record }: Fields, i
   );
 }
 
-function isOutgoing({ order, clientMsgId, conversationId, content, state }: Fields, name: string): boolean {
+function isOutboxRecord({ order, clientMsgId, conversationId, content, state }: Fields, name: string): boolean {
   const texts = [clientMsgId, conversationId, content, state];
   return order === name && texts.every((text) => typeof text === "string");
 }
 
 /** Whether what was stored as this record can be one: another app, a fault of the device, may have written anything. */
-export function isSound(recordKey: string, value: unknown): boolean {
+export function isValid(recordKey: string, value: unknown): boolean {
   const [kind = "", ...rest] = recordKey.split("/");
   const name = rest.join("/");
   switch (kind) {
     case "d":
       return typeof value === "string";
     case "c":
-      return isObject(value) && isConversation(value, name);
+      return isObject(value) && isConversationRecord(value, name);
     case "o":
-      return isObject(value) && isOutgoing(value, name);
+      return isObject(value) && isOutboxRecord(value, name);
     case key.sync:
       return isObject(value) && typeof value.epoch === "string";
     default:

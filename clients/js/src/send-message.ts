@@ -17,7 +17,7 @@ export async function sendMessage(
   try {
     return (await socket.request("newMessage", { conversationId, ...body })).data;
   } catch (thrown) {
-    if (asChatError(thrown).code === "TIMEOUT") link.suspect();
+    if (asChatError(thrown).code === "TIMEOUT") link.checkAlive();
     throw thrown;
   }
 }

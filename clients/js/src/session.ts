@@ -1,7 +1,7 @@
 /** The session on this device: its tokens, kept fresh by one refresh at a time, in one tab at a time. */
 import { asChatError, ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
-import { leased } from "./lease.js";
+import { withLease } from "./lease.js";
 import { Emitter } from "./observable.js";
 import type { Clock, Timing } from "./options.js";
 import type { ChatStorage } from "./storage/storage.js";
@@ -71,24 +71,24 @@ export class Session implements TokenSource {
 
   /** Takes over what is stored. */
   async restore(): Promise<void> {
-    const stored = await this.stored();
-    const former = await this.moved(stored !== undefined);
-    this.take(stored ?? former);
+    const stored = await this.readStored();
+    const former = await this.migrate(stored !== undefined);
+    this.use(stored ?? former);
   }
 
   /** Another tab has changed the session: it is stored, unless the tab gives it, or null where it has ended. */
-  async heard(session: StoredSession | null | undefined): Promise<void> {
+  async receive(session: StoredSession | null | undefined): Promise<void> {
     this.isUnstored = isSession(session);
-    this.take(session === undefined ? await this.stored() : (session ?? undefined));
+    this.use(session === undefined ? await this.readStored() : (session ?? undefined));
   }
 
-  private take(session: StoredSession | undefined): void {
+  private use(session: StoredSession | undefined): void {
     if (session) this.adopt(session, false);
     else if (this.account.status !== "signed-out") this.drop({ status: "signed-out", user: null }, false);
   }
 
   /** What was kept with everything else goes to the storage that is for tokens alone. */
-  private async moved(isReplaced: boolean): Promise<StoredSession | undefined> {
+  private async migrate(isReplaced: boolean): Promise<StoredSession | undefined> {
     const { formerStorage, key } = this.options;
     if (!formerStorage) return undefined;
     const [former] = await formerStorage.read([key]);
@@ -112,8 +112,8 @@ export class Session implements TokenSource {
 
   /** The user has another name, avatar or address. The tokens stay those that are stored: another tab's may be newer. */
   changeUser(changes: Partial<User> & Pick<User, "id">): Promise<void> {
-    return this.alone(async () => {
-      const session = (await this.storedIfReadable()) ?? this.current;
+    return this.exclusively(async () => {
+      const session = (await this.readStoredIfPossible()) ?? this.current;
       if (!session || !this.current || session.user.id !== changes.id) return;
       const renamed = { ...session, user: { ...session.user, ...changes } };
       await this.store(renamed);
@@ -140,7 +140,7 @@ export class Session implements TokenSource {
   async token(): Promise<string> {
     const session = this.current;
     if (!session) throw signedOut();
-    const isFresh = session.expiresAt - this.options.clock.now() > this.ahead(session);
+    const isFresh = session.expiresAt - this.options.clock.now() > this.refreshMargin(session);
     return isFresh ? session.accessToken : this.renew(session.accessToken);
   }
 
@@ -148,10 +148,10 @@ export class Session implements TokenSource {
    * The server knows this token's session no more. An answer about an earlier session counts for nothing, and where
    * another tab has newer tokens, they count.
    */
-  lost(error: ChatError, token = this.current?.accessToken): void {
+  reportLost(error: ChatError, token = this.current?.accessToken): void {
     if (token !== this.current?.accessToken) return;
     const end = () => this.end(error.code === "ACCOUNT_GONE" ? "account-gone" : "session-ended", error);
-    void this.alone(async () => {
+    void this.exclusively(async () => {
       if (token !== this.current?.accessToken) return;
       const newer = this.current && (await this.newerThan(this.current));
       if (newer) this.adopt(newer, false);
@@ -162,7 +162,7 @@ export class Session implements TokenSource {
   /** Another access token than `expired`. Throws what kept it from being got; SIGNED_OUT when the session is over. */
   renew(expired: string): Promise<string> {
     if (this.current && this.current.accessToken !== expired) return Promise.resolve(this.current.accessToken);
-    this.refreshing ??= this.alone(() => this.refresh(expired)).finally(() => {
+    this.refreshing ??= this.exclusively(() => this.refresh(expired)).finally(() => {
       this.refreshing = undefined;
     });
     return this.refreshing;
@@ -174,17 +174,17 @@ export class Session implements TokenSource {
   }
 
   /** In one tab at a time: two pairs of tokens in use would look like a theft to the server. */
-  private alone<T>(work: () => Promise<T>): Promise<T> {
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const { tabs, storage, key, clock, newId, timing } = this.options;
-    if (tabs.hasLocks || !storage.shared) return tabs.alone("refresh", work);
-    return leased({ storage, key: `${key}/lease`, clock, newId, lifetime: timing.refreshTimeout }, work);
+    if (tabs.hasLocks || !storage.shared) return tabs.exclusively("refresh", work);
+    return withLease({ storage, key: `${key}/lease`, clock, newId, lifetime: timing.refreshTimeout }, work);
   }
 
   private async refresh(expired: string): Promise<string> {
-    const session = (await this.storedIfReadable()) ?? this.current;
+    const session = (await this.readStoredIfPossible()) ?? this.current;
     if (!session || !this.current) throw signedOut();
     if (session.accessToken !== expired) return this.follow(session);
-    const tokens = await this.exchanged(session).catch(asChatError);
+    const tokens = await this.exchange(session).catch(asChatError);
     const newer = await this.newerThan(session); // this tab may have slept, and another one went on
     if (newer) return this.follow(newer);
     if (tokens instanceof ChatError) {
@@ -206,12 +206,12 @@ export class Session implements TokenSource {
   }
 
   private async newerThan(session: StoredSession): Promise<StoredSession | undefined> {
-    const stored = await this.storedIfReadable();
+    const stored = await this.readStoredIfPossible();
     return stored && stored.accessToken !== session.accessToken ? stored : undefined;
   }
 
   /** A lost answer may be asked for again: the server gives another pair, and only the one that is used counts. */
-  private async exchanged(session: StoredSession): Promise<Tokens> {
+  private async exchange(session: StoredSession): Promise<Tokens> {
     const { clock, timing, http } = this.options;
     const controller = new AbortController();
     const timer = clock.setTimeout(() => controller.abort(), timing.refreshTimeout * EXCHANGE_SHARE);
@@ -251,7 +251,7 @@ export class Session implements TokenSource {
   private schedule(session: StoredSession): void {
     const { clock } = this.options;
     clock.clearTimeout(this.timer);
-    const wait = session.expiresAt - this.ahead(session) - clock.now();
+    const wait = session.expiresAt - this.refreshMargin(session) - clock.now();
     this.timer = clock.setTimeout(
       () => {
         if (this.options.tabs.isLeader) this.renew(session.accessToken).catch(() => {}); // the next call tells
@@ -260,11 +260,11 @@ export class Session implements TokenSource {
     );
   }
 
-  private ahead(session: StoredSession): number {
+  private refreshMargin(session: StoredSession): number {
     return Math.min(this.options.timing.refreshAhead, session.lifetime / 2);
   }
 
-  private async stored(): Promise<StoredSession | undefined> {
+  private async readStored(): Promise<StoredSession | undefined> {
     if (this.isUnstored) return this.current;
     const [stored] = await this.options.storage.read([this.options.key]);
     if (stored === undefined || isSession(stored)) return stored;
@@ -272,9 +272,9 @@ export class Session implements TokenSource {
     return undefined;
   }
 
-  private async storedIfReadable(): Promise<StoredSession | undefined> {
+  private async readStoredIfPossible(): Promise<StoredSession | undefined> {
     try {
-      return await this.stored();
+      return await this.readStored();
     } catch (failure) {
       this.options.onStorageFailure(failure);
       return undefined;

@@ -26,14 +26,14 @@ export class LiveSocket {
   /** Resolves with the reason when the socket is closed, by whomever. */
   readonly closed: Promise<string>;
   private readonly pending = new Set<(error: ChatError) => void>();
-  private close_: (reason: string) => void = () => {};
+  private resolveClosed: (reason: string) => void = () => {};
 
   private constructor(
     private readonly socket: Socket,
     private readonly options: SocketOptions,
   ) {
     this.closed = new Promise((resolve) => {
-      this.close_ = resolve;
+      this.resolveClosed = resolve;
     });
     socket.on("disconnect", (reason) => this.ended(reason));
     options.signal.addEventListener("abort", () => this.close("stopped"), { once: true });
@@ -64,7 +64,7 @@ export class LiveSocket {
   private whenReady(): Promise<Ready> {
     return new Promise((resolve, reject) => {
       this.socket.on("connect_error", (error: Refusal) => reject(refusal(error)));
-      this.closed.then((reason) => reject(new ChatError({ code: "NETWORK_ERROR", message: closedBy(reason) })));
+      this.closed.then((reason) => reject(new ChatError({ code: "NETWORK_ERROR", message: closedMessage(reason) })));
       for (const [event, handler] of Object.entries(this.options.handlers)) {
         if (event === "ready") continue;
         this.socket.on(event, (payload: { success?: boolean }) => {
@@ -89,7 +89,8 @@ export class LiveSocket {
     timeout: number = this.options.timing.ackTimeout,
   ): Promise<Requests[Event]["ack"]> {
     const answer = new Promise<Requests[Event]["ack"]>((resolve, reject) => {
-      if (!this.socket.connected) return reject(new ChatError({ code: "NETWORK_ERROR", message: closedBy("closed") }));
+      if (!this.socket.connected)
+        return reject(new ChatError({ code: "NETWORK_ERROR", message: closedMessage("closed") }));
       this.pending.add(reject);
       this.socket.emit(event, payload, (ack: { success?: boolean } | undefined) => {
         this.pending.delete(reject);
@@ -106,15 +107,15 @@ export class LiveSocket {
   }
 
   private ended(reason: string): void {
-    this.close_(reason);
-    const error = new ChatError({ code: "NETWORK_ERROR", message: closedBy(reason) });
+    this.resolveClosed(reason);
+    const error = new ChatError({ code: "NETWORK_ERROR", message: closedMessage(reason) });
     for (const reject of this.pending) reject(error);
     this.pending.clear();
     this.socket.removeAllListeners();
   }
 }
 
-function closedBy(reason: string): string {
+function closedMessage(reason: string): string {
   return `The connection was closed (${reason}).`;
 }
 

@@ -5,10 +5,10 @@
  * written, so that what another tab knows is never more than what is stored. Entries are written before the records
  * that say how far they go.
  */
-import { Batch, inOrder, Records, type StoredBatch } from "./batch.js";
+import { Batch, Records, type StoredBatch, syncRecordLast } from "./batch.js";
 import { type ChatError, storageFailed } from "./errors.js";
 import { Emitter } from "./observable.js";
-import { isEntry, isSound, key as keyOf } from "./records.js";
+import { isEntry, isValid, key as keyOf } from "./records.js";
 import { unreadable } from "./storage/guarded.js";
 import type { ChatStorage } from "./storage/storage.js";
 import type { Entry } from "./wire.js";
@@ -34,7 +34,7 @@ const MOST_REFUSALS = 5;
 export interface StoreOptions {
   readonly storage: ChatStorage;
   /** Whether this tab writes this record, or the entries of the logs (undefined); else it is changed in memory only. */
-  readonly writes: (recordKey: string | undefined) => boolean;
+  readonly isWriter: (recordKey: string | undefined) => boolean;
   /** Called with every batch that was written here, and the prefix that it stands below. */
   readonly onWritten: (batch: StoredBatch, prefix: string) => void;
   readonly onFailure: (error: ChatError) => void;
@@ -51,7 +51,7 @@ export class Store {
   /** Records that are being written, and those that storage has refused: they are tried again with what comes next. */
   private readonly unwritten = new Set<string>();
   /** What other tabs wrote while this one reads. */
-  private heard: StoredBatch[] | undefined;
+  private receivedMeanwhile: StoredBatch[] | undefined;
 
   constructor(private readonly options: StoreOptions) {}
 
@@ -64,14 +64,14 @@ export class Store {
     const wasOpen = this.prefix === prefix;
     const before = wasOpen ? this.records.keys() : [];
     this.prefix = prefix;
-    this.heard = [];
+    this.receivedMeanwhile = [];
     const records = await this.readRecords(prefix);
     if (this.prefix !== prefix) return;
     this.records.clear();
     for (const [key, value] of records) this.records.set(key, value);
-    const heard = this.heard;
-    this.heard = undefined;
-    for (const batch of heard) this.takeOver(batch);
+    const received = this.receivedMeanwhile;
+    this.receivedMeanwhile = undefined;
+    for (const batch of received) this.applyBatch(batch);
     for (const batch of [this.writing, this.waiting]) {
       for (const [key, value] of batch?.puts ?? []) this.records.set(key, value);
       for (const key of batch?.deletes ?? []) this.records.delete(key);
@@ -87,11 +87,11 @@ export class Store {
       const values = await this.options.storage.read(keys);
       const found = keys.map((key, index) => [key.slice(start.length), values[index]] as [string, unknown]);
       const records = found.filter(([, value]) => value !== undefined);
-      await this.drop(
+      await this.dropInvalid(
         start,
-        records.filter(([key, value]) => !isSound(key, value)).map(([key]) => key),
+        records.filter(([key, value]) => !isValid(key, value)).map(([key]) => key),
       );
-      return records.filter(([key, value]) => isSound(key, value));
+      return records.filter(([key, value]) => isValid(key, value));
     } catch (thrown) {
       this.failed("read", thrown);
       return [];
@@ -99,7 +99,7 @@ export class Store {
   }
 
   /** Records that are none. */
-  private async drop(start: string, bad: readonly string[]): Promise<void> {
+  private async dropInvalid(start: string, bad: readonly string[]): Promise<void> {
     if (bad.length === 0) return;
     this.options.onFailure(unreadable(bad.length, new Error("it is damaged")));
     await this.options.storage.write(
@@ -149,7 +149,7 @@ export class Store {
     if (!this.isOpen) return;
     this.records.set(key, value);
     this.events.emit("record", key);
-    if (!this.options.writes(key)) return;
+    if (!this.options.isWriter(key)) return;
     this.waiting.puts.set(key, value);
     this.waiting.deletes.delete(key);
     this.schedule();
@@ -159,7 +159,7 @@ export class Store {
     if (!this.isOpen) return;
     this.records.delete(key);
     this.events.emit("record", key);
-    if (!this.options.writes(key)) return;
+    if (!this.options.isWriter(key)) return;
     this.waiting.puts.delete(key);
     this.waiting.deletes.add(key);
     this.schedule();
@@ -168,7 +168,7 @@ export class Store {
   addEntries(conversationId: string, entries: readonly Entry[]): void {
     if (!this.isOpen || entries.length === 0) return;
     this.events.emit("entries", { conversationId, entries });
-    if (!this.options.writes(undefined)) return;
+    if (!this.options.isWriter(undefined)) return;
     const waiting = this.waiting.entries.get(conversationId) ?? new Map<number, Entry>();
     for (const entry of entries) waiting.set(entry.seq, entry);
     this.waiting.entries.set(conversationId, waiting);
@@ -198,7 +198,7 @@ export class Store {
     }
     try {
       const values = await this.options.storage.read(keys);
-      return values.map(chunkOf);
+      return values.map(validChunk);
     } catch (thrown) {
       this.failed("read", thrown);
       return [];
@@ -209,24 +209,24 @@ export class Store {
   dropEntries(conversationId: string): void {
     if (!this.isOpen) return;
     this.events.emit("dropped", conversationId);
-    if (!this.options.writes(undefined)) return;
+    if (!this.options.isWriter(undefined)) return;
     this.waiting.entries.delete(conversationId);
     this.waiting.dropped.add(conversationId);
     this.schedule();
   }
 
   /** What another tab has written. */
-  hear(batch: StoredBatch): void {
+  receive(batch: StoredBatch): void {
     if (!this.isOpen) return;
-    this.heard?.push(batch);
-    this.takeOver(batch);
+    this.receivedMeanwhile?.push(batch);
+    this.applyBatch(batch);
     for (const conversationId of batch.dropped) this.events.emit("dropped", conversationId);
     for (const [conversationId, entries] of batch.entries) this.events.emit("entries", { conversationId, entries });
     for (const [key] of batch.puts) this.events.emit("record", key);
     for (const key of batch.deletes) this.events.emit("record", key);
   }
 
-  private takeOver(batch: StoredBatch): void {
+  private applyBatch(batch: StoredBatch): void {
     for (const [key, value] of batch.puts) this.records.set(key, value);
     for (const key of batch.deletes) this.records.delete(key);
   }
@@ -271,7 +271,7 @@ export class Store {
 
   private recordsToWrite(batch: Batch): Put[] {
     const values = [...this.unwritten].map((key) => [key, batch.puts.get(key) ?? this.records.get(key)] as const);
-    return inOrder(new Map(values.filter(([, value]) => value !== undefined)));
+    return syncRecordLast(new Map(values.filter(([, value]) => value !== undefined)));
   }
 
   private async writeAllOrEach(
@@ -326,7 +326,7 @@ export class Store {
       }
     }
     const stored = await this.options.storage.read([...chunks.keys()]);
-    return [...chunks].map(([key, chunk], index) => [key, { ...chunkOf(stored[index]), ...chunk }]);
+    return [...chunks].map(([key, chunk], index) => [key, { ...validChunk(stored[index]), ...chunk }]);
   }
 
   private chunkKey(conversationId: string, chunk: number): string {
@@ -348,7 +348,7 @@ export function isWrittenByAnyTab(recordKey: string | undefined): boolean {
 }
 
 /** What is sound of a stored piece of a log. */
-function chunkOf(value: unknown): Chunk {
+function validChunk(value: unknown): Chunk {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(Object.values(value).flatMap((entry) => (isEntry(entry) ? [[entry.seq, entry]] : [])));
 }

@@ -64,7 +64,7 @@ export class TabSync {
     const { linked, outbox, tabs, actions, userSpace } = this.parts;
     switch (message.kind) {
       case "written":
-        if (message.prefix === userSpace.prefix) linked.store.hear(message.batch);
+        if (message.prefix === userSpace.prefix) linked.store.receive(message.batch);
         outbox.pump();
         break;
       case "action":

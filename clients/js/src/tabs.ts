@@ -14,7 +14,7 @@ export interface TabListener<Post> {
   lead(): void;
   /** Another tab has taken the lead. */
   follow(): void;
-  hear(post: Post): void;
+  receive(post: Post): void;
 }
 
 type Envelope<Post> = { readonly post: Post } | { readonly sign: "asked" | "given" };
@@ -53,8 +53,8 @@ export class Tabs<Post> {
     }
     try {
       this.channel = this.platform.openChannel(this.name);
-      this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.hear(event.data);
-      this.queue({ signal: this.ending.signal });
+      this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.receive(event.data);
+      this.requestLock({ signal: this.ending.signal });
     } catch {
       this.lead(); // what a sandboxed frame has is refused only when it is used
     }
@@ -66,7 +66,7 @@ export class Tabs<Post> {
   }
 
   /** Waits for the lock, or takes it. */
-  private queue(how: { signal: AbortSignal } | { steal: true }): void {
+  private requestLock(how: { signal: AbortSignal } | { steal: true }): void {
     const held = this.platform?.locks.request(`${this.name}:lead`, how, () => {
       if (this.ending.signal.aborted || this.isLeader) return undefined;
       this.lead();
@@ -74,11 +74,11 @@ export class Tabs<Post> {
         this.release = resolve;
       });
     });
-    held?.catch((error) => this.lost(error));
+    held?.catch((error) => this.lockLost(error));
   }
 
   /** The lock was stolen, this tab ends while it waits for it, or the browser gives none. */
-  private lost(error: unknown): void {
+  private lockLost(error: unknown): void {
     if (this.ending.signal.aborted) return;
     if (!this.isLeader) {
       if ((error as Error | undefined)?.name === "SecurityError") this.lead();
@@ -86,7 +86,7 @@ export class Tabs<Post> {
     }
     this.isLeader = false;
     this.listener?.follow();
-    this.queue({ signal: this.ending.signal });
+    this.requestLock({ signal: this.ending.signal });
   }
 
   /** Somebody looks at this tab: does the leading one live? */
@@ -95,12 +95,12 @@ export class Tabs<Post> {
     this.send({ sign: "asked" });
     this.challenge = this.clock.setTimeout(() => {
       this.challenge = undefined;
-      if (!this.isLeader && !this.ending.signal.aborted) this.queue({ steal: true });
+      if (!this.isLeader && !this.ending.signal.aborted) this.requestLock({ steal: true });
     }, this.timing.leaderSilence);
   }
 
-  private hear(envelope: Envelope<Post>): void {
-    if ("post" in envelope) this.listener?.hear(envelope.post);
+  private receive(envelope: Envelope<Post>): void {
+    if ("post" in envelope) this.listener?.receive(envelope.post);
     else if (envelope.sign === "given") {
       this.clock.clearTimeout(this.challenge);
       this.challenge = undefined;
@@ -117,7 +117,7 @@ export class Tabs<Post> {
   }
 
   /** Runs `work` in one tab at a time. A tab that holds the others up for too long, because it is frozen, loses its turn. */
-  async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
     if (!this.platform) return work();
     const { locks } = this.platform;
     const name = `${this.name}:${what}`;

@@ -50,7 +50,7 @@ export class ConversationMessages implements Messages {
       else if (changed.startsWith(key.outbox(""))) this.source.changed();
     });
     store.events.on("entries", ({ conversationId, entries }) => {
-      if (conversationId === this.conversationId) this.keep(entries);
+      if (conversationId === this.conversationId) this.addEntries(entries);
     });
     store.events.on("dropped", (conversationId) => {
       if (conversationId === this.conversationId) this.forget();
@@ -68,7 +68,7 @@ export class ConversationMessages implements Messages {
 
   // -------------------------------------------------------------- the window
 
-  private keep(entries: readonly Entry[]): void {
+  private addEntries(entries: readonly Entry[]): void {
     if (this.lower === undefined) return;
     for (const entry of entries) if (entry.seq >= this.lower) this.entries.set(entry.seq, entry);
     this.source.changed();
@@ -97,21 +97,21 @@ export class ConversationMessages implements Messages {
     const newest = rangeAt(record.ranges, record.cursor);
     const lowest = newest ? newest[0] : record.cursor + 1;
     if (this.extending) return;
-    if (this.lower < Math.max(lowest, record.firstSeq)) this.leap(Math.max(lowest, record.firstSeq));
-    else if (this.entries.size < record.cursor - this.lower + 1) void this.patch(record.cursor);
+    if (this.lower < Math.max(lowest, record.firstSeq)) this.jumpToNewest(Math.max(lowest, record.firstSeq));
+    else if (this.entries.size < record.cursor - this.lower + 1) void this.readMissing(record.cursor);
   }
 
   /** Entries of the window that this tab has not heard of: another one has stored them. */
-  private async patch(upper: number): Promise<void> {
+  private async readMissing(upper: number): Promise<void> {
     const { generation } = this;
     await undefined; // they may be told together with the record
     if (this.lower === undefined || this.entries.size >= upper - this.lower + 1) return;
     const found = await this.core.store.readEntries(this.conversationId, this.lower, upper);
-    if (generation === this.generation) this.keep(found);
+    if (generation === this.generation) this.addEntries(found);
   }
 
   /** The log went on further on, with a gap in between: the window is its newest part again. */
-  private leap(lowest: number): void {
+  private jumpToNewest(lowest: number): void {
     this.lower = lowest;
     for (const seq of this.entries.keys()) if (seq < lowest) this.entries.delete(seq);
     void this.loadOlder(PAGE - this.entries.size);
@@ -202,8 +202,8 @@ export class ConversationMessages implements Messages {
     const { record, error } = this;
     const pending = this.core.outbox.of(this.conversationId);
     const items = record && this.lower !== undefined ? this.items(record, this.lower) : [];
-    const data = [...items, ...this.onTheirWay(pending)];
-    const failure = signedOutError(this.core) ?? error ?? this.unknown(record);
+    const data = [...items, ...this.pendingMessages(pending)];
+    const failure = signedOutError(this.core) ?? error ?? this.missingError(record);
     const isLoading = !failure && (this.lower === undefined || (this.loading !== undefined && data.length === 0));
     const isEmpty = data.length === 0;
     return {
@@ -220,7 +220,7 @@ export class ConversationMessages implements Messages {
   }
 
   private items(record: ConversationRecord, lower: number): TimelineItem[] {
-    this.views.show(record);
+    this.views.setRecord(record);
     const items: TimelineItem[] = [];
     for (let seq = lower; seq <= record.cursor; seq++) {
       const entry = this.entries.get(seq);
@@ -230,7 +230,7 @@ export class ConversationMessages implements Messages {
     return items;
   }
 
-  private onTheirWay(pending: readonly OutboxRecord[]): Message[] {
+  private pendingMessages(pending: readonly OutboxRecord[]): Message[] {
     const user = this.core.session.account.user;
     return pending.filter((row) => !this.isInLog(row)).map((row) => this.views.pending(row, user));
   }
@@ -239,7 +239,7 @@ export class ConversationMessages implements Messages {
     return row.entry !== undefined && this.entries.get(row.entry.seq)?.clientMsgId === row.clientMsgId;
   }
 
-  private unknown(record: ConversationRecord | undefined): ChatError | undefined {
+  private missingError(record: ConversationRecord | undefined): ChatError | undefined {
     const { connection } = this.core;
     if (record) return undefined;
     if (!isConnected(connection.value))

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Delivery } from "../src/delivery.js";
 import { memoryStorage } from "../src/index.js";
-import { Reach } from "../src/message-views.js";
+import { ReceiptSummary } from "../src/message-views.js";
 import { type ConversationRecord, key } from "../src/records.js";
 import { Store } from "../src/store.js";
 import type { Entry, Pushed, Synced, WireConversation, WireMember } from "../src/wire.js";
@@ -56,7 +56,7 @@ async function emptyDelivery() {
   let gaps = 0;
   const store = new Store({
     storage: memoryStorage(),
-    writes: () => true,
+    isWriter: () => true,
     onWritten: () => {},
     onFailure: (error) => expect.fail(error.message),
   });
@@ -84,10 +84,10 @@ test.each(Array.from({ length: 25 }, (_, seed) => seed + 1))(
   "entries in any order, some of them twice, are applied once and in order (seed %i)",
   async (seed) => {
     const { store, delivery, applied, record } = await emptyDelivery();
-    delivery.enter(conversation(0));
+    delivery.addConversation(conversation(0));
     const seqs = Array.from({ length: 40 }, (_, index) => index + 1);
     for (const seq of shuffled([...seqs, ...seqs.filter((seq) => seq % 3 === 0)], seed))
-      delivery.take(entry(seq), true);
+      delivery.receive(entry(seq), true);
     expect(applied).toEqual(seqs);
     expect(record()).toMatchObject({ cursor: 40, cursorHash: "h40", ranges: [[1, 40]] });
     expect((await store.readEntries(ID, 1, 40)).map(({ seq }) => seq)).toEqual(seqs);
@@ -96,17 +96,17 @@ test.each(Array.from({ length: 25 }, (_, seed) => seed + 1))(
 
 test("an entry of an unknown conversation is held until the conversation is known", async () => {
   const { delivery, applied, gaps } = await emptyDelivery();
-  delivery.take(entry(1), true);
+  delivery.receive(entry(1), true);
   expect(applied).toEqual([]);
   expect(gaps()).toBe(1);
-  delivery.enter(conversation(0));
+  delivery.addConversation(conversation(0));
   expect(applied).toEqual([1]);
 });
 
 test("an entry of a type from the future moves the cursor and shows nothing", async () => {
   const { delivery, record } = await emptyDelivery();
-  delivery.enter(conversation(0));
-  delivery.take(entry(1, { type: "hologram" }), true);
+  delivery.addConversation(conversation(0));
+  delivery.receive(entry(1, { type: "hologram" }), true);
   expect(record()).toMatchObject({ cursor: 1, lastMessage: null });
 });
 
@@ -124,19 +124,19 @@ function synced(headSeq: number, over: Partial<Synced["conversations"][number]>)
 test.each(["__proto__", "constructor"])("somebody whose id is %s has marks like everybody", async (id) => {
   const { delivery, record } = await emptyDelivery();
   const member = { id, _id: id, name: "Odd", avatar: null, role: "member" } as WireMember;
-  delivery.enter({ ...conversation(2), participants: [member] });
-  expect(new Reach(record(), "me").of(1)).toEqual({ status: "sent", deliveredTo: 0, readBy: 0 });
+  delivery.addConversation({ ...conversation(2), participants: [member] });
+  expect(new ReceiptSummary(record(), "me").statusOf(1)).toEqual({ status: "sent", deliveredTo: 0, readBy: 0 });
   const mark = { conversationId: ID, userId: id, deliveredSeq: 2, readSeq: 1 };
-  await delivery.receipt(mark as Pushed["receipt"]);
-  delivery.take(entry(3), true); // what is copied keeps them
-  expect(new Reach(record(), "me").of(1)).toEqual({ status: "read", deliveredTo: 1, readBy: 1 });
-  expect(new Reach(record(), "me").of(2)).toEqual({ status: "delivered", deliveredTo: 1, readBy: 0 });
+  await delivery.applyReceipt(mark as Pushed["receipt"]);
+  delivery.receive(entry(3), true); // what is copied keeps them
+  expect(new ReceiptSummary(record(), "me").statusOf(1)).toEqual({ status: "read", deliveredTo: 1, readBy: 1 });
+  expect(new ReceiptSummary(record(), "me").statusOf(2)).toEqual({ status: "delivered", deliveredTo: 1, readBy: 0 });
 });
 
 test("a leap leaves a gap that is known, and what was known below it stays", async () => {
   const { delivery, record } = await emptyDelivery();
-  delivery.enter(conversation(0));
-  for (const seq of [1, 2, 3]) delivery.take(entry(seq), true);
+  delivery.addConversation(conversation(0));
+  for (const seq of [1, 2, 3]) delivery.receive(entry(seq), true);
   const entries = [98, 99, 100].map((seq) => entry(seq));
   const limited = { entries, limited: true, gap: { after: 3, before: 98 }, conversation: conversation(100) };
   await delivery.sync(async () => answer({ conversations: [synced(100, limited)] }), false);
@@ -156,13 +156,13 @@ test("a leap leaves a gap that is known, and what was known below it stays", asy
 
 test("another epoch drops what is stored, and only that", async () => {
   const { store, delivery, record } = await emptyDelivery();
-  delivery.enter(conversation(0));
-  delivery.take(entry(1), true);
+  delivery.addConversation(conversation(0));
+  delivery.receive(entry(1), true);
   await delivery.sync(async () => answer({}), false);
   store.put(key.draft(ID), "unsent");
-  delivery.meetEpoch("first");
+  delivery.checkEpoch("first");
   expect(record().cursor).toBe(1);
-  delivery.meetEpoch("second");
+  delivery.checkEpoch("second");
   expect(record()).toBeUndefined();
   expect(await store.readEntries(ID, 1, 1)).toEqual([]);
   expect(store.get(key.draft(ID))).toBe("unsent");

@@ -112,7 +112,7 @@ test("a conversation of 10,000 messages is stored in pieces: one more message wr
   };
   const store = new Store({
     storage: watched,
-    writes: () => true,
+    isWriter: () => true,
     onWritten: () => {},
     onFailure: (error) => expect.fail(error.message),
   });
@@ -150,7 +150,7 @@ test("entries are there from the moment they are added until they are read from 
   };
   const store = new Store({
     storage: slow,
-    writes: () => true,
+    isWriter: () => true,
     onWritten: () => {},
     onFailure: (error) => expect.fail(error.message),
   });
