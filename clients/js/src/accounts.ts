@@ -1,4 +1,4 @@
-/** Who uses the chat: accounts, the profile, the sessions on all devices, privacy. */
+/** Accounts: sign-in, the profile, the sessions on all devices, privacy settings. */
 import { type Core, isConnected, signedOutError } from "./core.js";
 import type { Device } from "./environment.js";
 import { asChatError, type ChatError } from "./errors.js";
@@ -19,7 +19,7 @@ import type {
 } from "./types.js";
 
 const NO_SESSIONS = { code: "NO_SESSIONS", message: "No other devices." };
-/** Logging out must not take long where there is no network. */
+/** Keeps a logout short where there is no network. */
 const LOGOUT_TIMEOUT = 3000;
 
 export interface AccountParts {
@@ -75,7 +75,7 @@ export class AccountService implements Accounts {
     const { http, session, me } = this.parts.core;
     const userId = me();
     if (!userId) return;
-    // The server may be out of reach; then its session lasts until it expires, but nothing of it is left here.
+    // If the server is out of reach, its session lasts until it expires; this device forgets it all the same.
     if (path) await http.post(path, undefined, { timeout: LOGOUT_TIMEOUT }).catch(() => {});
     await session.end("logout");
     await this.parts.lifecycle.settled;
@@ -96,7 +96,7 @@ export class AccountService implements Accounts {
   }
 }
 
-/** Loaded when somebody looks, and each time somebody looks again. */
+/** The user's sessions on all devices. Loaded whenever the first listener subscribes. */
 class SessionList implements Sessions {
   private readonly source: Source<List<DeviceSession>>;
   readonly subscribe: Sessions["subscribe"];

@@ -1,4 +1,4 @@
-/** Performs the actions of the user: in the tab that asks, and in the leading tab, which stores and sends the result. */
+/** Performs the user's actions: in the tab that asks, and in the leading tab, which stores and sends the result. */
 import type { Action, Linked } from "./core.js";
 import type { PresenceStore } from "./people.js";
 import { addConversation } from "./pushed-events.js";

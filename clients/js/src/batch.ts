@@ -1,8 +1,8 @@
-/** Records in memory, and what of them waits to be written. */
+/** Records in memory, and the changes that wait to be written. */
 import { key } from "./records.js";
 import type { Entry } from "./wire.js";
 
-/** What was written together. */
+/** Changes that were written together. */
 export interface StoredBatch {
   readonly puts: readonly (readonly [key: string, value: unknown])[];
   readonly deletes: readonly string[];
@@ -10,7 +10,7 @@ export interface StoredBatch {
   readonly dropped: readonly string[];
 }
 
-/** Records by kind, so that looking through one kind does not look through all. */
+/** Records grouped by kind, so that listing one kind does not visit the others. */
 export class Records {
   private readonly kinds = new Map<string, Map<string, unknown>>();
 
@@ -57,7 +57,7 @@ export class Batch {
   }
 }
 
-/** How far sync is goes last: never before what it speaks of. */
+/** Puts the sync record last: it must never be stored before the records that it covers. */
 export function syncRecordLast(puts: ReadonlyMap<string, unknown>): [string, unknown][] {
   const isLast = (name: string) => (name === key.sync ? 1 : 0);
   return [...puts].sort(([a], [b]) => isLast(a) - isLast(b));

@@ -7,7 +7,7 @@ import { listenToPlatform } from "./platform.js";
 import type { ConversationMessages } from "./timeline.js";
 import type { Chat, ChatEvents, Unsubscribe } from "./types.js";
 
-/** A chat with the server at `url`. Nothing has to be started: what is stored is read, and it connects by itself. */
+/** A chat with the server at `url`. It needs no start: it reads its storage and connects by itself. */
 export function createChat(options: ChatOptions): Chat {
   return new ChatClient(createParts(options));
 }

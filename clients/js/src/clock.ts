@@ -1,4 +1,4 @@
-/** Time, waiting and how long to wait. */
+/** Clocks, pauses, time-outs and retry delays. */
 import { ChatError } from "./errors.js";
 import type { Clock, Timing } from "./options.js";
 
@@ -69,7 +69,7 @@ export function within<T>(clock: Clock, milliseconds: number, what: string, prom
   });
 }
 
-/** Pauses that can be cut short, all at once. */
+/** Pauses that can all be ended at once. */
 export class Sleepers {
   private readonly sleeping = new Set<() => void>();
 

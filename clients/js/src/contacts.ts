@@ -1,11 +1,11 @@
-/** The people whom the user can write to. */
+/** The contact list: people whom the user can write to. */
 import { type Base, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
 import type { ContactList, ContactPage, Contacts, EmptyReason, User } from "./types.js";
 
-/** What is kept: all pages loaded so far. */
+/** The stored contacts: all pages loaded so far. */
 interface ContactsRecord {
   readonly data: readonly User[];
   readonly next: string | null;
@@ -129,7 +129,7 @@ export class ContactStore implements Contacts {
     };
   }
 
-  /** Somebody has signed up. */
+  /** Adds a person who has just signed up. */
   add(user: User): void {
     const { record } = this;
     if (!record || user.id === this.base.me() || record.data.some((known) => known.id === user.id)) return;
@@ -138,7 +138,7 @@ export class ContactStore implements Contacts {
     this.put({ ...record, data, reason: null });
   }
 
-  /** Somebody has another name or avatar. */
+  /** Takes over a changed name or avatar. */
   rename(profile: { id: string; name: string; avatar: string | null }): void {
     const { record } = this;
     if (!record?.data.some((user) => user.id === profile.id)) return;

@@ -1,15 +1,15 @@
-/** How entries, sync answers and receipts change what is known of a conversation. Pure functions. */
+/** Pure functions that apply entries, sync answers and receipts to the record of a conversation. */
 import { type ConversationRecord, type Marks, type Range, withoutRange, withRange } from "./records.js";
 import { author, type Entry, type SyncedConversation, type WireConversation, type WireMember } from "./wire.js";
 
 export const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
 
-/** Somebody's own marks: an id may be the name of something that every object has. */
+/** The marks of one user. Own keys only: an id may equal the name of an inherited property. */
 export function marksOf(receipts: ConversationRecord["receipts"], userId: string): Marks {
   return Object.hasOwn(receipts, userId) ? (receipts[userId] ?? NO_MARKS) : NO_MARKS;
 }
 
-/** A conversation that this device has nothing of but its description. Its log here begins after its head. */
+/** The record of a conversation of which no entries are stored yet. Its local log begins after its head. */
 export function newRecord(conversation: WireConversation): ConversationRecord {
   const { head, firstSeq } = conversation;
   return {
@@ -32,7 +32,7 @@ export function newRecord(conversation: WireConversation): ConversationRecord {
   };
 }
 
-/** The user is in the conversation (again), as it is described now. */
+/** The record after the user joined the conversation, perhaps for a second time. */
 export function rejoinedRecord(record: ConversationRecord, conversation: WireConversation): ConversationRecord {
   if (record.isMember && conversation.head.seq <= record.cursor) return record;
   const fresh = newRecord(conversation);
@@ -41,7 +41,7 @@ export function rejoinedRecord(record: ConversationRecord, conversation: WireCon
   return { ...fresh, ranges, receipts, untoldRead };
 }
 
-/** The record after the entry that follows its cursor. */
+/** Applies the entry that follows the cursor. */
 export function withEntry(record: ConversationRecord, entry: Entry, me: string): ConversationRecord {
   const isOwn = author(entry).id === me;
   const next: ConversationRecord = {
@@ -60,7 +60,7 @@ export function withEntry(record: ConversationRecord, entry: Entry, me: string):
   return { ...read, isMember: isMemberAfter(record.isMember, entry, me) };
 }
 
-/** Who writes has read everything before. */
+/** The author of an entry has read everything before it. */
 function authorMarks(record: ConversationRecord, entry: Entry): Record<string, Marks> {
   const { id } = author(entry);
   const before = marksOf(record.receipts, id);
@@ -85,19 +85,19 @@ function isMemberAfter(before: boolean, entry: Entry, me: string): boolean {
   return before || ((change.members ?? []) as WireMember[]).some((member) => member.id === me);
 }
 
-/** How many members there are; records of older versions have all of them. */
+/** The number of members. Records of older versions lack the count, but name all members. */
 export function memberCount({ participants, participantCount }: WireConversation): number {
   return Math.max(participants.length, participantCount ?? 0);
 }
 
-/** Lists and syncs name only some members of a large group. */
+/** False for a large group of which lists and syncs named only some members. */
 export function hasAllMembers(conversation: WireConversation): boolean {
   return conversation.participants.length >= memberCount(conversation);
 }
 
-/** All members as of the answer's head; entries that are applied again later change nothing. */
+/** Takes over all members as of the answer's head. Applying an entry a second time changes nothing. */
 export function withMembers(record: ConversationRecord, whole: WireConversation): ConversationRecord {
-  if (whole.head.seq < record.cursor || !hasAllMembers(whole)) return record; // it has gone on: ask again
+  if (whole.head.seq < record.cursor || !hasAllMembers(whole)) return record; // outdated: it will be loaded again
   const { participants, participantCount } = whole;
   return { ...record, conversation: { ...record.conversation, participants, participantCount } };
 }
@@ -111,7 +111,7 @@ function withChange(conversation: WireConversation, entry: Entry): WireConversat
   };
 }
 
-/** The count of members of whom only some are named. */
+/** The member count after the entry, where only some members are named. */
 function countAfter(conversation: WireConversation, entry: Entry): number {
   const count = memberCount(conversation);
   if (entry.type === "member_added") return count + ((entry.change?.members ?? []) as WireMember[]).length;
@@ -144,7 +144,7 @@ function withChangedMembers(conversation: WireConversation, entry: Entry): WireC
   }
 }
 
-/** What a sync says of the conversation beside its entries, which have been applied unless `limited`. */
+/** Applies everything in a sync but its entries, which have been applied before unless `limited`. */
 export function withSynced(record: ConversationRecord, synced: SyncedConversation): ConversationRecord {
   let next = record;
   if (synced.conversation) {
@@ -164,7 +164,7 @@ export function withSynced(record: ConversationRecord, synced: SyncedConversatio
   };
 }
 
-/** The newest entries after a leap: what is between them and what was known stays a gap. */
+/** The newest entries, with a gap between them and the entries that were known before. */
 function withNewest(record: ConversationRecord, { entries, head }: SyncedConversation): ConversationRecord {
   const first = entries[0];
   const last = entries.at(-1);
@@ -174,7 +174,7 @@ function withNewest(record: ConversationRecord, { entries, head }: SyncedConvers
   return { ...record, ranges, cursor: end.seq, cursorHash: end.hash };
 }
 
-/** Nothing before `firstSeq` may be seen any more. */
+/** Hides everything before `firstSeq`. */
 export function withFirst(record: ConversationRecord, firstSeq: number): ConversationRecord {
   if (firstSeq === record.firstSeq) return record;
   const hidden: Range = [0, firstSeq - 1];
@@ -203,7 +203,7 @@ function largerMarks(before: Marks, given: Marks): Marks {
   };
 }
 
-/** The user's own read mark; it only grows. */
+/** Moves the user's own read mark forward, never back. */
 export function withRead(record: ConversationRecord, seq: number, mseq: number): ConversationRecord {
   if (seq < record.readSeq || (seq === record.readSeq && mseq <= record.readMseq)) return record;
   return { ...record, readSeq: seq, readMseq: Math.max(mseq, record.readMseq) };
@@ -213,7 +213,7 @@ export function unreadCount(record: ConversationRecord): number {
   return record.isMember ? Math.max(0, record.headMseq - record.readMseq) : 0;
 }
 
-/** Name and avatar of somebody have changed. */
+/** Takes over the changed name, avatar or address of a member. */
 export function withProfile(
   record: ConversationRecord,
   profile: { id: string; name: string; avatar: string | null; email?: string },

@@ -1,4 +1,4 @@
-/** The list of conversations, and what can be done with one. */
+/** The list of conversations, and the requests that create and change one. */
 import { hasAllMembers, memberCount, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
@@ -19,7 +19,7 @@ import type {
 import type { Entry, WireConversation } from "./wire.js";
 
 const NONE_YET = { code: "NO_CONVERSATIONS", message: "No conversations yet. Choose a contact and say hello!" };
-/** Everything here carries a clientMsgId, so that it may be repeated. */
+/** Requests may be repeated, because each carries a clientMsgId. */
 const ATTEMPTS = 3;
 
 interface View {
@@ -64,7 +64,7 @@ export class ConversationList implements Conversations {
     });
   }
 
-  /** One conversation is another one; without an id, any may be. */
+  /** One conversation has changed; without an id, any of them may have. */
   private changed(id?: string): void {
     this.source.changed();
     this.unread.changed();
@@ -84,7 +84,7 @@ export class ConversationList implements Conversations {
     return one;
   }
 
-  /** Lists and syncs name some members of a large group: fetch the others when somebody looks at it. */
+  /** Lists and syncs name only some members of a large group. Fetches the others once somebody subscribes to it. */
   private async loadMembers(id: string): Promise<void> {
     const record = this.core.delivery.record(id);
     if (!record?.isMember || hasAllMembers(record.conversation) || this.loadingMembers.has(id)) return;
@@ -95,7 +95,7 @@ export class ConversationList implements Conversations {
       const { data } = await this.core.http.get("/api/conversations/{conversation_id}", undefined, { params });
       this.core.act({ kind: "members", conversation: data });
     } catch {
-      // some stay named; the next change, or look, asks again
+      // the members known so far stay; the next change, or subscriber, asks again
     } finally {
       this.loadingMembers.delete(id);
     }
@@ -216,7 +216,7 @@ export class ConversationList implements Conversations {
     this.core.act({ kind: "hide", id: conversationId });
   }
 
-  /** The entry that the change has made; none when it was so already. */
+  /** Applies the entry that the change has written; there is none if the change was already in effect. */
   private apply(answer: { entry?: Entry }): void {
     if (answer.entry) this.core.act({ kind: "entry", entry: answer.entry });
   }

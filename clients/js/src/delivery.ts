@@ -1,7 +1,7 @@
 /**
  * The receive rule and sync (docs/protocol.md, sections 5 and 6): every entry once, in order, after any absence.
  *
- * Works on records alone, so that whatever is applied here is stored together with the cursor that says so.
+ * Works on records alone, so that entries are stored together with the cursor that counts them.
  */
 import {
   newRecord,
@@ -30,7 +30,7 @@ interface DeliveryEvents {
 
 export type AskSync = (body: SyncBody) => Promise<Synced>;
 
-/** A sync of a million missed entries ends far below this. */
+/** Guards against a sync without end; a million missed entries take far fewer rounds. */
 const MOST_ROUNDS = 5000;
 
 export class Delivery {
@@ -39,7 +39,7 @@ export class Delivery {
 
   constructor(private readonly base: Pick<Base, "store" | "me">) {}
 
-  /** Forgets what is held: another user, another database. */
+  /** Forgets the entries that came early: the user or the database has changed. */
   clear(): void {
     this.early.clear();
   }
@@ -58,7 +58,7 @@ export class Delivery {
 
   // -------------------------------------------------------------- live
 
-  /** An entry, however it came. */
+  /** Takes an entry from a push, an acknowledgement or a sync, in whatever order they come. */
   receive(entry: Entry, isLive: boolean): void {
     const record = this.record(entry.conversationId);
     if (record && entry.seq <= record.cursor) return;
@@ -76,7 +76,7 @@ export class Delivery {
     this.early.set(entry.conversationId, waiting.set(entry.seq, entry));
   }
 
-  /** Applies what follows the cursor of what is held. */
+  /** Applies the early entries that now follow the cursor without a gap. */
   private applyEarly(conversationId: string, isLive: boolean): void {
     const waiting = this.early.get(conversationId);
     const record = this.record(conversationId);
@@ -97,7 +97,7 @@ export class Delivery {
     this.events.emit("applied", { entries: applied, isLive });
   }
 
-  /** The user is in this conversation: it is new, or was opened. */
+  /** Adds a conversation that is new to this device, or that the user has joined again. */
   addConversation(conversation: WireConversation): ConversationRecord {
     const { isNew: _, ...plain } = conversation;
     const before = this.record(conversation.id);
@@ -107,13 +107,13 @@ export class Delivery {
     return this.record(conversation.id) ?? record;
   }
 
-  /** All members of a conversation of which only some were named. */
+  /** Takes over all members of a conversation of which only some were named. */
   setMembers(whole: WireConversation): void {
     const record = this.record(whole.id);
     if (record) this.put(record, withMembers(record, whole));
   }
 
-  /** Somebody's marks, the user's own among them. */
+  /** Moves the marks of a member, who may be the user. */
   async applyReceipt(receipt: Pushed["receipt"]): Promise<void> {
     const { conversationId, userId, readSeq } = receipt;
     const record = this.record(conversationId);
@@ -137,7 +137,7 @@ export class Delivery {
     return entry?.mseq;
   }
 
-  /** The user has deleted the conversation from their list, on another device or here. */
+  /** Hides a conversation that the user deleted from their list, here or on another device. */
   hide(conversationId: string): void {
     const record = this.record(conversationId);
     if (!record) return;
@@ -150,7 +150,7 @@ export class Delivery {
     for (const record of this.records()) this.put(record, withProfile(record, profile));
   }
 
-  /** Entries of the past that were fetched to fill a gap. */
+  /** Stores older entries that were fetched to fill a gap. */
   fill(conversationId: string, entries: readonly Entry[], from: number, to: number): void {
     const record = this.record(conversationId);
     if (!record) return;
@@ -159,7 +159,7 @@ export class Delivery {
     this.put(record, { ...record, ranges: withRange(record.ranges, range) });
   }
 
-  /** Entries that should be stored are not: they count as a gap again. */
+  /** Entries that should be stored are missing: count them as a gap again. */
   markMissing(conversationId: string, from: number, to: number): void {
     const record = this.record(conversationId);
     if (record) this.put(record, { ...record, ranges: withoutRange(record.ranges, [from, to]) });
@@ -167,13 +167,13 @@ export class Delivery {
 
   // -------------------------------------------------------------- sync
 
-  /** Compares the server's epoch with the one of what is stored; another one means another database. */
+  /** Another epoch than the stored one means that the server has another database. */
   checkEpoch(epoch: string): void {
     const sync = this.base.store.get<SyncRecord>(key.sync);
     if (sync && sync.epoch !== epoch) this.reset();
   }
 
-  /** Asks until nothing is left, and stores each answer before the next question. */
+  /** Asks until the server has no more, and stores each answer before it asks again. */
   async sync(ask: AskSync, isLive: boolean): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const answer = await ask(this.syncBody());
@@ -210,7 +210,7 @@ export class Delivery {
       record = undefined;
     }
     if (!record) {
-      if (!synced.conversation) return; // unknown here and not described: the next sync, without its cursor, tells
+      if (!synced.conversation) return; // not described: the next sync has no cursor for it, so its answer describes it
       record = { ...newRecord(synced.conversation), receipts: {} };
       this.put(undefined, record);
     }
@@ -235,7 +235,7 @@ export class Delivery {
     this.base.store.delete(key.conversation(conversationId));
   }
 
-  /** Another database: nothing of what is stored counts, but what the user wrote and has not sent. */
+  /** The server has another database: forget everything stored but the unsent messages. */
   private reset(): void {
     for (const record of this.records()) this.forget(record.id);
     this.base.store.delete(key.sync);

@@ -1,4 +1,4 @@
-/** Texts that are not sent yet: here at once, stored and told to other tabs when the typing pauses. */
+/** Unsent texts: shown at once, stored and shared with other tabs when the typing pauses. */
 import type { Core } from "./core.js";
 import { ChatError } from "./errors.js";
 import { Source } from "./observable.js";
@@ -6,9 +6,9 @@ import { isHidden } from "./platform.js";
 import { byteLength, key } from "./records.js";
 import type { Draft } from "./types.js";
 
-/** Bytes of a draft that is stored. */
+/** The largest draft that is stored, in bytes. */
 const LARGEST = 256 * 1024;
-/** A text that was typed here so short a time ago (in milliseconds) is not replaced by what another tab did. */
+/** For so long (in milliseconds) after the last key, a change in another tab does not replace the text typed here. */
 const HELD = 60_000;
 
 export class ConversationDraft implements Draft {
@@ -19,7 +19,7 @@ export class ConversationDraft implements Draft {
   /** Typed in this tab. */
   private typed: string | undefined;
   private typedAt = 0;
-  /** What was stored when this was looked at last. */
+  /** The stored text when it was last compared. */
   private lastStored = "";
   private timer: unknown;
   private isReported = false;
@@ -53,7 +53,7 @@ export class ConversationDraft implements Draft {
     this.saveSoon();
   }
 
-  /** The text is sent, or deleted. Another one, that is being typed in another tab, stays. */
+  /** The text was sent, or deleted. A different text that is being typed in another tab stays. */
   clear(): void {
     const { typed = this.stored, stored } = this;
     this.forget();
@@ -62,7 +62,7 @@ export class ConversationDraft implements Draft {
     else void this.clearAs(typed);
   }
 
-  /** Other tabs learn which text is gone: it has to be stored before it is deleted. */
+  /** Stores the text before deleting it, so that other tabs learn which text is gone. */
   private async clearAs(text: string): Promise<void> {
     this.typed = "";
     this.put(text);
@@ -71,7 +71,7 @@ export class ConversationDraft implements Draft {
     if (this.stored === text) this.core.store.delete(this.name);
   }
 
-  /** Stores what waits to be stored. */
+  /** Stores the text now if it waits to be stored. */
   save(): void {
     if (this.timer === undefined) return;
     this.stopTimer();
@@ -101,8 +101,8 @@ export class ConversationDraft implements Draft {
     if (typed === undefined || typed === stored) this.source.changed();
     else if (stored !== "") this.overwritten();
     else if (typed === lastStored)
-      this.forget(); // this very text was sent in the other tab
-    else this.saveSoon(); // another one was: what is typed here is still a draft
+      this.forget(); // the same text was sent in the other tab
+    else this.saveSoon(); // a different text was sent there: this one is still a draft
   }
 
   private overwritten(): void {

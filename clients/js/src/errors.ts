@@ -1,4 +1,4 @@
-/** Everything that goes wrong, whoever found it, is a ChatError. */
+/** `ChatError`, the one class for all errors, from the server and from the SDK itself. */
 
 interface Envelope {
   readonly success: false;
@@ -65,7 +65,7 @@ export class ChatError extends Error {
     return typeof seconds === "number" ? seconds : undefined;
   }
 
-  /** What is wrong with which field of a form: `{email: ["Not a valid email address."]}`. */
+  /** The errors of each field of a form: `{email: ["Not a valid email address."]}`. */
   get fields(): Readonly<Record<string, readonly string[]>> {
     if (this.code !== "VALIDATION_ERROR") return {};
     const rows = Object.entries(this.details).filter(([, texts]) => Array.isArray(texts));
@@ -79,7 +79,7 @@ export class ChatError extends Error {
   }
 }
 
-/** Is this the server's failure envelope? */
+/** Whether this is the server's failure envelope. */
 function isEnvelope(body: unknown): body is Envelope {
   const error = (body as Envelope | null)?.error;
   return typeof error === "object" && error !== null && typeof error.code === "string";
@@ -99,7 +99,7 @@ export function signedOut(): ChatError {
   return new ChatError({ code: "SIGNED_OUT", message: "Nobody is signed in." });
 }
 
-/** `what` failed because of `thrown`; `effect` is a sentence that says what comes of it. */
+/** `what` failed because of `thrown`; `effect` is a sentence about the consequences. */
 export function storageFailed(what: string, thrown: unknown, effect: string): ChatError {
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   return new ChatError({ code: "STORAGE_FAILED", message: `${what} (${reason}). ${effect}`, cause: thrown });
@@ -109,7 +109,7 @@ export function sessionStorageFailed(thrown: unknown): ChatError {
   return storageFailed("The device's storage failed", thrown, "The session may be lost when the app ends.");
 }
 
-/** Whatever was thrown, as a ChatError. */
+/** Converts any thrown value into a ChatError. */
 export function asChatError(thrown: unknown): ChatError {
   if (thrown instanceof ChatError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);

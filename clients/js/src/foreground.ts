@@ -1,7 +1,7 @@
-/** An app that goes to the background and comes back: what others see of it, and how long it keeps its socket. */
+/** Presence and connection of an app that goes to the background and comes back. */
 import type { Linked } from "./core.js";
 
-/** What timers can wait; longer means for ever. */
+/** The longest wait of a timer; a longer grace period never ends. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Foreground {
@@ -10,11 +10,12 @@ export class Foreground {
 
   constructor(private readonly linked: Linked) {
     linked.connection.subscribe(() => {
-      if (this.isInBackground && linked.connection.value.status === "live") this.announce("userOffline"); // connecting said the opposite
+      const isLive = linked.connection.value.status === "live";
+      if (this.isInBackground && isLive) this.announce("userOffline"); // connecting has set the user online
     });
   }
 
-  /** Others see the user as away; the socket goes after a while, so that the server sends pushes instead. */
+  /** Shows the user as offline at once, and closes the socket later, so that the server sends pushes instead. */
   enterBackground(): void {
     if (this.isInBackground) return;
     this.isInBackground = true;
@@ -30,7 +31,7 @@ export class Foreground {
     this.linked.link.resume();
   }
 
-  /** Something is to be sent, from the background perhaps: the socket comes back for a while. */
+  /** Something is to be sent: in the background, brings the socket back for a while. */
   keepAwake(): void {
     if (!this.isInBackground) return;
     this.linked.link.resume();
@@ -48,7 +49,7 @@ export class Foreground {
     this.timer = clock.setTimeout(() => link.pause(), timing.backgroundGrace);
   }
 
-  /** Where there is no socket, others see it by that. */
+  /** Without a socket there is nothing to do: the server counts the user as offline. */
   private announce(event: "userOnline" | "userOffline"): void {
     this.linked.link.liveSocket?.request(event, {}).catch(() => {});
   }

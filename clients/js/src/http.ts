@@ -28,17 +28,17 @@ export interface Call {
   readonly timeout?: number;
   /** Without the access token. */
   readonly anonymous?: boolean;
-  /** How often it is tried where repeating is safe and can help; GET 3 times by default, others once. */
+  /** The number of attempts, where repeating is safe and can help: by default 3 for GET, 1 for other methods. */
   readonly attempts?: number;
 }
 
-/** Where calls get their access token from, and what they say about it. */
+/** Gives calls their access token, and takes the server's verdict on it. */
 export interface TokenSource {
   /** A token that is not about to expire. */
   token(): Promise<string>;
-  /** Another one than this, which the server calls expired. */
+  /** A new token in place of this one, which the server calls expired. */
   renew(expired: string): Promise<string>;
-  /** The server says that the session is no more. */
+  /** The server says that the session of this token has ended. */
   reportLost(error: ChatError, token: string): void;
 }
 
@@ -91,7 +91,7 @@ export class Http {
     return this.withRetries("DELETE", path as string, query, undefined, call);
   }
 
-  /** Is the server there? Throws NETWORK_ERROR, TIMEOUT or BAD_ANSWER. */
+  /** Resolves if the server answers. Throws NETWORK_ERROR, TIMEOUT or BAD_ANSWER. */
   async health(signal?: AbortSignal): Promise<void> {
     const call = { timeout: this.options.timing.healthTimeout, ...(signal && { signal }) };
     const response = await this.fetchWithTimeout("HEAD", this.address("/api/health", {}, {}), {}, undefined, call);

@@ -1,4 +1,4 @@
-/** Ids that nobody else makes. */
+/** Unique ids of messages and devices. */
 import type { ChatStorage } from "./storage/storage.js";
 
 /** A random UUID, also where `crypto.randomUUID` is missing (React Native, plain-HTTP pages). */
@@ -10,7 +10,7 @@ export function newId(random: () => number): string {
   );
 }
 
-/** The id by which the server knows this device again, whoever logs in; made once. None where storage fails. */
+/** The stable id of this device, the same for every user; made once. None where storage fails. */
 export async function deviceId(
   storage: ChatStorage,
   key: string,

@@ -1,4 +1,4 @@
-/** One tab at a time where tabs share a storage but have no Web Locks: pages over plain HTTP. */
+/** A lock in the storage, for tabs that share it but have no Web Locks: pages over plain HTTP. */
 import { pause } from "./clock.js";
 import type { Clock } from "./options.js";
 import type { ChatStorage } from "./storage/storage.js";
@@ -8,11 +8,11 @@ export interface LeaseOptions {
   readonly key: string;
   readonly clock: Clock;
   readonly newId: () => string;
-  /** How long a lease lasts whose holder is gone, in milliseconds. */
+  /** Milliseconds until a lease expires whose holder has gone. */
   readonly lifetime: number;
 }
 
-/** Longer than a write takes that was begun at the same time. */
+/** Milliseconds: longer than any write that another tab began at the same time. */
 const SETTLE = 100;
 
 interface Lease {
@@ -28,16 +28,16 @@ export async function withLease<T>(options: LeaseOptions, work: () => Promise<T>
   try {
     while ((await found()).by !== by) {
       const left = (await found()).until - clock.now();
-      const isFree = !(left > 0 && left <= lifetime); // more is a clock that was set back
+      const isFree = !(left > 0 && left <= lifetime); // more than a lifetime means that a clock was set back
       if (isFree) await storage.write([[key, { by, until: clock.now() + lifetime } satisfies Lease]], []);
       await pause(clock, SETTLE);
     }
   } catch {
-    return work(); // a storage that fails leases nothing
+    return work(); // a storage that fails can't hold a lease
   }
   try {
     return await work();
   } finally {
-    await storage.write([], [key]).catch(() => {}); // it ends by itself
+    await storage.write([], [key]).catch(() => {}); // it expires by itself
   }
 }

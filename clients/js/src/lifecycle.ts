@@ -23,7 +23,7 @@ export interface LifecycleParts {
 }
 
 export class Lifecycle {
-  /** Resolves when it is known who was signed in before. */
+  /** Resolves when the stored session has been read. */
   ready: Promise<void> = Promise.resolve();
   private switching: Promise<void> = Promise.resolve();
   private isClosed = false;
@@ -32,7 +32,7 @@ export class Lifecycle {
     parts.core.session.events.on("changed", ({ account, isOurs }) => this.sessionChanged(account, isOurs));
   }
 
-  /** Resolves when everything is set up for the user who is signed in now. */
+  /** Resolves when the current user's data is open. */
   get settled(): Promise<void> {
     return this.switching;
   }
@@ -184,7 +184,7 @@ export class Lifecycle {
     await this.parts.core.store.erase(userSpace.root, userSpace.prefixOf(userId));
   }
 
-  /** Another tab erases this user's data. Whatever this tab was about to write must not come after it. */
+  /** Another tab erases this user's data. This tab's pending changes must not be written after that. */
   private erasedElsewhere(prefix: string): void {
     const { store } = this.parts.core;
     if (prefix === this.parts.environment.userSpace.prefix) store.abandon();

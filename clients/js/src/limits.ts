@@ -1,4 +1,4 @@
-/** The server's limits as it last told them, or its defaults. */
+/** The server's limits, as last received, or their defaults. */
 import { Source } from "./observable.js";
 import { key } from "./records.js";
 import type { Store } from "./store.js";

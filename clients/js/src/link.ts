@@ -1,9 +1,9 @@
 /**
- * The connection: connects, says how it stands, and connects again for ever.
+ * The connection to the server: connects, reports its state, and reconnects until it is stopped.
  *
- * In order: is the server there (HEAD health)? then the socket, which hears everything from `ready` on; then sync
- * fetches what was missed; then it is live. When the socket does not come through, API mode: long-poll sync over HTTP,
- * with the socket tried meanwhile.
+ * In order: a HEAD request shows that the server answers; the socket connects, and delivers every push from `ready` on;
+ * a sync fetches the entries missed before; then the connection is live. Where sockets do not come through, API mode:
+ * long-poll sync over HTTP, while the socket is tried again and again.
  */
 import { aborted, retryDelay, Sleepers, within } from "./clock.js";
 import type { Base } from "./core.js";
@@ -54,7 +54,7 @@ export class Link {
     this.sleepers = new Sleepers(parts.base.clock);
   }
 
-  /** What messages are sent over just now. */
+  /** The transport over which messages are sent now. */
   get transport(): "socket" | "http" | undefined {
     if (this.socket?.isConnected) return "socket";
     return this.isReachable ? "http" : undefined;
@@ -72,7 +72,7 @@ export class Link {
     this.socketFailures = 0;
     this.setState("connecting");
     this.watchForSleep();
-    this.run(this.running.signal).catch(() => {}); // ends by ABORTED only
+    this.run(this.running.signal).catch(() => {}); // rejects only with ABORTED
   }
 
   stop(): void {
@@ -81,7 +81,7 @@ export class Link {
     this.setState("signed-out");
   }
 
-  /** Lets the connection go, and makes none until `resume`. */
+  /** Disconnects until `resume`. */
   pause(): void {
     this.isPaused = true;
     if (!this.isWanted) return;
@@ -106,7 +106,7 @@ export class Link {
     this.parts.base.clock.clearTimeout(this.tickTimer);
   }
 
-  /** Try now; when live, find out whether that is still true. */
+  /** Ends every wait between attempts; if live, checks that the socket still works. */
   wake(): void {
     this.sleepers.wake();
     this.checkAlive();
@@ -122,7 +122,7 @@ export class Link {
     this.wake();
   }
 
-  /** The socket did not answer in time: it may be dead without knowing. */
+  /** Syncs over a live socket that may be dead, and closes it unless the answer comes in time. */
   checkAlive(): void {
     if (!this.socket || this.state.status !== "live") return;
     this.probing ??= this.probe(this.socket).finally(() => {
@@ -130,16 +130,16 @@ export class Link {
     });
   }
 
-  /** Entries are missing: sync soon. Several calls make one. */
+  /** Syncs soon, because entries are missing. Several calls lead to one sync. */
   syncSoon(): void {
     if (this.gapTimer !== undefined || !this.running) return;
     this.gapTimer = this.parts.base.clock.setTimeout(() => {
       this.gapTimer = undefined;
-      this.syncNow().catch(() => {}); // the connection's state tells; the next sync brings it
+      this.syncNow().catch(() => {}); // the failure shows in the connection's state; the next sync fetches the entries
     }, this.parts.base.timing.hold);
   }
 
-  /** A whole sync over the transport there is. Throws ChatError. */
+  /** A whole sync over the current transport. Throws ChatError. */
   async syncNow(): Promise<void> {
     const socket = this.liveSocket;
     if (socket) return this.syncBySocket(socket);
@@ -174,7 +174,7 @@ export class Link {
     return retryDelay(this.attempts, this.parts.base.timing, this.parts.base.random);
   }
 
-  /** From health to the end of the connection; gives, or throws, why it ended. */
+  /** One connection, from the health check to its end. Returns, or throws, the reason of the end. */
   private async connectOnce(signal: AbortSignal): Promise<ChatError> {
     this.isReachable = false;
     if (!this.isOnline) throw unreachable();
@@ -192,17 +192,17 @@ export class Link {
     return new ChatError({ code: "NETWORK_ERROR", message: `The connection was lost (${reason}).` });
   }
 
-  /** A connected socket: at once, or after a time in API mode. */
+  /** Returns a connected socket: at once, or after a time in API mode. */
   private async firstSocket(signal: AbortSignal): Promise<LiveSocket> {
     if (this.socketFailures < this.parts.environment.socketAttempts) {
-      await this.parts.base.session.token(); // what fails here is not the socket's fault
+      await this.parts.base.session.token(); // a failure here does not count as the socket's
       try {
         return await this.openSocket(signal);
       } catch (thrown) {
         const error = asChatError(thrown);
         if (signal.aborted || isSessionGone(error)) throw error;
         this.socketFailures++;
-        await this.syncByHttp(); // what is new shows meanwhile
+        await this.syncByHttp(); // new entries show while the socket is tried again
         if (this.socketFailures < this.parts.environment.socketAttempts) throw error;
         return this.apiMode(error, signal);
       }
@@ -225,7 +225,7 @@ export class Link {
     }
   }
 
-  /** From the connected socket to its end; gives the reason. */
+  /** Syncs, is live, and waits for the end of the socket. Returns its reason. */
   private async stayLive(socket: LiveSocket): Promise<string> {
     this.socket = socket;
     try {
@@ -247,7 +247,7 @@ export class Link {
 
   // -------------------------------------------------------------- API mode
 
-  /** Long-poll until a socket is there, which is given, or HTTP fails too, which is thrown. */
+  /** Polls until a socket is connected, which is returned, or HTTP fails too, which is thrown. */
   private async apiMode(error: ChatError | undefined, signal: AbortSignal): Promise<LiveSocket> {
     const stop = new AbortController();
     const end = () => stop.abort();
@@ -317,7 +317,7 @@ export class Link {
     return this.syncExclusively(async (body) => (await socket.request("sync", body, timeout)).data);
   }
 
-  /** One at a time: who comes second waits, and then asks with the new cursors. */
+  /** One sync at a time: a second one waits, and then sends the new cursors. */
   private async syncExclusively(ask: (body: SyncBody) => Promise<Synced>): Promise<void> {
     while (this.syncing) await this.syncing.catch(() => {});
     this.syncing = this.parts.delivery.sync(ask, false).finally(() => {
@@ -348,7 +348,7 @@ export class Link {
     await this.sleepers.sleep(ms, signal);
   }
 
-  /** A clock that has leapt means that the process was suspended: what looked alive may be long dead. */
+  /** A jump of the clock means that the process was suspended: a socket that looks alive may be dead. */
   private watchForSleep(): void {
     const { clock, timing } = this.parts.base;
     const every = timing.sleep / TICKS_A_SLEEP;

@@ -1,4 +1,4 @@
-/** Reading a conversation's log backwards: what is stored, else from the server. */
+/** Reads a conversation's log backwards: from the store, and from the server where the store has a gap. */
 import type { Core } from "./core.js";
 import { ChatError } from "./errors.js";
 import { type ConversationRecord, rangeAt } from "./records.js";
@@ -8,9 +8,9 @@ const SMALLEST_PAGE = 50;
 const LARGEST_PAGE = 200;
 
 /**
- * Entries up to and with `upper`, ascending and without a hole: about as many as wanted.
+ * Returns entries up to and including `upper`, ascending and without a gap: about as many as wanted.
  *
- * None when storage turned out to have lost them: they count as a gap from then on, so asking again fetches them.
+ * Returns none if storage has lost them: they count as a gap from then on, so the next call fetches them.
  * Throws ChatError.
  */
 export function readBelow(core: Core, record: ConversationRecord, upper: number, wanted: number): Promise<Entry[]> {
@@ -27,7 +27,7 @@ async function readStored(core: Core, record: ConversationRecord, from: number, 
   return found.filter((entry) => entry.seq >= first);
 }
 
-/** The newest entries of the gap that ends at `upper`, which are stored then. */
+/** Fetches and stores the newest entries of the gap that ends at `upper`. */
 async function fetchGap(core: Core, record: ConversationRecord, upper: number, wanted: number): Promise<Entry[]> {
   const { id, firstSeq, ranges } = record;
   const below = ranges.filter((range) => range[1] <= upper).at(-1)?.[1] ?? 0;

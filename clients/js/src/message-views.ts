@@ -1,11 +1,11 @@
-/** Entries and outgoing messages as people see them: made once, and again only when something about them changes. */
+/** Turns entries and outgoing messages into the items that apps show; an item is made again only if it changes. */
 import { hasAllMembers, marksOf, memberCount, NO_MARKS } from "./conversation-record.js";
 import { ChatError } from "./errors.js";
 import type { ConversationRecord, Marks, OutboxRecord } from "./records.js";
 import type { Change, ConversationEvent, Message, MessageStatus, Role, TimelineItem, User } from "./types.js";
 import { author, type Entry, type Person } from "./wire.js";
 
-/** How many of the sorted numbers are at least `seq`. */
+/** The count of numbers in `sorted` that are at least `seq`. */
 function countFrom(sorted: readonly number[], seq: number): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -16,7 +16,7 @@ function countFrom(sorted: readonly number[], seq: number): number {
   return sorted.length - low;
 }
 
-/** The other members' marks; of those who are not named the lowest that are known, which promises nothing. */
+/** The other members' marks. Members who are not named get the lowest marks known, so no status claims too much. */
 function othersMarks({ conversation, receipts }: ConversationRecord, me: string): Marks[] {
   if (hasAllMembers(conversation)) {
     const others = conversation.participants.filter((member) => member.id !== me);
@@ -28,7 +28,7 @@ function othersMarks({ conversation, receipts }: ConversationRecord, me: string)
   return [...known.slice(0, count), ...Array<Marks>(Math.max(0, count - known.length)).fill(NO_MARKS)];
 }
 
-/** How far own messages have come: the other members' marks, sorted. */
+/** The delivery status of own messages, from the other members' marks. */
 export class ReceiptSummary {
   private readonly delivered: number[];
   private readonly read: number[];
@@ -54,7 +54,7 @@ export class MessageViews {
   private readonly pendings = new WeakMap<OutboxRecord, Message>();
   private record: ConversationRecord | undefined;
   private summary: ReceiptSummary | undefined;
-  /** Members, and whoever wrote something that was shown. */
+  /** Members, and authors of the entries seen so far. */
   private readonly people = new Map<string, Person>();
 
   constructor(private readonly me: () => string) {}
@@ -64,7 +64,7 @@ export class MessageViews {
     this.record = undefined;
   }
 
-  /** What follows is of the conversation in this state. */
+  /** Sets the state of the conversation for the calls that follow. */
   setRecord(record: ConversationRecord): void {
     const before = this.record;
     this.record = record;
@@ -123,7 +123,7 @@ export class MessageViews {
     });
   }
 
-  /** Null for types that this version does not know: there is nothing to show. */
+  /** Null for types that this version does not know. */
   private event(entry: Entry): ConversationEvent | null {
     const change = this.change(entry);
     if (!change) return null;

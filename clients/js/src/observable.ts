@@ -2,10 +2,10 @@
 import type { Observable, Unsubscribe } from "./types.js";
 
 /**
- * A value that is made when it is asked for, and again only after `changed()`.
+ * A value that is computed when it is read, and computed again only after `changed()`.
  *
- * Listeners hear of a burst of changes once, in a microtask. A new value that `same` finds equal to the one before
- * is dropped in favour of it.
+ * Listeners are called once for a burst of changes, in a microtask. If `same` finds a new value equal to the one
+ * before, the old one stays.
  */
 export class Source<T> implements Observable<T> {
   private readonly listeners = new Set<() => void>();
@@ -75,7 +75,7 @@ export class Cell<T> implements Observable<T> {
   }
 }
 
-/** Runs every listener; one that throws stops nobody else, and shows as an unhandled rejection of the app. */
+/** Runs every listener. One that throws stops no other; its error shows as an unhandled rejection of the app. */
 function notify<Argument extends unknown[]>(
   listeners: Iterable<(...argument: Argument) => void>,
   ...argument: Argument
@@ -89,7 +89,7 @@ function notify<Argument extends unknown[]>(
   }
 }
 
-/** Named events for whoever listens. */
+/** Named events. Listeners run at once, in the order in which they subscribed. */
 export class Emitter<Events> {
   private readonly listeners = new Map<keyof Events, Set<(value: never) => void>>();
 

@@ -1,7 +1,7 @@
-/** What a chat is made with. */
+/** The options of `createChat`. */
 import type { ChatStorage } from "./storage/storage.js";
 
-/** What `AsyncStorage` of React Native looks like. */
+/** The interface of React Native's `AsyncStorage`. */
 export interface AsyncStorageLike {
   getItem(key: string): Promise<string | null>;
   setItem(key: string, value: string): Promise<unknown>;
@@ -25,14 +25,14 @@ export interface Clock {
   clearTimeout(timer: unknown): void;
 }
 
-/** How long things may take, in milliseconds. */
+/** Time limits and intervals, in milliseconds. */
 export interface Timing {
   readonly healthTimeout: number;
   readonly requestTimeout: number;
   readonly connectTimeout: number;
   readonly ackTimeout: number;
   readonly pollTimeout: number;
-  /** How long a connection that looks dead has to show that it lives. */
+  /** The time in which a connection that looks dead must answer. */
   readonly probeTimeout: number;
   readonly retryFirst: number;
   readonly retryMost: number;
@@ -40,25 +40,25 @@ export interface Timing {
   readonly socketRetry: number;
   /** Refresh the access token this long before it expires. */
   readonly refreshAhead: number;
-  /** How long an entry that came too early is waited for before sync. */
+  /** The wait for missing entries, after one came too early, before a sync. */
   readonly hold: number;
   readonly receiptBatch: number;
   readonly typingEvery: number;
-  /** A draft is stored, and told to other tabs, when nothing was typed for so long. */
+  /** A draft is stored, and shared with other tabs, when nothing was typed for so long. */
   readonly draftPause: number;
-  /** How long one step of the storage may take. */
+  /** The time limit of one step of the storage. */
   readonly storageTimeout: number;
-  /** How long an app in the background keeps its socket (`setForeground(false)`). */
+  /** The time for which an app in the background keeps its socket (`setForeground(false)`). */
   readonly backgroundGrace: number;
-  /** How long another tab may take to refresh the tokens. */
+  /** The time that another tab has to refresh the tokens. */
   readonly refreshTimeout: number;
-  /** How long the leading tab may be silent when another one, that somebody looks at, asks for a sign of life. */
+  /** The time in which the leading tab must answer a tab that has become visible. */
   readonly leaderSilence: number;
   /** A pause of the whole process longer than this counts as sleep. */
   readonly sleep: number;
 }
 
-/** Several tabs, one connection: the pieces of the platform that this needs. */
+/** The functions of the platform that let several tabs share one connection. */
 export interface TabPlatform {
   readonly locks: Pick<LockManager, "request">;
   readonly openChannel: (name: string) => BroadcastChannel;
@@ -67,11 +67,11 @@ export interface TabPlatform {
 export interface ChatOptions {
   /** The server's address, like `https://chat.example.com`. */
   readonly url: string;
-  /** Where sessions, conversations and unsent messages are kept. */
+  /** The storage for sessions, conversations and unsent messages. */
   readonly storage: ChatStorage | AsyncStorageLike;
-  /** Where the tokens are kept: a secure store of the phone. By default `storage` has them too. */
+  /** A secure store of the phone for the tokens. By default, `storage` holds them too. */
   readonly tokenStorage?: ChatStorage | TokenStorage;
-  /** What the user sees in the list of their devices. */
+  /** The name of this device in the user's list of devices. */
   readonly deviceName?: string;
   readonly client?: string;
   /** Socket.IO transports in the order in which they are tried. */

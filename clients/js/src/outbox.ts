@@ -1,8 +1,8 @@
 /**
- * Messages on their way: stored before they are sent, sent in order, repeated until they are acknowledged.
+ * Outgoing messages: stored before they are sent, sent in order, repeated until they are acknowledged.
  *
- * Any tab writes its messages into the records; only the leading one sends. One message of a conversation is under way
- * at a time, whatever the transport, so none can overtake another. The `clientMsgId` makes repeats harmless.
+ * Every tab stores its messages; only the leading tab sends. One message of a conversation is sent at a time, whatever
+ * the transport, so none can overtake another. The `clientMsgId` makes repeats harmless.
  */
 import { retryDelay } from "./clock.js";
 import { type Linked, signedOutError } from "./core.js";
@@ -11,14 +11,14 @@ import { byteLength, key, type OutboxRecord } from "./records.js";
 import { sendMessage } from "./send-message.js";
 import type { Entry } from "./wire.js";
 
-/** Bytes of a message that can be stored; the server takes fewer. */
+/** The largest message that is stored, in bytes. The server's limit is lower. */
 const LARGEST = 256 * 1024;
 const TOO_LARGE = {
   code: "TOO_LARGE",
   message: "This message is larger than 256 KB: it can be neither sent nor kept. Send it in parts.",
 };
 
-/** Worth waiting for: the session may come back, the client is about to stop. */
+/** Errors that leave the message waiting: the session may come back, or the client is about to stop. */
 const NOT_THE_MESSAGE = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
 
 export class Outbox {
@@ -26,8 +26,8 @@ export class Outbox {
   private readonly timers = new Set<unknown>();
   private readonly attempts = new Map<string, number>();
   /**
-   * In memory only: what was sent while the session was still being read from storage, so that nobody knew whose it
-   * was, and what is too large to be kept.
+   * In memory only: messages sent while the session was still being read from storage, when the user was not known yet,
+   * and messages too large to be stored.
    */
   private unstored: OutboxRecord[] = [];
   private lastOrder = 0;
@@ -70,7 +70,7 @@ export class Outbox {
     return row;
   }
 
-  /** A failed message goes to the end of its queue. */
+  /** Puts a failed message at the end of its queue. */
   retry(clientMsgId: string): void {
     const failed = this.find(clientMsgId);
     if (failed?.state !== "failed") return;
@@ -80,19 +80,19 @@ export class Outbox {
     this.pump();
   }
 
-  /** Takes away what failed for good or was never attempted; anything else may be stored already. */
+  /** Removes a message that failed for good or was never attempted; the server may have any other already. */
   discard(clientMsgId: string): void {
     const message = this.find(clientMsgId);
     if (message && (message.state === "failed" || !message.attempted)) this.remove(message);
   }
 
-  /** Acknowledged messages whose place in the log is behind the cursor are in the log, or in a gap of it. */
+  /** Removes acknowledged messages up to the cursor: they are in the log, or in a gap of it. */
   sweep(conversationId: string, cursor: number): void {
     for (const message of this.of(conversationId))
       if (message.entry && message.entry.seq <= cursor) this.remove(message);
   }
 
-  /** An entry of the user's own is in the log: its message has arrived. */
+  /** Removes messages whose entries are in the log. */
   removeArrived(clientMsgIds: ReadonlySet<string>): void {
     for (const message of this.all().filter((row) => clientMsgIds.has(row.clientMsgId))) {
       this.remove(message);
@@ -100,7 +100,7 @@ export class Outbox {
     }
   }
 
-  /** Sends what can be sent; called whenever that may have changed. */
+  /** Starts to send every queue that can be sent; called whenever that may have changed. */
   pump(): void {
     if (!this.canSend) return;
     const waiting = new Set(
@@ -118,7 +118,7 @@ export class Outbox {
     this.timers.clear();
   }
 
-  /** Lets go of the conversation in the very step that finds nothing to do: a message that comes next starts anew. */
+  /** Clears `busy` in the same step that finds the queue empty, so that a later message starts the queue again. */
   private async sendInOrder(conversationId: string): Promise<void> {
     try {
       for (;;) {
@@ -141,12 +141,12 @@ export class Outbox {
     return this.of(conversationId).find((row) => row.state === "sending");
   }
 
-  /** It may reach the server from now on. */
+  /** The message may reach the server from now on. */
   private markAttempted(message: OutboxRecord | undefined): void {
     if (message && !message.attempted) this.put({ ...message, attempted: true });
   }
 
-  /** In one write with what came of the message before. */
+  /** Marks the next message in the same write that stores the result of the one before. */
   private markNextAttempted(conversationId: string): void {
     if (this.canSend) this.markAttempted(this.next(conversationId));
   }
@@ -154,7 +154,7 @@ export class Outbox {
   private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
     this.markAttempted(message);
     await this.linked.store.flush();
-    if (!this.find(message.clientMsgId)) return undefined; // discarded, or arrived meanwhile
+    if (!this.find(message.clientMsgId)) return undefined; // discarded, or already in the log
     try {
       const entry = await sendMessage(this.linked, message);
       this.attempts.delete(message.clientMsgId);
@@ -200,12 +200,12 @@ export class Outbox {
     return this.all().find((message) => message.clientMsgId === clientMsgId);
   }
 
-  /** There is no session after all: what was sent early fails, and nobody else will send it. */
+  /** Nobody is signed in: messages that waited for the session fail. */
   failUnstored(error: ChatError): void {
     for (const message of this.unstored) this.put({ ...message, state: "failed", error: error.toJSON() });
   }
 
-  /** The store is open: what was sent early is stored, and sent. */
+  /** Stores, and sends, the messages that waited for the session. */
   private storeUnstored(): void {
     if (!this.linked.store.isOpen) return;
     const early = this.unstored.filter(({ state }) => state === "sending");
@@ -214,7 +214,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** Gives the record as it is kept. */
+  /** Returns the record as it is kept. */
   private put(message: OutboxRecord): OutboxRecord {
     const { store } = this.linked;
     const isTooLarge = byteLength(message.content) + byteLength(message.attachment ?? "") > LARGEST;
@@ -233,7 +233,7 @@ export class Outbox {
     this.linked.store.delete(key.outbox(message.order));
   }
 
-  /** Later than every order before it, also when the clock is set back, and unlike any other tab's. */
+  /** Sorts after every order before it, also when the clock was set back, and differs from any other tab's. */
   private nextOrder(): string {
     const newest = Number(this.all().at(-1)?.order.slice(0, 15) ?? 0);
     this.lastOrder = Math.max(this.linked.clock.now(), this.lastOrder + 1, newest + 1);

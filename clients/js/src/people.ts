@@ -28,7 +28,7 @@ export class PresenceStore implements PresenceMap {
     return presence;
   }
 
-  /** People whom the user shares a conversation with from now on: how are they? */
+  /** Loads the presence of all people if any of these is not known yet. */
   refreshUnknown(userIds: readonly string[]): void {
     const isKnown = (userId: string) => userId === this.base.me() || this.base.presence.value.has(userId);
     if (!userIds.every(isKnown)) void this.refresh();
@@ -54,7 +54,7 @@ export class PresenceStore implements PresenceMap {
     }
   }
 
-  /** The users who are online, all others are not. */
+  /** These users are online, all others are offline. */
   setOnline(userIds: readonly string[]): void {
     const online = new Set(userIds);
     const next = new Map(this.base.presence.value);
@@ -69,7 +69,7 @@ export class PresenceStore implements PresenceMap {
   }
 }
 
-/** How long somebody's typing is believed without a word of it, and how long one's own is kept up without a key. */
+/** The user's own typing ends so long (in milliseconds) after the last key. */
 const IDLE = 5000;
 
 export class TypingIndicator implements Typing {
@@ -108,7 +108,7 @@ export class TypingIndicator implements Typing {
     this.core.act({ kind: "typing", id: this.conversationId, isTyping: true });
   }
 
-  /** The message was sent: the others see that by itself. */
+  /** The message was sent, which ends the typing for the others too. */
   sent(): void {
     this.core.clock.clearTimeout(this.idleTimer);
     this.sentAt = undefined;
@@ -119,7 +119,7 @@ function sameUsers(a: readonly TypingUser[], b: readonly TypingUser[]): boolean 
   return a.length === b.length && a.every((user, index) => user.userId === b[index]?.userId);
 }
 
-/** Who types, in the leading tab: each word of it is believed for a few seconds. */
+/** The people who are typing, kept by the leading tab. Each row expires unless the server repeats it. */
 export class TypingStore {
   private readonly timers = new Map<string, unknown>();
 

@@ -1,4 +1,4 @@
-/** What a browser says by itself of its network and of being looked at. Other platforms are told by the app. */
+/** Follows the network state and the visibility of a browser page. On other platforms, the app reports both. */
 import type { Connection, Unsubscribe } from "./types.js";
 
 export function listenToPlatform(connection: Connection, onHidden: () => void): Unsubscribe {
@@ -21,7 +21,7 @@ export function listenToPlatform(connection: Connection, onHidden: () => void): 
   };
 }
 
-/** A page that nobody sees may be ended without another word. */
+/** The browser may end a hidden page without another event. */
 export function isHidden(): boolean {
   return typeof document !== "undefined" && document.visibilityState === "hidden";
 }

@@ -60,7 +60,7 @@ export function pushHandlers({ base, delivery, contacts, presence, typing }: Pus
   };
 }
 
-/** The user is in this conversation now. */
+/** Adds a conversation that the user is in, and loads the presence of its members. */
 export function addConversation(
   { base, delivery, presence }: Pick<PushParts, "base" | "delivery" | "presence">,
   conversation: WireConversation,

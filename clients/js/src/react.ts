@@ -16,7 +16,7 @@ import type {
 
 const ChatContext = createContext<Chat | null>(null);
 
-/** Gives the chat to everything below. */
+/** Provides the chat to all components below. */
 export function ChatProvider({ chat, children }: { chat: Chat; children?: ReactNode }): ReactNode {
   return createElement(ChatContext.Provider, { value: chat }, children);
 }
@@ -68,7 +68,7 @@ export function usePresence(userId: string): Presence {
   return useObservable(useChat().presence.of(userId));
 }
 
-/** Who types in a conversation, and how to say that the user does: `const [who, setTyping] = useTyping(id)`. */
+/** The people who are typing, and a setter for the user's own state: `const [users, setTyping] = useTyping(id)`. */
 export function useTyping(conversationId: string): [readonly TypingUser[], (isTyping: boolean) => void] {
   const typing = useChat().typing(conversationId);
   return [useObservable(typing), useCallback((isTyping: boolean) => typing.set(isTyping), [typing])];

@@ -1,4 +1,4 @@
-/** The user's own marks on their way to the server: batched, repeated until told, for the leading tab. */
+/** Sends the user's own receipts: in batches, repeated until acknowledged, by the leading tab. */
 import type { Linked } from "./core.js";
 import { asChatError } from "./errors.js";
 import { type ConversationRecord, key } from "./records.js";
@@ -11,7 +11,7 @@ export class Receipts {
 
   constructor(private readonly linked: Linked) {}
 
-  /** Entries are here and stored. */
+  /** Entries were applied. */
   markDelivered(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (author(entry).id === this.linked.me()) continue;
@@ -20,7 +20,7 @@ export class Receipts {
     if (this.delivered.size > 0) this.sendSoon();
   }
 
-  /** The user has read up to `seq`; it is remembered until the server has heard it. */
+  /** The user has read up to `seq`; the record keeps the mark until the server has acknowledged it. */
   markRead(conversationId: string, seq: number): void {
     const record = this.linked.delivery.record(conversationId);
     if (!record || seq <= record.untoldRead) return;
@@ -28,7 +28,7 @@ export class Receipts {
     this.sendSoon();
   }
 
-  /** There is a connection (again): tell what could not be told. */
+  /** There is a connection: sends the receipts that could not be sent before. */
   resume(): void {
     if (this.delivered.size > 0 || this.unsent().length > 0) this.sendSoon();
   }
@@ -58,7 +58,7 @@ export class Receipts {
     for (const record of this.unsent()) if (!(await this.sendRead(record.id, record.untoldRead))) return;
   }
 
-  /** Without a socket the next sync says the same by its cursors. */
+  /** Without a socket, the cursors of the next sync have the same effect. */
   private async sendDelivered(): Promise<void> {
     const socket = this.linked.link.liveSocket;
     const cursors = Object.fromEntries(this.delivered);
@@ -71,7 +71,7 @@ export class Receipts {
     }
   }
 
-  /** False when it has to be tried again later. */
+  /** Returns false if it has to be tried again later. */
   private async sendRead(conversationId: string, seq: number): Promise<boolean> {
     const { link, http } = this.linked;
     const socket = link.liveSocket;

@@ -1,8 +1,8 @@
-/** What is kept on the device, by key. Each record is replaced as a whole and never changed in place. */
+/** The records stored on the device, by key. Each is replaced as a whole and never changed in place. */
 import type { ErrorDescription } from "./errors.js";
 import type { Entry, WireConversation } from "./wire.js";
 
-/** Seqs from..to, both included, without a hole. */
+/** Seqs from..to, both included, without a gap. */
 export type Range = readonly [from: number, to: number];
 
 export interface Marks {
@@ -12,17 +12,17 @@ export interface Marks {
 
 export interface ConversationRecord {
   readonly id: string;
-  /** As the server last described it, brought forward by the entries since. */
+  /** The last description from the server, with the entries since applied. */
   readonly conversation: WireConversation;
-  /** How far the log is here without a hole, and the entry's hash and mseq there. */
+  /** The last entry up to which this device has the log without a gap, and that entry's hash. */
   readonly cursor: number;
   readonly cursorHash: string | null;
-  /** Messages up to the newest entry that is known of. */
+  /** The number of messages up to the newest known entry. */
   readonly headMseq: number;
   readonly headSeq: number;
   /** The first entry that the user may see. */
   readonly firstSeq: number;
-  /** Which entries are stored, ascending; the last range ends at the cursor. */
+  /** The entries that are stored, ascending; the last range ends at the cursor. */
   readonly ranges: readonly Range[];
   readonly receipts: Readonly<Record<string, Marks>>;
   readonly readSeq: number;
@@ -44,7 +44,7 @@ export interface LastMessage {
 }
 
 export interface OutboxRecord {
-  /** Sorts as it was written. */
+  /** Sorts messages in the order in which they were written. */
   readonly order: string;
   readonly clientMsgId: string;
   readonly conversationId: string;
@@ -53,7 +53,7 @@ export interface OutboxRecord {
   readonly createdAt: string;
   /** `sent` until the entry itself is in the log here. */
   readonly state: "sending" | "failed" | "sent";
-  /** Whether it may have reached the server. */
+  /** Whether the message may have reached the server. */
   readonly attempted: boolean;
   readonly error?: ErrorDescription;
   /** The acknowledged entry. */
@@ -116,7 +116,7 @@ function isOutboxRecord({ order, clientMsgId, conversationId, content, state }: 
   return order === name && texts.every((text) => typeof text === "string");
 }
 
-/** Whether what was stored as this record can be one: another app, a fault of the device, may have written anything. */
+/** Whether a stored value has the shape of this record; another app, or a fault of the device, may have written it. */
 export function isValid(recordKey: string, value: unknown): boolean {
   const [kind = "", ...rest] = recordKey.split("/");
   const name = rest.join("/");
@@ -138,7 +138,7 @@ export function isEntry(value: unknown): value is Entry {
   return isObject(value) && Number.isSafeInteger(value.seq) && typeof value.conversationId === "string";
 }
 
-/** Adds a range to ascending ranges that do not touch, and keeps them so. */
+/** Adds a range to ascending ranges that do not touch; the result is ascending and does not touch either. */
 export function withRange(ranges: readonly Range[], added: Range): readonly Range[] {
   let [from, to] = added;
   if (from > to) return ranges;
@@ -152,7 +152,7 @@ export function withRange(ranges: readonly Range[], added: Range): readonly Rang
   return [...before, [from, to], ...after];
 }
 
-/** Takes a part out of ranges. */
+/** Removes a range from ranges. */
 export function withoutRange(ranges: readonly Range[], [from, to]: Range): readonly Range[] {
   return ranges.flatMap(([first, last]): Range[] => {
     const left: Range = [first, Math.min(last, from - 1)];

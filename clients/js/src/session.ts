@@ -1,4 +1,4 @@
-/** The session on this device: its tokens, kept fresh by one refresh at a time, in one tab at a time. */
+/** The session on this device. Its tokens are refreshed ahead of time, by one tab at a time. */
 import { asChatError, ChatError, signedOut } from "./errors.js";
 import type { Http, TokenSource } from "./http.js";
 import { withLease } from "./lease.js";
@@ -8,13 +8,13 @@ import type { ChatStorage } from "./storage/storage.js";
 import type { Tabs } from "./tabs.js";
 import type { Account, SignOutReason, User } from "./types.js";
 
-/** What is kept. `expiresAt` is the access token's, on this device's clock. */
+/** The stored session. `expiresAt` is the access token's, on this device's clock. */
 export interface StoredSession {
   readonly user: User;
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly expiresAt: number;
-  /** How long the access token lives altogether, in milliseconds. */
+  /** The lifetime of the access token, in milliseconds. */
   readonly lifetime: number;
 }
 
@@ -26,13 +26,13 @@ export interface Tokens {
 }
 
 const REFRESH_ATTEMPTS = 4;
-/** The exchange ends well before another tab may take its turn. */
+/** The share of `refreshTimeout` after which the refresh gives up: well before another tab may start its own. */
 const EXCHANGE_SHARE = 2 / 3;
 
 export interface SessionOptions {
   readonly key: string;
   readonly storage: ChatStorage;
-  /** Where an earlier version of the app kept the session, where that is another storage. */
+  /** The storage in which an earlier version of the app kept the session, if it is another one. */
   readonly formerStorage?: ChatStorage;
   /** For the refresh, which is anonymous. */
   readonly http: Http;
@@ -55,7 +55,7 @@ export class Session implements TokenSource {
   private refreshing: Promise<string> | undefined;
   private timer: unknown;
   private isEnding = false;
-  /** Storage has refused the session that is current, so it has an older one, or none. */
+  /** Storage has refused the current session, so it holds an older one, or none. */
   private isUnstored = false;
 
   constructor(private readonly options: SessionOptions) {}
@@ -64,19 +64,19 @@ export class Session implements TokenSource {
     return this.current?.accessToken;
   }
 
-  /** For other tabs, which can't read it from storage. */
+  /** The session that other tabs can't read from storage. */
   get unstored(): StoredSession | undefined {
     return this.isUnstored ? this.current : undefined;
   }
 
-  /** Takes over what is stored. */
+  /** Takes over the stored session. */
   async restore(): Promise<void> {
     const stored = await this.readStored();
     const former = await this.migrate(stored !== undefined);
     this.use(stored ?? former);
   }
 
-  /** Another tab has changed the session: it is stored, unless the tab gives it, or null where it has ended. */
+  /** Another tab has changed the session: read it from storage if undefined; null means that it has ended. */
   async receive(session: StoredSession | null | undefined): Promise<void> {
     this.isUnstored = isSession(session);
     this.use(session === undefined ? await this.readStored() : (session ?? undefined));
@@ -87,7 +87,7 @@ export class Session implements TokenSource {
     else if (this.account.status !== "signed-out") this.drop({ status: "signed-out", user: null }, false);
   }
 
-  /** What was kept with everything else goes to the storage that is for tokens alone. */
+  /** Moves a session from the general storage to the one for tokens. */
   private async migrate(isReplaced: boolean): Promise<StoredSession | undefined> {
     const { formerStorage, key } = this.options;
     if (!formerStorage) return undefined;
@@ -98,7 +98,7 @@ export class Session implements TokenSource {
     return isSession(former) ? former : undefined;
   }
 
-  /** Storage can't be read: nobody is signed in as far as this device knows, and nothing is removed. */
+  /** Storage can't be read: the account is signed out here, and nothing is removed. */
   unreadable(error: ChatError): void {
     this.drop({ status: "signed-out", user: null, error }, false);
   }
@@ -110,7 +110,7 @@ export class Session implements TokenSource {
     this.adopt(session, true);
   }
 
-  /** The user has another name, avatar or address. The tokens stay those that are stored: another tab's may be newer. */
+  /** Changes the user's name, avatar or address. Keeps the stored tokens: another tab may have newer ones. */
   changeUser(changes: Partial<User> & Pick<User, "id">): Promise<void> {
     return this.exclusively(async () => {
       const session = (await this.readStoredIfPossible()) ?? this.current;
@@ -121,7 +121,7 @@ export class Session implements TokenSource {
     });
   }
 
-  /** The session is over: forget it here. */
+  /** The session is over: forget it on this device. */
   async end(reason: SignOutReason, error?: ChatError): Promise<void> {
     if (this.account.status === "signed-out" || this.isEnding) return;
     this.isEnding = true;
@@ -145,8 +145,8 @@ export class Session implements TokenSource {
   }
 
   /**
-   * The server knows this token's session no more. An answer about an earlier session counts for nothing, and where
-   * another tab has newer tokens, they count.
+   * The server has ended this token's session. An answer about an earlier session is ignored; if another tab has newer
+   * tokens, they are used.
    */
   reportLost(error: ChatError, token = this.current?.accessToken): void {
     if (token !== this.current?.accessToken) return;
@@ -159,7 +159,7 @@ export class Session implements TokenSource {
     });
   }
 
-  /** Another access token than `expired`. Throws what kept it from being got; SIGNED_OUT when the session is over. */
+  /** Returns another access token than `expired`. Throws ChatError; SIGNED_OUT if the session is over. */
   renew(expired: string): Promise<string> {
     if (this.current && this.current.accessToken !== expired) return Promise.resolve(this.current.accessToken);
     this.refreshing ??= this.exclusively(() => this.refresh(expired)).finally(() => {
@@ -173,7 +173,7 @@ export class Session implements TokenSource {
     this.current = undefined;
   }
 
-  /** In one tab at a time: two pairs of tokens in use would look like a theft to the server. */
+  /** Runs in one tab at a time: to the server, two pairs of tokens in use look like a theft. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const { tabs, storage, key, clock, newId, timing } = this.options;
     if (tabs.hasLocks || !storage.shared) return tabs.exclusively("refresh", work);
@@ -185,7 +185,7 @@ export class Session implements TokenSource {
     if (!session || !this.current) throw signedOut();
     if (session.accessToken !== expired) return this.follow(session);
     const tokens = await this.exchange(session).catch(asChatError);
-    const newer = await this.newerThan(session); // this tab may have slept, and another one went on
+    const newer = await this.newerThan(session); // another tab may have refreshed while this one was suspended
     if (newer) return this.follow(newer);
     if (tokens instanceof ChatError) {
       if (tokens.statusCode === 401) await this.end(reasonOf(tokens), tokens);
@@ -198,7 +198,7 @@ export class Session implements TokenSource {
     return renewed.accessToken;
   }
 
-  /** Another tab was faster. */
+  /** Uses the tokens that another tab has refreshed. */
   private follow(session: StoredSession): string {
     if (!this.current) throw signedOut();
     this.adopt(session, false);
@@ -210,7 +210,7 @@ export class Session implements TokenSource {
     return stored && stored.accessToken !== session.accessToken ? stored : undefined;
   }
 
-  /** A lost answer may be asked for again: the server gives another pair, and only the one that is used counts. */
+  /** May be repeated after a lost answer: the server issues another pair, and only the pair that is used counts. */
   private async exchange(session: StoredSession): Promise<Tokens> {
     const { clock, timing, http } = this.options;
     const controller = new AbortController();
@@ -254,7 +254,7 @@ export class Session implements TokenSource {
     const wait = session.expiresAt - this.refreshMargin(session) - clock.now();
     this.timer = clock.setTimeout(
       () => {
-        if (this.options.tabs.isLeader) this.renew(session.accessToken).catch(() => {}); // the next call tells
+        if (this.options.tabs.isLeader) this.renew(session.accessToken).catch(() => {}); // the next call reports it
       },
       Math.min(Math.max(wait, 0), LONGEST_TIMER),
     );

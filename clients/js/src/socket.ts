@@ -1,11 +1,11 @@
-/** One socket, from its connection to its end. Who connects again, and when, is not decided here. */
+/** One socket, from its connection to its end. `Link` decides when to connect again. */
 import { io, type Socket } from "socket.io-client";
 import { within } from "./clock.js";
 import { asChatError, ChatError, fromAnswer } from "./errors.js";
 import type { Clock, Timing } from "./options.js";
 import type { Pushed, Ready, Requests } from "./wire.js";
 
-/** `ready` comes first, everything else after it. */
+/** `ready` is the first event. */
 export type PushHandlers = { readonly [Event in keyof Pushed]?: (payload: Pushed[Event]) => void };
 
 export interface SocketOptions {
@@ -68,7 +68,7 @@ export class LiveSocket {
       for (const [event, handler] of Object.entries(this.options.handlers)) {
         if (event === "ready") continue;
         this.socket.on(event, (payload: { success?: boolean }) => {
-          if (payload?.success !== false) (handler as (payload: unknown) => void)(payload); // failures come as acks
+          if (payload?.success !== false) (handler as (payload: unknown) => void)(payload); // failures arrive as acks
         });
       }
       this.socket.on("ready", (ready: Ready) => {

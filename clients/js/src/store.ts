@@ -1,9 +1,9 @@
 /**
- * Memory and storage of one user: records that are all in memory, and the entries of the logs, which are not.
+ * The data of one user: all records, held in memory and stored, and the entries of the logs, which are only stored.
  *
- * Changes show at once in memory, are written soon after in one batch, and are told to the other tabs when they are
- * written, so that what another tab knows is never more than what is stored. Entries are written before the records
- * that say how far they go.
+ * Changes apply to memory at once, are written soon after in one batch, and are posted to the other tabs once they are
+ * written, so that no other tab knows more than is stored. Entries are written before the records whose cursors count
+ * them.
  */
 import { Batch, Records, type StoredBatch, syncRecordLast } from "./batch.js";
 import { type ChatError, storageFailed } from "./errors.js";
@@ -16,26 +16,26 @@ import type { Entry } from "./wire.js";
 const CHUNK = 50;
 
 interface StoreEvents {
-  /** A record is another one, or gone. */
+  /** The record with this key was changed or deleted. */
   record: string;
   entries: { conversationId: string; entries: readonly Entry[] };
   /** The log of a conversation was dropped. */
   dropped: string;
-  /** Everything is other than before: opened, closed. */
+  /** The store was opened or closed: everything has changed. */
   reset: undefined;
 }
 
 type Chunk = Record<number, Entry>;
 type Put = readonly [key: string, value: unknown];
 
-/** After so many values in a row that storage refuses, it is full, or away. */
+/** After so many refused values in a row, the storage counts as full or gone. */
 const MOST_REFUSALS = 5;
 
 export interface StoreOptions {
   readonly storage: ChatStorage;
-  /** Whether this tab writes this record, or the entries of the logs (undefined); else it is changed in memory only. */
+  /** Whether this tab writes this record, or the entries of the logs (undefined). If not, only its memory changes. */
   readonly isWriter: (recordKey: string | undefined) => boolean;
-  /** Called with every batch that was written here, and the prefix that it stands below. */
+  /** Called with every batch that this tab has written, and the prefix of its keys. */
   readonly onWritten: (batch: StoredBatch, prefix: string) => void;
   readonly onFailure: (error: ChatError) => void;
 }
@@ -48,9 +48,9 @@ export class Store {
   private writing: Batch | undefined;
   private flushing: Promise<void> | undefined;
   private isFailing = false;
-  /** Records that are being written, and those that storage has refused: they are tried again with what comes next. */
+  /** Records that are being written, and records that storage has refused: the next batch tries them again. */
   private readonly unwritten = new Set<string>();
-  /** What other tabs wrote while this one reads. */
+  /** Batches that other tabs wrote while this one reads. */
   private receivedMeanwhile: StoredBatch[] | undefined;
 
   constructor(private readonly options: StoreOptions) {}
@@ -59,7 +59,7 @@ export class Store {
     return this.prefix !== undefined;
   }
 
-  /** Reads all records below the prefix; what waits to be written here stands above what is stored. */
+  /** Reads all records below the prefix. Changes that wait to be written here override the stored ones. */
   async open(prefix: string): Promise<void> {
     const wasOpen = this.prefix === prefix;
     const before = wasOpen ? this.records.keys() : [];
@@ -98,7 +98,7 @@ export class Store {
     }
   }
 
-  /** Records that are none. */
+  /** Removes stored values that are not valid records. */
   private async dropInvalid(start: string, bad: readonly string[]): Promise<void> {
     if (bad.length === 0) return;
     this.options.onFailure(unreadable(bad.length, new Error("it is damaged")));
@@ -108,7 +108,7 @@ export class Store {
     );
   }
 
-  /** Forgets what is in memory, after writing what waits. */
+  /** Writes the pending changes, then clears the memory. */
   async close(): Promise<void> {
     await this.flush();
     this.prefix = undefined;
@@ -118,14 +118,14 @@ export class Store {
     this.events.emit("reset", undefined);
   }
 
-  /** Writes nothing more: another tab erases it all. */
+  /** Drops the pending changes: another tab erases all data. */
   abandon(): void {
     this.prefix = undefined;
     this.unwritten.clear();
     this.waiting = new Batch();
   }
 
-  /** Removes all that is stored below the prefix, but not what is below `except`. */
+  /** Removes all stored data below the prefix, except below `except`. */
   async erase(prefix: string, except?: string): Promise<void> {
     try {
       const keys = await this.options.storage.keys(prefix);
@@ -140,7 +140,7 @@ export class Store {
     return this.records.get(key) as T | undefined;
   }
 
-  /** All records of a kind (what stands before the first slash of their keys). */
+  /** All records of a kind, the part of their keys before the first slash. */
   list<T>(kind: string): T[] {
     return this.records.list(kind) as T[];
   }
@@ -175,13 +175,13 @@ export class Store {
     this.schedule();
   }
 
-  /** The entries from..to that are here, ascending; holes are the caller's to notice. */
+  /** The stored entries from..to, ascending. The caller has to notice gaps. */
   async readEntries(conversationId: string, from: number, to: number): Promise<Entry[]> {
     const found = new Map<number, Entry>();
     const take = (entry: Entry) => {
       if (entry.seq >= from && entry.seq <= to) found.set(entry.seq, entry);
     };
-    const batches = new Set([this.writing, this.waiting]); // what is being written may not be in what is read
+    const batches = new Set([this.writing, this.waiting]); // a batch that is being written may not be in storage yet
     for (const chunk of await this.readChunks(conversationId, from, to)) Object.values(chunk).forEach(take);
     batches.add(this.writing).add(this.waiting);
     for (const batch of batches) {
@@ -215,7 +215,7 @@ export class Store {
     this.schedule();
   }
 
-  /** What another tab has written. */
+  /** Applies a batch that another tab has written. */
   receive(batch: StoredBatch): void {
     if (!this.isOpen) return;
     this.receivedMeanwhile?.push(batch);
@@ -235,7 +235,7 @@ export class Store {
     this.flushing ??= Promise.resolve().then(() => this.writeAll());
   }
 
-  /** Resolves when everything that was changed before is written. */
+  /** Resolves when all changes so far are written. */
   async flush(): Promise<void> {
     while (this.flushing) await this.flushing;
   }
@@ -286,14 +286,14 @@ export class Store {
       await storage.write(puts, deletes);
       for (const [key] of records) this.unwritten.delete(key);
     } catch (thrown) {
-      for (const chunk of chunks) await storage.write([chunk], []).catch(() => {}); // fetched again where it is missing
+      for (const chunk of chunks) await storage.write([chunk], []).catch(() => {}); // a missing chunk is fetched again
       await this.writeEach(prefix, records);
       await storage.write([], deletes);
       throw thrown;
     }
   }
 
-  /** What storage refuses takes nothing with it but how far sync is, which would speak of what is not stored. */
+  /** Writes one by one: a refused record blocks only the sync record, which must not cover unstored records. */
   private async writeEach(prefix: string, records: readonly Put[]): Promise<void> {
     let refusals = 0;
     for (const [key, value] of records) {
@@ -314,7 +314,7 @@ export class Store {
     return found.flat();
   }
 
-  /** The chunks that the batch's entries belong to, with what is stored in them already. */
+  /** The chunks of the batch's entries, merged with the stored ones. */
   private async mergedChunks(batch: Batch): Promise<[string, Chunk][]> {
     const chunks = new Map<string, Chunk>();
     for (const [conversationId, entries] of batch.entries) {
@@ -333,7 +333,7 @@ export class Store {
     return `${this.prefix}e/${conversationId}/${chunk}`;
   }
 
-  /** Told once for a row of failures: whoever hears it can't do more the tenth time. */
+  /** Reports only the first of several failures in a row. */
   private failed(what: string, thrown: unknown): void {
     if (this.isFailing) return;
     this.isFailing = true;
@@ -347,7 +347,7 @@ export function isWrittenByAnyTab(recordKey: string | undefined): boolean {
   return recordKey !== undefined && /^(o|d)\/|^(contacts|privacy)$/.test(recordKey);
 }
 
-/** What is sound of a stored piece of a log. */
+/** The valid entries of a stored chunk. */
 function validChunk(value: unknown): Chunk {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(Object.values(value).flatMap((entry) => (isEntry(entry) ? [[entry.seq, entry]] : [])));

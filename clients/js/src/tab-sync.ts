@@ -52,7 +52,7 @@ export class TabSync {
     this.parts.linked.clock.clearTimeout(this.nudge);
   }
 
-  /** Final in the leading tab. Other tabs change their memory only, until the leading tab has stored the same change. */
+  /** Final in the leading tab. Another tab changes its memory only, until the leading tab has stored the change. */
   act(action: Action): void {
     const { tabs, actions } = this.parts;
     actions.perform(action);

@@ -1,11 +1,11 @@
 /**
  * Several tabs, one connection.
  *
- * Exactly one tab leads: it holds a Web Lock for as long as it lives, and has the connection. The others hear of
- * everything over a BroadcastChannel. Where the platform has neither (React Native, Node), the only instance leads.
+ * Exactly one tab leads: it holds a Web Lock while it lives, and has the connection. The others receive everything over
+ * a BroadcastChannel. On platforms with neither (React Native, Node), the only instance leads.
  *
- * Phones freeze tabs in the background, lock and all. So a tab that somebody looks at asks the leading one for a sign
- * of life, and takes the lead when none comes.
+ * Phones freeze tabs in the background, and a frozen tab keeps its lock. A tab that becomes visible therefore asks the
+ * leading one for a sign of life, and takes the lead if none comes.
  */
 import type { Clock, TabPlatform, Timing } from "./options.js";
 
@@ -19,7 +19,7 @@ export interface TabListener<Post> {
 
 type Envelope<Post> = { readonly post: Post } | { readonly sign: "asked" | "given" };
 
-/** What this platform has for sharing; undefined where something is missing. */
+/** This platform's means of sharing; undefined if any is missing. */
 export function tabPlatform(): TabPlatform | undefined {
   if (typeof navigator === "undefined" || !navigator.locks || typeof BroadcastChannel === "undefined") return undefined;
   return { locks: navigator.locks, openChannel: (name) => new BroadcastChannel(name) };
@@ -44,7 +44,7 @@ export class Tabs<Post> {
     return this.platform !== undefined;
   }
 
-  /** `isAlone` where this tab shares no storage with the others after all. */
+  /** `isAlone` if this tab does not share its storage with the others after all. */
   start(listener: TabListener<Post>, isAlone: boolean): void {
     this.listener = listener;
     if (!this.platform || isAlone) {
@@ -56,7 +56,7 @@ export class Tabs<Post> {
       this.channel.onmessage = (event: MessageEvent<Envelope<Post>>) => this.receive(event.data);
       this.requestLock({ signal: this.ending.signal });
     } catch {
-      this.lead(); // what a sandboxed frame has is refused only when it is used
+      this.lead(); // a sandboxed frame has these functions, but refuses to run them
     }
   }
 
@@ -65,7 +65,7 @@ export class Tabs<Post> {
     this.listener?.lead();
   }
 
-  /** Waits for the lock, or takes it. */
+  /** Waits for the lock, or steals it. */
   private requestLock(how: { signal: AbortSignal } | { steal: true }): void {
     const held = this.platform?.locks.request(`${this.name}:lead`, how, () => {
       if (this.ending.signal.aborted || this.isLeader) return undefined;
@@ -77,7 +77,7 @@ export class Tabs<Post> {
     held?.catch((error) => this.lockLost(error));
   }
 
-  /** The lock was stolen, this tab ends while it waits for it, or the browser gives none. */
+  /** The lock was stolen, this tab closed while waiting for it, or the browser refused it. */
   private lockLost(error: unknown): void {
     if (this.ending.signal.aborted) return;
     if (!this.isLeader) {
@@ -89,7 +89,7 @@ export class Tabs<Post> {
     this.requestLock({ signal: this.ending.signal });
   }
 
-  /** Somebody looks at this tab: does the leading one live? */
+  /** Takes the lead unless the leading tab answers in time. Called when this tab becomes visible. */
   challengeLeader(): void {
     if (this.isLeader || !this.channel || this.challenge !== undefined) return;
     this.send({ sign: "asked" });
@@ -107,7 +107,7 @@ export class Tabs<Post> {
     } else if (this.isLeader) this.send({ sign: "given" });
   }
 
-  /** Tells all other tabs. */
+  /** Posts to all other tabs. */
   post(post: Post): void {
     this.send({ post });
   }
@@ -116,7 +116,7 @@ export class Tabs<Post> {
     this.channel?.postMessage(envelope);
   }
 
-  /** Runs `work` in one tab at a time. A tab that holds the others up for too long, because it is frozen, loses its turn. */
+  /** Runs `work` in one tab at a time. A frozen tab that blocks the others for too long loses its turn. */
   async exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
     if (!this.platform) return work();
     const { locks } = this.platform;
@@ -132,8 +132,8 @@ export class Tabs<Post> {
     try {
       return (await locks.request(name, { signal: patience.signal }, begin)) as T;
     } catch {
-      if (turn) return await turn; // what it throws, or what it gives although its lock was taken
-      if (!patience.signal.aborted) return await work(); // this browser has no locks after all
+      if (turn) return await turn; // its own result or error, even if its lock was stolen meanwhile
+      if (!patience.signal.aborted) return await work(); // this browser refuses locks
       return (await locks.request(name, { steal: true }, work)) as T;
     } finally {
       this.clock.clearTimeout(timer);

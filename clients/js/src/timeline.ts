@@ -1,4 +1,4 @@
-/** A window on a conversation's log, with the messages that are on their way behind it. */
+/** A window on a conversation's log, followed by the messages that are not sent yet. */
 
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
@@ -101,16 +101,16 @@ export class ConversationMessages implements Messages {
     else if (this.entries.size < record.cursor - this.lower + 1) void this.readMissing(record.cursor);
   }
 
-  /** Entries of the window that this tab has not heard of: another one has stored them. */
+  /** Reads entries of the window that another tab has stored. */
   private async readMissing(upper: number): Promise<void> {
     const { generation } = this;
-    await undefined; // they may be told together with the record
+    await undefined; // they may arrive in the same batch as the record
     if (this.lower === undefined || this.entries.size >= upper - this.lower + 1) return;
     const found = await this.core.store.readEntries(this.conversationId, this.lower, upper);
     if (generation === this.generation) this.addEntries(found);
   }
 
-  /** The log went on further on, with a gap in between: the window is its newest part again. */
+  /** There is a gap before the newest entries: shrinks the window to the part after it. */
   private jumpToNewest(lowest: number): void {
     this.lower = lowest;
     for (const seq of this.entries.keys()) if (seq < lowest) this.entries.delete(seq);
@@ -137,7 +137,7 @@ export class ConversationMessages implements Messages {
 
   private async load(): Promise<void> {
     const { generation } = this;
-    await undefined; // what changes together with the record is there then
+    await undefined; // entries of the same batch are there after it
     const { record } = this;
     if (!record || generation !== this.generation) return;
     this.lower = record.cursor + 1;
@@ -180,7 +180,7 @@ export class ConversationMessages implements Messages {
     this.source.changed();
   }
 
-  /** Widens the window by so many entries: what is stored, else from the server. */
+  /** Widens the window by so many entries, from the store or the server. */
   private async extend(count: number): Promise<void> {
     const { generation } = this;
     for (let wanted = count; wanted > 0; ) {
@@ -247,7 +247,7 @@ export class ConversationMessages implements Messages {
     return new ChatError({ code: "CONVERSATION_NOT_FOUND", message: "Conversation not found", statusCode: 404 });
   }
 
-  // -------------------------------------------------------------- what the user does
+  // -------------------------------------------------------------- actions of the user
 
   send(message: string | Outgoing): Message {
     const { content = "", attachment = null } = typeof message === "string" ? { content: message } : message;

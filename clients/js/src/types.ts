@@ -1,5 +1,5 @@
 /**
- * What the SDK shows of itself: observables, snapshots and the parts of a chat.
+ * The public types of the SDK: observables, snapshots and the parts of a chat.
  *
  * Every snapshot is immutable, and the same object until something in it changes, so that
  * `useSyncExternalStore(x.subscribe, x.getSnapshot)` works as it is.
@@ -8,7 +8,7 @@ import type { ChatError } from "./errors.js";
 
 export type Unsubscribe = () => void;
 
-/** Something to look at now and to hear of when it changes. Both functions may be passed on without `this`. */
+/** A value that can be read, and watched for changes. Both functions may be passed on without `this`. */
 export interface Observable<T> {
   readonly subscribe: (listener: () => void) => Unsubscribe;
   readonly getSnapshot: () => T;
@@ -21,7 +21,7 @@ export interface EmptyReason {
 }
 
 /**
- * A list and how far it is to be believed.
+ * A list and its state.
  *
  * - `loading`: nothing is known yet, from neither cache nor server.
  * - `ready`: there is something to show. `stale` while it is from the cache or the connection is away;
@@ -72,7 +72,7 @@ export interface TypingUser {
 
 export type HistoryMode = "all" | "since_join";
 
-/** What the conversation list shows of the newest message, an unsent one included. */
+/** The preview of the newest message in the conversation list; it may be unsent. */
 export interface MessagePreview {
   readonly content: string;
   readonly attachment: string | null;
@@ -86,7 +86,7 @@ export interface MessagePreview {
 export interface Conversation {
   readonly id: string;
   readonly type: "direct" | "group";
-  /** What to show as its name: the group's, or the other person's. */
+  /** The name to show: the group's, or the other person's. */
   readonly title: string;
   /** The group's avatar, or the other person's. */
   readonly avatar: string | null;
@@ -109,7 +109,7 @@ export interface Conversation {
   readonly headSeq: number;
   readonly createdBy: string;
   readonly createdAt: string;
-  /** Of the newest entry, or unsent message: what the list is sorted by. */
+  /** The time of the newest entry or unsent message; the list is sorted by it. */
   readonly updatedAt: string;
 }
 
@@ -185,11 +185,11 @@ export interface Timeline extends List<TimelineItem> {
 
 export interface Outgoing {
   readonly content?: string;
-  /** The address of what was uploaded elsewhere. */
+  /** The address of a file that was uploaded elsewhere. */
   readonly attachment?: string | null;
 }
 
-/** Who got and read a message, and when. */
+/** Whether and when one member received and read a message. */
 export interface MessageReceipt {
   readonly user: Pick<User, "id" | "name" | "avatar">;
   readonly status: "sent" | "delivered" | "read";
@@ -206,7 +206,7 @@ export interface Messages extends Observable<Timeline> {
   send(message: string | Outgoing): Message;
   /** Sends a failed message again. */
   retry(clientMsgId: string): void;
-  /** Takes a failed message, or one that was never attempted, away. */
+  /** Removes a failed message, or one that was never attempted. */
   discard(clientMsgId: string): void;
   /** Widens the window upward, from the cache or the server. Failures are in the snapshot (`olderError`). */
   loadOlder(count?: number): Promise<void>;
@@ -214,20 +214,20 @@ export interface Messages extends Observable<Timeline> {
   trim(): void;
   /** Loads the window again after an error. Subscribing loads it by itself. */
   refresh(): Promise<void>;
-  /** Says that the user has read up to `seq`, or to the end. */
+  /** Marks everything up to `seq`, or to the end, as read. */
   markRead(seq?: number): void;
-  /** Who got and read one message, and when. Throws ChatError. */
+  /** Loads the receipts of one message. Throws ChatError. */
   receipts(messageId: string): Promise<readonly MessageReceipt[]>;
 }
 
 export interface Draft extends Observable<string> {
-  /** Call it on every key stroke; it is stored, and told to other tabs, when the typing pauses. */
+  /** Call it on every key stroke; the text is stored, and shared with other tabs, when the typing pauses. */
   set(text: string): void;
   clear(): void;
 }
 
 export interface Typing extends Observable<readonly TypingUser[]> {
-  /** Tell the others; call it on every key stroke, it is throttled and ends by itself. */
+  /** Shows the others that the user is typing. Call it on every key stroke; it is throttled and ends by itself. */
   set(isTyping: boolean): void;
 }
 
@@ -297,7 +297,7 @@ export interface PresenceMap extends Observable<ReadonlyMap<string, Presence>> {
 export type SignOutReason = "logout" | "session-ended" | "session-expired" | "account-gone";
 
 /**
- * `starting` while storage is read. `signed-out` has why in `reason`, and the server's answer in `error`.
+ * `starting` while storage is read. `signed-out` has the cause in `reason`, and the server's answer in `error`.
  */
 export interface Account {
   readonly status: "starting" | "signed-out" | "signed-in";
@@ -337,7 +337,7 @@ export interface DeviceSession {
   readonly createdAt: string;
   readonly lastSeenAt: string;
   readonly expiresAt: string;
-  /** The one of this device. */
+  /** Whether it is the session of this device. */
   readonly current: boolean;
 }
 
@@ -346,7 +346,7 @@ export interface Sessions extends Observable<List<DeviceSession>> {
   end(sessionId: string): Promise<void>;
 }
 
-/** Who uses the chat. Functions throw ChatError; `error.fields` names the form's fields. */
+/** The account of the user. Functions throw ChatError; `error.fields` names the form's fields. */
 export interface Accounts extends Observable<Account> {
   register(registration: Registration): Promise<User>;
   login(credentials: Credentials): Promise<User>;
@@ -374,7 +374,7 @@ export type ConnectionStatus = "signed-out" | "connecting" | "offline" | "live" 
 
 export interface ConnectionState {
   readonly status: ConnectionStatus;
-  /** Why it is not live. */
+  /** The error because of which it is not live. */
   readonly error?: ChatError;
   /** When the next attempt is made (milliseconds since 1970); undefined while one is under way. */
   readonly nextAttemptAt?: number;
@@ -385,9 +385,9 @@ export interface ConnectionState {
 export interface Connection extends Observable<ConnectionState> {
   /** Try now instead of at `nextAttemptAt`. */
   retryNow(): void;
-  /** What the platform knows of its network. Browsers are listened to by the SDK itself. */
+  /** Reports whether the device has a network. In browsers, the SDK finds out by itself. */
   setOnline(isOnline: boolean): void;
-  /** The app came to the foreground (true) or went to the background. Browsers are listened to by the SDK itself. */
+  /** The app came to the foreground (true) or went to the background. In browsers, the SDK finds out by itself. */
   setForeground(isForeground: boolean): void;
 }
 
@@ -404,7 +404,7 @@ export interface ChatEvents {
   emailChanged: { readonly before: string; readonly email: string };
   /** The session is gone. */
   signedOut: SignOutReason;
-  /** Something failed that no call and no list could tell: storage, a background fetch, a receipt. */
+  /** A failure that no call and no list can show: of storage, a background fetch, a receipt. */
   error: ChatError;
 }
 

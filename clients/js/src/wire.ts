@@ -1,4 +1,4 @@
-/** What the server says, by its own documents. */
+/** Types of the server's data, generated from its own documents. */
 import type { components, Pushed, Requests } from "./generated/asyncapi.js";
 
 type Schemas = components["schemas"];
@@ -18,7 +18,7 @@ export interface Person {
   readonly avatar: string | null;
 }
 
-/** Who wrote the message, or did what the entry says. */
+/** The sender of a message, or the actor of a change. */
 export function author(entry: Entry): Person {
   const { id, name, avatar } = entry.sender ?? entry.actor ?? { id: "", name: "", avatar: null };
   return { id, name, avatar };

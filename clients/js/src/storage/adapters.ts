@@ -43,7 +43,7 @@ export function asyncStorage(storage: AsyncStorageLike): ChatStorage {
 
 /** A secure store of the platform, which keeps the session alone. */
 export function tokenStorage(storage: TokenStorage): ChatStorage {
-  const named = (key: string) => key.replace(/[^\w.-]/g, "_"); // what SecureStore allows
+  const named = (key: string) => key.replace(/[^\w.-]/g, "_"); // SecureStore allows no other characters
   const rows = new Rows(storage, SECURE_ROW, asciiJson);
   return {
     shared: false,
@@ -58,11 +58,11 @@ export function tokenStorage(storage: TokenStorage): ChatStorage {
 }
 
 /**
- * Values as rows of text. A longer value is cut into pieces: its own row then is their tag and their number, and is
- * written after them, so that the value is the old one or the new one whenever the device fails.
+ * Values as rows of text. A longer value is cut into pieces. Its own row then holds their tag and count and is
+ * written last, so that the value is either the old one or the new one if the device fails meanwhile.
  */
 class Rows {
-  /** The rows of pieces of each value that has them, as far as they were seen. */
+  /** The piece rows of each value that was cut, as far as they are known. */
   private readonly pieces = new Map<string, Set<string>>();
   private readonly storage: TokenStorage & Pick<AsyncStorageLike, "multiSet" | "multiRemove">;
 
@@ -74,7 +74,7 @@ class Rows {
     this.storage = storage;
   }
 
-  /** The keys of values among those of rows. */
+  /** The keys of values among the keys of rows. */
   known(keys: readonly string[]): string[] {
     return keys.filter((row) => {
       const value = row.includes(".part-") ? /^(.*)\.part-\w+-\d+$/s.exec(row)?.[1] : undefined;

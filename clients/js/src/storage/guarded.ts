@@ -1,6 +1,6 @@
 /**
- * The app's storage, made to answer: every step within a time limit, one bad value at a time, and memory in its place
- * where it does not work at all.
+ * A guard around the app's storage: every step has a time limit, one bad value does not spoil the others, and memory
+ * takes its place if it does not work at all.
  */
 import { within } from "../clock.js";
 import { type ChatError, storageFailed } from "../errors.js";
@@ -8,17 +8,17 @@ import type { Clock } from "../options.js";
 import { memoryStorage } from "./adapters.js";
 import type { ChatStorage } from "./storage.js";
 
-/** So many values are read in one step: a slow device that answers is not taken for one that does not. */
+/** The number of values read in one step: few enough that a slow device ends the step in time. */
 const STEP = 100;
 
 export interface GuardOptions {
   readonly storage: ChatStorage;
   readonly clock: Clock;
-  /** How long one step may take, in milliseconds. */
+  /** The time limit of one step, in milliseconds. */
   readonly limit: number;
-  /** Listing the keys that begin so shows whether the storage works. */
+  /** A prefix of keys; listing them shows whether the storage works. */
   readonly probe: string;
-  /** Whether a value that can't be read may be removed. Otherwise reading it fails. */
+  /** Whether a value that can't be read may be removed. If not, reading it fails. */
   readonly isDroppable: (key: string) => boolean;
   readonly onFailure: (error: ChatError) => void;
 }
@@ -36,7 +36,7 @@ export class GuardedStorage implements ChatStorage {
     return this.storage.shared;
   }
 
-  /** Why memory has taken the storage's place, until the app ends; undefined where the storage works. */
+  /** Returns the error because of which memory replaces the storage until the app ends; undefined if it works. */
   check(): Promise<ChatError | undefined> {
     this.checking ??= this.step(() => this.storage.keys(this.options.probe)).then(
       () => undefined,
@@ -80,7 +80,7 @@ export class GuardedStorage implements ChatStorage {
     }
   }
 
-  /** Something among these can't be read: all the rest can. */
+  /** Reads one by one, because some value can't be read, and drops the bad ones. */
   private async readEach(keys: readonly string[], reason: unknown): Promise<unknown[]> {
     const values: unknown[] = [];
     const bad: string[] = [];
@@ -93,13 +93,13 @@ export class GuardedStorage implements ChatStorage {
         bad.push(key);
       }
     }
-    await this.step(() => this.storage.keys(this.options.probe)); // throws where it is not the values that are bad
+    await this.step(() => this.storage.keys(this.options.probe)); // throws if the storage itself has failed
     if (bad.length > 0) this.options.onFailure(unreadable(bad.length, reason));
     await this.step(() => this.storage.write([], bad)).catch(() => {}); // the next start tries again
     return values;
   }
 
-  /** A step that does not end is given up, and no other one begins until it does. */
+  /** Gives up a step that takes too long; no other step begins until that one ends. */
   private async step<T>(run: () => Promise<T>): Promise<T> {
     if (this.isStuck) throw new Error("an earlier step has not ended");
     const running = run();

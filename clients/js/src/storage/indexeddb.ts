@@ -18,7 +18,7 @@ function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** The browser's IndexedDB. `name` is the database's. Where there is none, each call fails, and the chat keeps to memory. */
+/** Storage in the browser's IndexedDB. If there is none, every call fails, and the chat uses memory instead. */
 export function indexedDBStorage(name = "chatapp", factory?: IDBFactory): ChatStorage {
   let opened: Promise<IDBDatabase> | undefined;
 
