@@ -16,13 +16,6 @@ import { LiveSocket, type PushHandlers } from "./socket.js";
 import type { ConnectionState } from "./types.js";
 import type { SyncBody, Synced } from "./wire.js";
 
-export interface LinkParts {
-  readonly environment: Pick<Environment, "url" | "transports" | "socketAttempts">;
-  readonly base: Base;
-  readonly delivery: Delivery;
-  readonly handlers: PushHandlers;
-}
-
 /** Events for `effects.ts`. */
 interface LinkEvents {
   state: ConnectionState;
@@ -50,8 +43,13 @@ export class Link {
   private gapTimer: unknown;
   private tickTimer: unknown;
 
-  constructor(private readonly parts: LinkParts) {
-    this.sleepers = new Sleepers(parts.base.clock);
+  constructor(
+    private readonly environment: Pick<Environment, "url" | "transports" | "socketAttempts">,
+    private readonly base: Base,
+    private readonly delivery: Delivery,
+    private readonly handlers: PushHandlers,
+  ) {
+    this.sleepers = new Sleepers(base.clock);
   }
 
   /** The transport over which messages are sent now. */
@@ -101,9 +99,9 @@ export class Link {
     this.socket?.close("stopped");
     this.socket = undefined;
     this.isReachable = false;
-    this.parts.base.clock.clearTimeout(this.gapTimer);
+    this.base.clock.clearTimeout(this.gapTimer);
     this.gapTimer = undefined;
-    this.parts.base.clock.clearTimeout(this.tickTimer);
+    this.base.clock.clearTimeout(this.tickTimer);
   }
 
   /** Ends every wait between attempts; if live, checks that the socket still works. */
@@ -133,10 +131,10 @@ export class Link {
   /** Syncs soon, because entries are missing. Several calls lead to one sync. */
   syncSoon(): void {
     if (this.gapTimer !== undefined || !this.running) return;
-    this.gapTimer = this.parts.base.clock.setTimeout(() => {
+    this.gapTimer = this.base.clock.setTimeout(() => {
       this.gapTimer = undefined;
       this.syncNow().catch(() => {}); // the failure shows in the connection's state; the next sync fetches the entries
-    }, this.parts.base.timing.hold);
+    }, this.base.timing.hold);
   }
 
   /** A whole sync over the current transport. Throws ChatError. */
@@ -149,7 +147,7 @@ export class Link {
 
   /** A whole sync by the leading tab, in the background; a failure is reported. */
   resync(): void {
-    const { isLeader, report } = this.parts.base;
+    const { isLeader, report } = this.base;
     if (isLeader()) this.syncNow().catch((thrown) => report(asChatError(thrown)));
   }
 
@@ -162,7 +160,7 @@ export class Link {
       if (signal.aborted) return;
       if (isSessionGone(error) || error.code === "SIGNED_OUT") {
         this.stop(); // until there is a session again
-        return this.parts.base.session.reportLost(error);
+        return this.base.session.reportLost(error);
       }
       this.attempts++;
       const wait = Math.max((error.retryAfter ?? 0) * 1000, this.delay());
@@ -171,7 +169,7 @@ export class Link {
   }
 
   private delay(): number {
-    return retryDelay(this.attempts, this.parts.base.timing, this.parts.base.random);
+    return retryDelay(this.attempts, this.base.timing, this.base.random);
   }
 
   /** One connection, from the health check to its end. Returns, or throws, the reason of the end. */
@@ -179,13 +177,13 @@ export class Link {
     this.isReachable = false;
     if (!this.isOnline) throw unreachable();
     this.setState("connecting", this.state.error);
-    await this.parts.base.http.health(signal);
+    await this.base.http.health(signal);
     this.isReachable = true;
     this.events.emit("transport", undefined);
     const socket = await this.firstSocket(signal);
-    const connectedAt = this.parts.base.clock.now();
+    const connectedAt = this.base.clock.now();
     const reason = await this.stayLive(socket);
-    if (this.parts.base.clock.now() - connectedAt > this.parts.base.timing.retryMost) {
+    if (this.base.clock.now() - connectedAt > this.base.timing.retryMost) {
       this.attempts = 0;
       this.socketFailures = 0;
     }
@@ -194,8 +192,8 @@ export class Link {
 
   /** Returns a connected socket: at once, or after a time in API mode. */
   private async firstSocket(signal: AbortSignal): Promise<LiveSocket> {
-    if (this.socketFailures < this.parts.environment.socketAttempts) {
-      await this.parts.base.session.token(); // a failure here does not count as the socket's
+    if (this.socketFailures < this.environment.socketAttempts) {
+      await this.base.session.token(); // a failure here does not count as the socket's
       try {
         return await this.openSocket(signal);
       } catch (thrown) {
@@ -203,7 +201,7 @@ export class Link {
         if (signal.aborted || isSessionGone(error)) throw error;
         this.socketFailures++;
         await this.syncByHttp(); // new entries show while the socket is tried again
-        if (this.socketFailures < this.parts.environment.socketAttempts) throw error;
+        if (this.socketFailures < this.environment.socketAttempts) throw error;
         return this.apiMode(error, signal);
       }
     }
@@ -211,9 +209,9 @@ export class Link {
   }
 
   private async openSocket(signal: AbortSignal): Promise<LiveSocket> {
-    const { url, transports } = this.parts.environment;
-    const { clock, timing, session } = this.parts.base;
-    const handlers = { ...this.parts.handlers, resync: () => this.resync() };
+    const { url, transports } = this.environment;
+    const { clock, timing, session } = this.base;
+    const handlers = { ...this.handlers, resync: () => this.resync() };
     const token = await session.token();
     try {
       return await LiveSocket.open({ url, token, transports, clock, timing, handlers, signal });
@@ -261,10 +259,10 @@ export class Link {
   }
 
   private async poll(error: ChatError | undefined, signal: AbortSignal): Promise<never> {
-    const { http, timing } = this.parts.base;
+    const { http, timing } = this.base;
     await this.syncByHttp(signal);
     this.attempts = 0;
-    this.setState("api", error, this.parts.base.clock.now() + timing.socketRetry);
+    this.setState("api", error, this.base.clock.now() + timing.socketRetry);
     this.events.emit("transport", undefined);
     const seconds = Math.round(timing.pollTimeout / 1000);
     for (let failures = 0; ; ) {
@@ -273,13 +271,13 @@ export class Link {
           const timeout = timing.pollTimeout + timing.requestTimeout;
           return (await http.post("/api/sync", body, { query: { timeout: seconds }, timeout, signal })).data;
         };
-        await this.parts.delivery.sync(ask, true);
+        await this.delivery.sync(ask, true);
         failures = 0;
       } catch (thrown) {
         const failure = asChatError(thrown);
         if (signal.aborted || !failure.retryable || failure.statusCode === 0) throw failure;
         failures++;
-        const { random } = this.parts.base;
+        const { random } = this.base;
         await this.sleepers.sleep(
           Math.max((failure.retryAfter ?? 0) * 1000, retryDelay(failures, timing, random)),
           signal,
@@ -290,7 +288,7 @@ export class Link {
 
   private async retrySocket(stop: AbortSignal, signal: AbortSignal): Promise<LiveSocket> {
     for (;;) {
-      const { clock, timing } = this.parts.base;
+      const { clock, timing } = this.base;
       if (this.state.status === "api") this.setState("api", this.state.error, clock.now() + timing.socketRetry);
       await this.sleepers.sleep(timing.socketRetry, stop);
       try {
@@ -310,7 +308,7 @@ export class Link {
 
   private syncByHttp(signal?: AbortSignal): Promise<void> {
     const call = signal ? { signal } : {};
-    return this.syncExclusively(async (body) => (await this.parts.base.http.post("/api/sync", body, call)).data);
+    return this.syncExclusively(async (body) => (await this.base.http.post("/api/sync", body, call)).data);
   }
 
   private syncBySocket(socket: LiveSocket, timeout?: number): Promise<void> {
@@ -320,7 +318,7 @@ export class Link {
   /** One sync at a time: a second one waits, and then sends the new cursors. */
   private async syncExclusively(ask: (body: SyncBody) => Promise<Synced>): Promise<void> {
     while (this.syncing) await this.syncing.catch(() => {});
-    this.syncing = this.parts.delivery.sync(ask, false).finally(() => {
+    this.syncing = this.delivery.sync(ask, false).finally(() => {
       this.syncing = undefined;
     });
     return this.syncing;
@@ -328,7 +326,7 @@ export class Link {
 
   private async probe(socket: LiveSocket): Promise<void> {
     try {
-      const { clock, timing } = this.parts.base;
+      const { clock, timing } = this.base;
       await within(clock, timing.probeTimeout, "The connection", this.syncBySocket(socket, timing.probeTimeout));
     } catch (thrown) {
       if (this.socket === socket) socket.close(asChatError(thrown).message);
@@ -343,14 +341,14 @@ export class Link {
     error: ChatError,
     signal: AbortSignal,
   ): Promise<void> {
-    this.setState(status, error, this.parts.base.clock.now() + ms);
+    this.setState(status, error, this.base.clock.now() + ms);
     this.events.emit("transport", undefined);
     await this.sleepers.sleep(ms, signal);
   }
 
   /** A jump of the clock means that the process was suspended: a socket that looks alive may be dead. */
   private watchForSleep(): void {
-    const { clock, timing } = this.parts.base;
+    const { clock, timing } = this.base;
     const every = timing.sleep / TICKS_A_SLEEP;
     let before = clock.now();
     const tick = () => {

@@ -41,7 +41,7 @@ export function createParts(options: ChatOptions) {
   const presence = new PresenceStore(base);
   const typing = new TypingStore(base);
   const handlers = pushHandlers({ base, delivery, contacts, presence, typing });
-  const link = new Link({ environment, base, delivery, handlers });
+  const link = new Link(environment, base, delivery, handlers);
 
   const linked: Linked = { ...base, delivery, link };
   const outbox = new Outbox(linked);
