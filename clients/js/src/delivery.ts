@@ -67,10 +67,6 @@ export class Delivery {
     if (this.early.has(entry.conversationId)) this.events.emit("gap", undefined);
   }
 
-  get isWaiting(): boolean {
-    return this.early.size > 0;
-  }
-
   private keepEarly(entry: Entry): void {
     const waiting = this.early.get(entry.conversationId) ?? new Map<number, Entry>();
     this.early.set(entry.conversationId, waiting.set(entry.seq, entry));
