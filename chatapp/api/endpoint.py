@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from chatapp import errors
 from chatapp.api.authentication import current_identity
 from chatapp.errors import Code
+from chatapp.schemas.fields import In
 from chatapp.settings import config
 
 View = Callable[..., Any]
@@ -50,12 +51,13 @@ def endpoint(
     contract = Contract(body, query, statuses, codes, signed_in)
     body_schema = body() if body else None
     query_schema = query() if query else None
+    refuse = body_schema.refuse_unparsed if large and isinstance(body_schema, In) else None
 
     def decorate(view: View) -> View:
         @wraps(view)
         def handle(**variables: Any) -> tuple[Response, int]:
             arguments = (current_identity(),) if signed_in else ()
-            fields = body_schema.load(json_body(most)) if body_schema else {}
+            fields = body_schema.load(json_body(most, refuse)) if body_schema else {}
             if query_schema:
                 fields |= query_schema.load(request.args.to_dict())
             answer = view(*arguments, **variables, **fields)
@@ -68,10 +70,11 @@ def endpoint(
     return decorate
 
 
-def json_body(most: int | None = None) -> dict[str, Any]:
-    """The request's JSON object, of `most` bytes; an empty body is an empty object, whatever its media type.
+def json_body(most: int | None = None, refuse: Callable[[bytes], None] | None = None) -> dict[str, Any]:
+    """Return the request's JSON object, of `most` bytes; an empty body is an empty object, whatever its media type.
 
-    Raises BadRequest MALFORMED_JSON, RequestEntityTooLarge, or 415 for another media type.
+    `refuse` sees the bytes before they are parsed. Raises what it raises, BadRequest MALFORMED_JSON,
+    RequestEntityTooLarge, or 415 for another media type.
     """
     data = request.get_data()
     if (
@@ -84,6 +87,8 @@ def json_body(most: int | None = None) -> dict[str, Any]:
         return {}
     if most is not None and len(data) > most:
         raise RequestEntityTooLarge()
+    if refuse is not None:
+        refuse(data)
     try:
         body = request.get_json()
     except WerkzeugBadRequest:

@@ -190,6 +190,9 @@ class In(Schema):
         except ValidationError as error:
             raise error.with_traceback(None) from None
 
+    def refuse_unparsed(self, data: bytes) -> None:
+        """Raise ValidationError for JSON that is too much whatever it says: parsing it would hold up everybody."""
+
 
 class Query(In):
     """Input from a query string, where every value is text."""

@@ -11,6 +11,7 @@ from chatapp.settings import config
 _PAGE = validate.Range(min=1, max=500)
 _SEQ = validate.Range(min=0, max=MAX_SEQ)
 _TIMEOUT = validate.Range(min=0, max=60)
+_OTHER_COLONS = 1_000  # in a sync's JSON: of its other fields, and of fields that this version does not know
 _CURSOR_SHAPE = {
     "additionalProperties": {
         "oneOf": [
@@ -38,6 +39,12 @@ class SyncIn(In):
     epoch = identifier(allow_none=True)
     since = Text(validate=validate.Length(max=200), allow_none=True)
     cursors = Cursors(allow_none=True)
+
+    def refuse_unparsed(self, data: bytes) -> None:
+        """Refuse more cursors than are taken by the colons between ids and cursors."""
+        most = config().SYNC_MAX_CURSORS
+        if data.count(b":") > most + _OTHER_COLONS:
+            raise ValidationError({"cursors": [f"Longer than maximum length {most}."]})
 
 
 class WaitQuery(Query):

@@ -81,6 +81,13 @@ def test_a_sync_takes_so_many_cursors(ask, ann, settings):
     assert error["details"] == {"cursors": ["Longer than maximum length 3."]}
 
 
+def test_many_more_cursors_are_refused_before_they_are_parsed(ann, settings):
+    settings(SYNC_MAX_CURSORS=3)
+    body = '{"cursors": {' + '"a": 1, ' * 2_000  # the JSON has no end, and nobody gets that far
+    answer = ann.rest("POST", "/api/sync", data=body, content_type="application/json").json
+    assert answer["error"]["details"] == {"cursors": ["Longer than maximum length 3."]}
+
+
 def test_cursors_in_a_query_are_bounded_too(ann, settings):
     settings(SYNC_MAX_CURSORS=1)
     answer = ann.get("/api/sync", query_string={"cursors": '{"a": 1, "b": 1}'})
