@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=["chatapp", "stock"], default="chatapp")
     parser.add_argument("--nice", type=int, default=0, help="priority of the server and the good clients")
     parser.add_argument("--rounds", type=int, default=1, help="how often each is measured; the table has the medians")
+    parser.add_argument("--store", help="URI of a MongoDB database that may be filled; default: an embedded store")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--good", help=argparse.SUPPRESS)
     parser.add_argument("--attack", help=argparse.SUPPRESS)
@@ -69,7 +70,7 @@ def conduct(arguments: argparse.Namespace) -> int:
     """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {**SETTINGS, "ENGINE": arguments.engine}
-        with running(Path(folder), f"litemongo://{folder}/store", **settings) as server:
+        with running(Path(folder), arguments.store or f"litemongo://{folder}/store", **settings) as server:
             pin(server)
             os.setpriority(os.PRIO_PROCESS, worker_of(server), arguments.nice)
             good, others = prepare(server, arguments.nice)
