@@ -13,7 +13,7 @@ from chatapp.database import embedded, mongodb
 from config import Config
 
 Document = dict[str, Any]
-COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "meta")
+COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "departures", "meta")
 
 
 @dataclass
