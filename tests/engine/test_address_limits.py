@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from chatapp.engine import frames
+from chatapp.extensions import socketio
 from tests.conftest import ENGINE, PASSWORD, eventually
 from tests.engine import raw
 
@@ -19,6 +20,9 @@ def handshake(url):
 
 @pytest.fixture
 def url(app, serve):
+    """The app's address, without the sessions that earlier tests have left: they came from here, too."""
+    for session in list(socketio.server.eio.sockets.values()):
+        session.close(wait=False, abort=True)
     return serve(app)
 
 
