@@ -18,7 +18,8 @@ from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
 from chatapp.services.log.catch_up import load
 from chatapp.services.log.draft import Appended, Draft
-from chatapp.services.log.state import Conversation, Member
+from chatapp.services.log.member import Member
+from chatapp.services.log.state import Conversation
 from chatapp.services.sync import answer as sync
 from chatapp.stores import entries as entry_store
 

@@ -11,7 +11,8 @@ from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import departures
 from chatapp.services.log import cache
-from chatapp.services.log.state import Conversation, Member
+from chatapp.services.log.member import Member
+from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 

@@ -10,19 +10,10 @@ from chatapp.ids import new_id, object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import cache, hash_chain
-from chatapp.services.log.state import (
-    LISTED,
-    LISTED_FOR_OLD_APPS,
-    MEMBER,
-    OWNER,
-    Conversation,
-    Member,
-    from_documents,
-    head_view,
-    membership_document,
-    view,
-    was_deleted,
-)
+from chatapp.services.log.conversation_views import LISTED, LISTED_FOR_OLD_APPS, head_view, view
+from chatapp.services.log.member import MEMBER, OWNER, Member, was_deleted
+from chatapp.services.log.state import Conversation
+from chatapp.services.log.stored_state import from_documents, membership_document
 from chatapp.services.sync import change_times
 from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store

@@ -7,7 +7,9 @@ log is replayed once, and the result is kept; people then have the names that th
 from bson import ObjectId
 
 from chatapp.database import Document
-from chatapp.services.log.state import Conversation, Member, apply, at_the_beginning, from_documents, head_document
+from chatapp.services.log.member import Member
+from chatapp.services.log.state import Conversation, apply
+from chatapp.services.log.stored_state import at_the_beginning, from_documents, head_document
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import departures as store
 from chatapp.stores import entries as entry_store

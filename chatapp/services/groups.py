@@ -17,8 +17,10 @@ from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import entry_views
 from chatapp.services.log.append import append_entry
+from chatapp.services.log.conversation_views import view
 from chatapp.services.log.draft import Draft, Unchanged
-from chatapp.services.log.state import ADMIN, MEMBER, OWNER, Conversation, Member, view
+from chatapp.services.log.member import ADMIN, MEMBER, OWNER, Member
+from chatapp.services.log.state import Conversation
 from chatapp.settings import config
 from chatapp.stores import users as user_store
 

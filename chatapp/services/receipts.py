@@ -17,7 +17,8 @@ from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import access, presence
 from chatapp.services.log import cache, message_trace
-from chatapp.services.log.state import Conversation, Member, shows_deliveries, shows_reads
+from chatapp.services.log.member import Member, shows_deliveries, shows_reads
+from chatapp.services.log.state import Conversation
 from chatapp.services.sync import change_times
 from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store

@@ -6,8 +6,7 @@ from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
 from chatapp.services import session_cache
-from chatapp.services.log import cache
-from chatapp.services.log import state as conversation
+from chatapp.services.log import cache, shared_profiles
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -216,10 +215,10 @@ def test_conversations_that_are_only_written_to_are_bounded_likewise(ann, bob, e
 
 def test_profiles_that_are_shared_are_bounded_by_their_bytes(ann, bob, eve, app, monkeypatch):
     group = ObjectId(ann.group(bob, eve))
-    conversation.reset()
-    monkeypatch.setattr(conversation, "_MOST_SHARED_BYTES", 2_500)
+    shared_profiles.reset()
+    monkeypatch.setattr(shared_profiles, "_MOST_SHARED_BYTES", 2_500)
     cache.remember_all([group])
-    assert len(conversation._profiles) == 2
+    assert len(shared_profiles._profiles) == 2
     names = [member.profile["name"] for member in cache.peek(group).members.values()]
     assert names == ["Ann", "Bob", "Eve"]
 

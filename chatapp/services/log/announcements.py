@@ -8,8 +8,9 @@ from bson import ObjectId
 from chatapp import metrics, realtime
 from chatapp.database import Document
 from chatapp.services.log import entry_views, message_trace
-from chatapp.services.log.state import LISTED_FOR_OLD_APPS, Conversation
-from chatapp.services.log.state import view as conversation_view
+from chatapp.services.log.conversation_views import LISTED_FOR_OLD_APPS
+from chatapp.services.log.conversation_views import view as conversation_view
+from chatapp.services.log.state import Conversation
 
 logger = structlog.get_logger("chatapp.log")
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from bson import ObjectId
 
 from chatapp.database import Document
-from chatapp.services.log.state import Conversation, from_documents, membership_document
+from chatapp.services.log.state import Conversation
+from chatapp.services.log.stored_state import from_documents, membership_document
 from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store

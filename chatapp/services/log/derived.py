@@ -6,7 +6,9 @@ from bson import ObjectId
 
 from chatapp.database import Document
 from chatapp.services import departures
-from chatapp.services.log.state import Conversation, Member, apply, group_document, head_document, membership_document
+from chatapp.services.log.member import Member
+from chatapp.services.log.state import Conversation, apply
+from chatapp.services.log.stored_state import group_document, head_document, membership_document
 from chatapp.stores import memberships as membership_store
 
 Departed = tuple[ObjectId, int, Document]  # who was taken out, by which entry, what they go on seeing

@@ -9,7 +9,9 @@ from bson import ObjectId
 from chatapp import clock, limits
 from chatapp.database import Document
 from chatapp.services import access
-from chatapp.services.log.state import SHOWN_HASH, Conversation, Member, profile_view, shows_reads
+from chatapp.services.log.conversation_views import SHOWN_HASH
+from chatapp.services.log.member import Member, profile_view, shows_reads
+from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 
 PAGE, LARGEST_PAGE = 200, 500

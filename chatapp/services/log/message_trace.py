@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from chatapp import clock, errors
 from chatapp.database import Document
-from chatapp.services.log.state import ADMIN, OWNER, Member
+from chatapp.services.log.member import ADMIN, OWNER, Member
 from chatapp.state import on_reset
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB

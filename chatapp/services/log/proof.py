@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from chatapp.services import access
 from chatapp.services.log import hash_chain
-from chatapp.services.log.state import head_view
+from chatapp.services.log.conversation_views import head_view
 from chatapp.stores import entries as entry_store
 
 

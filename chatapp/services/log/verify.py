@@ -16,10 +16,8 @@ from bson import ObjectId
 from chatapp import errors
 from chatapp.database import Document
 from chatapp.services.log import hash_chain
-from chatapp.services.log.state import (
-    ENTRY_TYPES,
-    Conversation,
-    apply,
+from chatapp.services.log.state import ENTRY_TYPES, Conversation, apply
+from chatapp.services.log.stored_state import (
     at_the_beginning,
     from_documents,
     group_document,

@@ -18,16 +18,10 @@ from chatapp import clock, lifecycle, limits, realtime
 from chatapp.database import Document
 from chatapp.services import access, presence, receipts
 from chatapp.services.log import cache, entry_views
-from chatapp.services.log.state import (
-    LISTED,
-    Conversation,
-    Member,
-    head_document,
-    head_view,
-    profile_view,
-    view,
-    was_deleted,
-)
+from chatapp.services.log.conversation_views import LISTED, head_view, view
+from chatapp.services.log.member import Member, profile_view, was_deleted
+from chatapp.services.log.state import Conversation
+from chatapp.services.log.stored_state import head_document
 from chatapp.services.sync import change_times
 from chatapp.services.sync import epoch as epochs
 from chatapp.services.sync.continuation import Token

@@ -7,7 +7,8 @@ import structlog
 from bson import ObjectId
 
 from chatapp.database import Document
-from chatapp.services.log.state import SHOWN_HASH, was_deleted
+from chatapp.services.log.conversation_views import SHOWN_HASH
+from chatapp.services.log.member import was_deleted
 from chatapp.settings import config
 
 logger = structlog.get_logger("chatapp.sync")
