@@ -5,8 +5,8 @@ import orjson
 from flask import current_app
 from flask.cli import with_appcontext
 
-from chatapp.cli import diagnosis, security
-from chatapp.cli.diagnosis import Finding, Patient
+from chatapp.cli.checks import DIAGNOSIS, SECURITY
+from chatapp.cli.checks.examination import Finding, Patient, examine
 from chatapp.cli.outcome import plain_failures
 from chatapp.settings import config
 
@@ -47,7 +47,7 @@ def doctor(
     problems = current_app.extensions.get("chatapp_problems", [])
     patient.has_database = not any(problem.startswith("MONGO_URI:") for problem in problems)
     findings = [Finding("settings", "problem", problem) for problem in problems]
-    findings += (security if for_security else diagnosis).examine(patient)
+    findings += examine(SECURITY if for_security else DIAGNOSIS, patient)
     if as_json:
         click.echo(orjson.dumps({"url": patient.url, "checks": [row.as_dict() for row in findings]}))
     else:

@@ -12,7 +12,8 @@ from bson import ObjectId
 from gevent import pywsgi
 
 from chatapp import clock, database
-from chatapp.cli import diagnosis
+from chatapp.cli.checks import DIAGNOSIS
+from chatapp.cli.checks.examination import Patient, examine
 from chatapp.realtime.socket_server import handler_class
 from chatapp.services import migrations
 from chatapp.settings import config as current_config
@@ -94,8 +95,8 @@ def served(app):
 
 def findings(url, **more):
     """State and sentence by name of check."""
-    patient = diagnosis.Patient(url=url, own=True, timeout=more.pop("timeout", 2), **more)
-    return {row.name: row for row in diagnosis.examine(patient)}
+    patient = Patient(url=url, own=True, timeout=more.pop("timeout", 2), **more)
+    return {row.name: row for row in examine(DIAGNOSIS, patient)}
 
 
 def test_doctor_finds_nothing_wrong_with_a_good_server(served, ann, bob):
@@ -126,8 +127,8 @@ def test_doctor_names_a_server_that_is_not_there():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    diagnosis_of = diagnosis.Patient(url=f"http://127.0.0.1:{port}", own=False, timeout=1)
-    found = {row.name: row for row in diagnosis.examine(diagnosis_of)}
+    diagnosis_of = Patient(url=f"http://127.0.0.1:{port}", own=False, timeout=1)
+    found = {row.name: row for row in examine(DIAGNOSIS, diagnosis_of)}
     assert "can't be reached" in found["health"].sentence and found["polling"].state == "skipped"
 
 

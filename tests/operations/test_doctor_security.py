@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.cli import security
-from chatapp.cli.diagnosis import Patient
+from chatapp.cli.checks import SECURITY
+from chatapp.cli.checks.examination import Patient, examine
 from chatapp.settings import config as current_config
 
 SECRET = "vJ8kQ2mZr5TtYw7xB4nC6pLdHs9fGa3eKuXiOoEq"
@@ -17,7 +17,7 @@ GOOD = {"JWT_SECRET": SECRET, "APP_ENV": "production", "METRICS_TOKEN": SECRET[:
 def examined(url, own=True, **more):
     """Each check's finding by its name."""
     patient = Patient(url=url, own=own, timeout=10, **more)
-    return {row.name: row for row in security.examine(patient)}
+    return {row.name: row for row in examine(SECURITY, patient)}
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_files_that_others_can_read_are_named(settings, tmp_path: Path):
 def test_a_believed_forged_address_is_found(server, monkeypatch):
     found = examined(server(TRUSTED_PROXIES=1))
     assert found["proxies"].state == "note"  # on this machine the doctor is where the proxy is
-    monkeypatch.setattr(security, "_is_local", lambda _: False)
+    monkeypatch.setattr(Patient, "is_local", False)
     for proxies in (1, 4):
         found = examined(server(TRUSTED_PROXIES=proxies))
         assert found["proxies"].state == "problem" and "TRUSTED_PROXIES" in found["proxies"].sentence
@@ -105,7 +105,7 @@ def test_a_believed_forged_address_is_found(server, monkeypatch):
 
 
 def test_what_strangers_get_is_a_problem_elsewhere(server, ann, monkeypatch):
-    monkeypatch.setattr(security, "_is_local", lambda _: False)
+    monkeypatch.setattr(Patient, "is_local", False)
     found = examined(
         server(APP_ENV="development", RATE_LIMITS_ENABLED=False), email="ann@test.com", password="password123"
     )
