@@ -21,7 +21,7 @@ class OpenDatabase:
     """The client, the database that it opened, and whether that is the embedded store."""
 
     client: Any
-    database: Database[Document]
+    database: Database[Any]  # each store function says what its documents are
     is_embedded: bool
 
 
@@ -59,7 +59,7 @@ def current() -> OpenDatabase:
     return _current
 
 
-def db() -> Database[Document]:
+def db() -> Database[Any]:
     """Return the database. The embedded store has the same interface."""
     return current().database
 

@@ -12,7 +12,7 @@ import gevent
 from bson import ObjectId
 
 from chatapp import realtime
-from chatapp.database import Document, db
+from chatapp.database import db
 from chatapp.services import messages
 from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
@@ -22,6 +22,7 @@ from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
 from chatapp.services.sync import answer as sync
 from chatapp.stores import entries as entry_store
+from chatapp.stores.documents import Entry
 
 
 def _acknowledge_before_the_write() -> None:
@@ -44,7 +45,7 @@ def _count_instead_of_append() -> None:
     """Take the number from a counter, then insert: a crash in between leaves a hole."""
     insert_run = entry_store.insert_run
 
-    def next_numbers(run: list[Document]) -> int:
+    def next_numbers(run: list[Entry]) -> int:
         for entry in run:
             key = {"_id": f"counter:{entry['conversation_id']}"}
             db().meta.update_one(key, {"$inc": {"value": 1}}, upsert=True)
@@ -102,7 +103,7 @@ def _count_unread() -> None:
     counts: Counter[tuple[ObjectId, ObjectId]] = Counter()
     publish = announcements.publish
 
-    def count(conversation: Conversation, entry: Document) -> None:
+    def count(conversation: Conversation, entry: Entry) -> None:
         for user_id in conversation.member_ids:
             counts[conversation.id, user_id] += entry["sender_id"] != user_id
         publish(conversation, entry)

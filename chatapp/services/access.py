@@ -7,7 +7,6 @@ conversation as it was at the entry that took them out. Views refuse any other s
 from bson import ObjectId
 
 from chatapp import errors
-from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import departures
 from chatapp.services.log import cache
@@ -15,6 +14,7 @@ from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.documents import Entry
 
 
 def parse_conversation_id(text: object) -> ObjectId:
@@ -80,7 +80,7 @@ def current_member(user_id: ObjectId, conversation: Conversation) -> Member:
     return _not_former(find_member(user_id, conversation)[1])
 
 
-def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Document]:
+def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Entry]:
     """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None
@@ -91,7 +91,7 @@ def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Me
     return *visible_state(user_id, conversation), entry
 
 
-def load_message_in(conversation: Conversation, member: Member, message_text: str) -> Document:
+def load_message_in(conversation: Conversation, member: Member, message_text: str) -> Entry:
     """A message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None
@@ -100,7 +100,7 @@ def load_message_in(conversation: Conversation, member: Member, message_text: st
     return entry
 
 
-def _is_visible(conversation: Conversation, member: Member, entry: Document) -> bool:
+def _is_visible(conversation: Conversation, member: Member, entry: Entry) -> bool:
     visible = range(member.first_visible, member.last_visible(conversation.seq) + 1)
     return entry["type"] == "message" and entry["seq"] in visible
 

@@ -5,7 +5,6 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors, limits, realtime
-from chatapp.database import Document
 from chatapp.ids import new_id, object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
@@ -19,6 +18,7 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import ConversationDocument, ConversationPlace, Founded, UserProfile
 from chatapp.stores.key_locks import turn
 
 PAGE = LARGEST_PAGE = 200
@@ -52,7 +52,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
 
 def _page(
     user_id: ObjectId, skip: int, limit: int, hidden: list[ObjectId]
-) -> tuple[list[Document], list[tuple[Conversation, Member]]]:
+) -> tuple[list[ConversationPlace], list[tuple[Conversation, Member]]]:
     """The heads of a page without these conversations, and of one more; and what the caller sees on the page."""
     heads = conversation_store.find_page_of_user(user_id, skip, limit + 1, hidden)
     states = cache.current(heads[:limit])
@@ -139,10 +139,11 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
         "people added", str(user_id), config().RATE_GROUP_ADDS
     )  # or all addresses come by, one after the other
     document = _document(DIRECT, user_id, people, role=MEMBER)
-    return _insert_or_find(document | {"direct_key": direct_key}, user_id)
+    document["direct_key"] = direct_key
+    return _insert_or_find(document, user_id)
 
 
-def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
+def _insert_or_find(document: ConversationDocument, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
     """Store a new conversation, or find the one that holds its key already."""
     with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
         if conversation_store.insert(document):
@@ -154,7 +155,7 @@ def _insert_or_find(document: Document, user_id: ObjectId) -> tuple[dict[str, An
     return _existing(existing["_id"], user_id), False
 
 
-def _founding(document: Document) -> tuple[Any, ...]:
+def _founding(document: ConversationDocument) -> tuple[str, Founded, set[ObjectId]]:
     """What a group was founded with."""
     return document["type"], document["founded"], {row["user_id"] for row in document["founders"]}
 
@@ -163,7 +164,9 @@ def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
     return {"data": view(*access.visible_state(user_id, cache.load(conversation_id)), is_new=False)}
 
 
-def _group(user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str) -> Document:
+def _group(
+    user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str
+) -> ConversationDocument:
     """A group without entries."""
     if not name or not name.strip():
         raise errors.invalid("name", "A group needs a name.")
@@ -185,13 +188,13 @@ def _too_large() -> errors.TooLarge:
 def _document(
     kind: str,
     creator: ObjectId,
-    people: list[Document],
+    people: list[UserProfile],
     *,
     role: str,
     name: str | None = None,
     avatar: str | None = None,
     history: str = "all",
-) -> Document:
+) -> ConversationDocument:
     """A conversation without entries. `role` is the creator's."""
     now, conversation_id = clock.now(), new_id()
     return {
@@ -220,7 +223,7 @@ def _document(
     }
 
 
-def _opened(document: Document, user_id: ObjectId) -> dict[str, Any]:
+def _opened(document: ConversationDocument, user_id: ObjectId) -> dict[str, Any]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
     members = conversation.members.values()

@@ -6,16 +6,16 @@ from bson import ObjectId
 
 from chatapp import emails, errors, limits
 from chatapp.addresses import address_key
-from chatapp.database import Document
 from chatapp.services.accounts import passwords
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import UserDocument
 
 
-def of_account(email: str, password: str, device: Device) -> tuple[Document, str]:
+def of_account(email: str, password: str, device: Device) -> tuple[UserDocument, str]:
     """The user with this e-mail, in any spelling, and the hash that the password matches.
 
     Unknown user and wrong password look the same and take the same time. Wrong passwords are counted by account and
@@ -54,7 +54,7 @@ def of_caller(identity: Identity, password: str) -> str:
     return _verified(user_store.find_by_id(identity.user_id), password, str(identity.user_id))
 
 
-def _verified(user: Document | None, password: str, caller: str) -> str:
+def _verified(user: UserDocument | None, password: str, caller: str) -> str:
     password_hash = user["password_hash"] if user else None
     if not passwords.matches(password_hash, password, caller) or password_hash is None:
         raise invalid()

@@ -6,7 +6,6 @@ log is replayed once, and the result is kept; people then have the names that th
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation, apply
 from chatapp.services.log.stored_state import at_the_beginning, from_documents, head_document
@@ -14,15 +13,14 @@ from chatapp.stores import conversations as conversation_store
 from chatapp.stores import departures as store
 from chatapp.stores import entries as entry_store
 from chatapp.stores.batches import in_steps
+from chatapp.stores.documents import DepartedMember, DepartureState, MemberState
 from chatapp.stores.key_locks import turn
 
 _MOST_FORMER_MEMBERS = 1_000
 _REPLAYED_AT_ONCE = 64
-_UNKNOWN = {"visible_from": 1, "cleared_seq": -1, "cleared_mseq": 0, "changed_seq": 0}
-_KEPT = ("user_id", "role", "profile", "joined_seq", "left_seq", "delivered_seq", "read_seq", "read_mseq")
 
 
-def snapshot(conversation: Conversation) -> Document:
+def snapshot(conversation: Conversation) -> DepartureState:
     """What is kept of the conversation as it is now. Of those who left before, the last thousand."""
     former = [member for member in conversation.members.values() if not member.is_current]
     former.sort(key=lambda member: member.left_seq or 0)
@@ -30,13 +28,28 @@ def snapshot(conversation: Conversation) -> Document:
     sent = {member.user_id: conversation.sent.get(member.user_id) for member in people}
     return {
         **head_document(conversation),
-        **{name: getattr(conversation, name) for name in ("name", "avatar", "history")},
+        "name": conversation.name,
+        "avatar": conversation.avatar,
+        "history": conversation.history,
         "sent": {str(key): {"seq": place[0], "mseq": place[1]} for key, place in sent.items() if place},
-        "people": [{name: getattr(member, name) for name in _KEPT} for member in people],
+        "people": [_kept(member) for member in people],
     }
 
 
-def keep(conversation_id: ObjectId, departed: list[tuple[ObjectId, int, Document]]) -> None:
+def _kept(member: Member) -> DepartedMember:
+    return {
+        "user_id": member.user_id,
+        "role": member.role,
+        "profile": member.profile,
+        "joined_seq": member.joined_seq,
+        "left_seq": member.left_seq,
+        "delivered_seq": member.delivered_seq,
+        "read_seq": member.read_seq,
+        "read_mseq": member.read_mseq,
+    }
+
+
+def keep(conversation_id: ObjectId, departed: list[tuple[ObjectId, int, DepartureState]]) -> None:
     """Store what those who were taken out go on seeing: (user, the entry that took them out, snapshot)."""
     for user_id, seq, state in departed:
         store.keep(conversation_id, user_id, seq, state)
@@ -51,16 +64,32 @@ def state_for(conversation: Conversation, member: Member) -> Conversation:
         with turn(f"replay {conversation.id}"):
             kept = store.find(conversation.id, member.user_id, seq) or _replay(conversation.id, member.user_id, seq)
     state = from_documents(
-        kept
-        | {name: getattr(conversation, name) for name in ("type", "created_by", "created_at", "touched_at")}
-        | {"_id": conversation.id, "founders": []},
-        [_UNKNOWN | row for row in kept["people"]],
+        {
+            "_id": conversation.id,
+            "type": conversation.type,
+            "created_by": conversation.created_by,
+            "created_at": conversation.created_at,
+            "touched_at": conversation.touched_at,
+            "founders": [],
+            "name": kept["name"],
+            "avatar": kept["avatar"],
+            "history": kept["history"],
+            "head": kept["head"],
+            "last_activity": kept["last_activity"],
+            "last_message": kept["last_message"],
+            "sent": kept["sent"],
+        },
+        [_member(row) for row in kept["people"]],
     )
     state.members[member.user_id] = member
     return state
 
 
-def _replay(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> Document:
+def _member(row: DepartedMember) -> MemberState:
+    return {"visible_from": 1, "cleared_seq": -1, "cleared_mseq": 0, "changed_seq": 0, **row}
+
+
+def _replay(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> DepartureState:
     (document,) = conversation_store.find_many([conversation_id])
     state = from_documents(at_the_beginning(document), [])
     for step in in_steps(range(1, seq + 1), _REPLAYED_AT_ONCE):

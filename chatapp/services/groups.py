@@ -6,12 +6,11 @@ without writing an entry.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 
 from chatapp import errors, limits
-from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
@@ -23,8 +22,9 @@ from chatapp.services.log.member import ADMIN, MEMBER, OWNER, Member
 from chatapp.services.log.state import Conversation
 from chatapp.settings import config
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import Body, ChangedBody, MemberProfile, Role
 
-Prepare = Callable[[Conversation, Member], Document]
+Prepare = Callable[[Conversation, Member], Body]
 
 
 def change(
@@ -37,12 +37,12 @@ def change(
     if name is None or not name.strip():
         raise errors.invalid("name", "A group needs a name.")
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         _require(member, OWNER if "history" in changes else ADMIN)
         new = {name: value for name, value in changes.items() if getattr(state, name) != value}
         if not new:
             raise Unchanged(state)
-        return new
+        return cast(ChangedBody, new)
 
     return _append(user_id, conversation_text, "conversation_changed", prepare, client_msg_id)
 
@@ -60,7 +60,7 @@ def add_members(
         raise errors.NotFound(errors.Code.USER_NOT_FOUND, "None of these users exists")
     limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(others))
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         _require(member, ADMIN)
         new = [row["_id"] for row in others if not _is_member(state, row["_id"])]
         if not new:
@@ -81,7 +81,7 @@ def remove_member(
     if target == user_id:
         return leave(user_id, conversation_text, client_msg_id)
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         _require(member, ADMIN)
         gone = _member(state, target)
         if member.role == ADMIN and gone.role != MEMBER:
@@ -96,7 +96,7 @@ def remove_member(
 def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None = None) -> dict[str, Any]:
     """Leave for oneself. Raises Conflict LAST_OWNER."""
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         if not member.is_current:
             raise Unchanged(state)
         _keep_an_owner(state, member)
@@ -111,7 +111,7 @@ def change_role(
     """Promote or demote a member. Raises Forbidden, NotFound MEMBER_NOT_FOUND, Conflict LAST_OWNER."""
     target = object_id(member_text)
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         _require(member, OWNER)
         changed = _current(state, target)
         if changed.role == role:
@@ -129,14 +129,14 @@ def hand_over(
     """Make another member owner and oneself admin, in one entry. Raises Forbidden, NotFound MEMBER_NOT_FOUND."""
     target = object_id(member_text)
 
-    def prepare(state: Conversation, member: Member) -> Document:
+    def prepare(state: Conversation, member: Member) -> Body:
         heir = _current(state, target)
         if heir.role == OWNER and member.role == ADMIN:
             raise Unchanged(state)
         _require(member, OWNER)
         if heir is member:
             raise Unchanged(state)
-        roles = [{"user_id": heir.user_id, "role": OWNER}, {"user_id": user_id, "role": ADMIN}]
+        roles: list[Role] = [{"user_id": heir.user_id, "role": OWNER}, {"user_id": user_id, "role": ADMIN}]
         return {"roles": roles}
 
     return _append(user_id, conversation_text, "role_changed", prepare, client_msg_id)
@@ -148,12 +148,12 @@ def _append(
     kind: str,
     prepare: Prepare,
     client_msg_id: str | None,
-    profiles: Document | None = None,
+    profiles: dict[str, MemberProfile] | None = None,
     former: bool = False,
 ) -> dict[str, Any]:
     """Append a change to a group: `{data: conversation, entry?: entry}`. `former`: of a former member too."""
 
-    def prepare_for_caller(state: Conversation) -> Document:
+    def prepare_for_caller(state: Conversation) -> Body:
         member = access.find_member(user_id, state)[1] if former else access.current_member(user_id, state)
         if state.type != "group":
             raise _not_allowed("A direct conversation stays between its two members")

@@ -5,7 +5,6 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors, limits, links, metrics, text
-from chatapp.database import Document
 from chatapp.services import access, presence
 from chatapp.services.log import entry_views
 from chatapp.services.log.append import append_entry
@@ -13,6 +12,7 @@ from chatapp.services.log.draft import Draft
 from chatapp.services.log.state import Conversation
 from chatapp.settings import config
 from chatapp.stores import entries as entry_store
+from chatapp.stores.documents import Entry, MessageBody
 
 PAGE, LARGEST_PAGE = 100, 200
 _OTHER_ENTRIES_IN_A_PAGE = 400
@@ -49,11 +49,11 @@ def _check_writer(user_id: ObjectId, state: Conversation) -> None:
     access.current_member(user_id, state)
 
 
-def _is_same(entry: Document, conversation_id: ObjectId, body: Document) -> bool:
+def _is_same(entry: Entry, conversation_id: ObjectId, body: MessageBody) -> bool:
     return bool(entry["conversation_id"] == conversation_id and entry["body"] == body)
 
 
-def _body(content: str | None, attachment: str | None) -> Document:
+def _body(content: str | None, attachment: str | None) -> MessageBody:
     """The stored body of a message. Raises BadRequest and TooLarge."""
     words = content or ""
     if len(words) > config().MAX_TEXT_LENGTH or len(words.encode()) > config().MAX_TEXT_BYTES:

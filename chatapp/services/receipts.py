@@ -13,7 +13,6 @@ import structlog
 from bson import ObjectId
 
 from chatapp import clock, errors, lifecycle, limits, realtime
-from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.services import access, presence
 from chatapp.services.log import cache, message_trace
@@ -25,6 +24,7 @@ from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import receipts as receipt_store
+from chatapp.stores.documents import Entry, MovedMark, ReceiptTimes
 
 logger = structlog.get_logger("chatapp.receipts")
 _INTERVAL_SECONDS = 1.0
@@ -253,7 +253,7 @@ def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
     return {"data": message_trace.steps(entry) | _of_message(conversation, viewer, entry)}
 
 
-def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> dict[str, Any]:
+def _of_message(conversation: Conversation, viewer: Member, entry: Entry) -> dict[str, Any]:
     # They go on to change: a former member is told what had been reached when they left, but not when.
     rows = receipt_store.find_of_conversation(conversation.id) if viewer.is_current else []
     times = {row["user_id"]: row for row in rows}
@@ -267,10 +267,10 @@ def _of_message(conversation: Conversation, viewer: Member, entry: Document) -> 
 
 
 def _of_member(
-    conversation: Conversation, member: Member, viewer: Member, entry: Document, times: dict[ObjectId, Document]
+    conversation: Conversation, member: Member, viewer: Member, entry: Entry, times: dict[ObjectId, ReceiptTimes]
 ) -> dict[str, Any]:
-    seq, known = entry["seq"], times.get(member.user_id, {})
-    delivered_at = _first_time(known.get("delivered", []), seq)
+    seq, known = entry["seq"], times.get(member.user_id)
+    delivered_at = _first_time(known["delivered"], seq) if known else None
     read = shows_reads(member, viewer) and conversation.read_marks(member)[0] >= seq
     status = "read" if read else "delivered" if conversation.delivered_mark(member, viewer) >= seq else "sent"
     if not shows_deliveries(member, viewer):
@@ -279,11 +279,11 @@ def _of_member(
         **member.person(),
         "status": status,
         "deliveredAt": delivered_at if status != "sent" else None,
-        "readAt": _first_time(known.get("read", []), seq) if read else None,
+        "readAt": _first_time(known["read"], seq) if read and known else None,
     }
 
 
-def _first_time(marks: list[Document], seq: int) -> str | None:
+def _first_time(marks: list[MovedMark], seq: int) -> str | None:
     """When a mark first reached `seq`; None when that is longer ago than what is kept."""
     reached = [row for row in marks if row["seq"] >= seq]
     if not reached or (len(reached) == len(marks) == receipt_store.KEPT):

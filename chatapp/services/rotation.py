@@ -15,8 +15,8 @@ from enum import Enum
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.services.accounts import tokens
+from chatapp.stores.documents import RefreshState
 
 STEP = 1_000_000
 MOST_UNUSED = 5
@@ -31,18 +31,18 @@ class Standing(Enum):
     KILLED = "killed"
 
 
-def first(session_id: ObjectId, now: datetime) -> Document:
+def first(session_id: ObjectId, now: datetime) -> RefreshState:
     """The state of a new session."""
     return _state(session_id, 0, now, previous_hash=None)
 
 
-def after(session_id: ObjectId, pair: int, now: datetime) -> Document:
+def after(session_id: ObjectId, pair: int, now: datetime) -> RefreshState:
     """The state after a refresh with this pair's token."""
     previous_hash = tokens.digest(tokens.refresh_token(session_id, pair))
     return _state(session_id, pair % STEP + 1, now, previous_hash=previous_hash) | {"previous": pair}
 
 
-def sibling(session_id: ObjectId, state: Document) -> Document | None:
+def sibling(session_id: ObjectId, state: RefreshState) -> RefreshState | None:
     """The state after a repeat of the last refresh; None when there were too many."""
     pair = state["generation"] + STEP
     if pair // STEP > _MOST_BRANCHES:
@@ -54,7 +54,7 @@ def sibling(session_id: ObjectId, state: Document) -> Document | None:
     }
 
 
-def _state(session_id: ObjectId, pair: int, now: datetime, previous_hash: str | None) -> Document:
+def _state(session_id: ObjectId, pair: int, now: datetime, previous_hash: str | None) -> RefreshState:
     return {
         "generation": pair,
         "hash": tokens.digest(tokens.refresh_token(session_id, pair)),
@@ -64,7 +64,7 @@ def _state(session_id: ObjectId, pair: int, now: datetime, previous_hash: str | 
     }
 
 
-def standing(state: Document, pair: int) -> Standing:
+def standing(state: RefreshState, pair: int) -> Standing:
     """What an access token of this pair means."""
     rotation, present = pair % STEP, state["generation"] % STEP
     if rotation == present:
@@ -76,18 +76,18 @@ def standing(state: Document, pair: int) -> Standing:
     return Standing.KILLED if is_killed else Standing.GOOD
 
 
-def is_present(state: Document, pair: int) -> bool:
+def is_present(state: RefreshState, pair: int) -> bool:
     """May the refresh token of this pair be exchanged?"""
     return pair == state["generation"] if state.get("confirmed_at") is not None else pair in _unused(state)
 
 
-def _unused(state: Document) -> range:
+def _unused(state: RefreshState) -> range:
     newest = state["generation"]
     oldest = max(_first_branch(state), newest // STEP - MOST_UNUSED + 1)
     return range(oldest * STEP + newest % STEP, newest + 1, STEP)
 
 
-def _first_branch(state: Document) -> int:
+def _first_branch(state: RefreshState) -> int:
     """An older version of the server, beside this one, goes on in the branch that it finds."""
     branch: int = state.get("first_branch", state["generation"] // STEP)
     return branch

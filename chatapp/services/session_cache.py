@@ -8,8 +8,8 @@ from itertools import takewhile
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.database import Document
 from chatapp.state import on_reset
+from chatapp.stores.documents import SessionDocument
 
 RECHECK_SECONDS = 30.0
 RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
@@ -43,7 +43,9 @@ class SessionCache:
 
     def __init__(self) -> None:
         self.rows: OrderedDict[ObjectId, Row] = OrderedDict()
-        self.fresh: OrderedDict[ObjectId, Document] = OrderedDict()  # just stored: their first call need not read them
+        self.fresh: OrderedDict[ObjectId, SessionDocument] = (
+            OrderedDict()
+        )  # just stored: their first call need not read them
         self.used: set[ObjectId] = set()  # since they were looked up together with others
         self.forgotten = 0  # grows with every revocation
 
@@ -55,11 +57,11 @@ class SessionCache:
         self.used.add(session_id)
         return row
 
-    def take_stored(self, session_id: ObjectId) -> Document | None:
+    def take_stored(self, session_id: ObjectId) -> SessionDocument | None:
         """The session as this process has just stored it, once."""
         return self.fresh.pop(session_id, None)
 
-    def add(self, session: Document, *, is_new: bool = False) -> Row:
+    def add(self, session: SessionDocument, *, is_new: bool = False) -> Row:
         """Take in a live session. `is_new`: it was stored just now, and nobody can have changed it since."""
         known_until = clock.monotonic() + RECHECK_SECONDS
         row = Row(session["user_id"], session["expires_at"], known_until, session.get("protocol", 1))

@@ -13,6 +13,7 @@ first.
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -21,13 +22,14 @@ from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches
+from chatapp.stores.documents import ConversationDocument, ConversationHead, ConversationPlace, LoadedConversation
 from chatapp.stores.rows import all_of
 
 _LOADED_AT_ONCE = 64  # with all their members
 
 
 @again
-def insert(conversation: Document) -> bool:
+def insert(conversation: ConversationDocument) -> bool:
     """Store a new conversation; False when the one with its direct_key or creation_key is there already."""
     try:
         db().conversations.insert_one(conversation)
@@ -36,31 +38,31 @@ def insert(conversation: Document) -> bool:
     return True
 
 
-def find_by_key(document: Document) -> Document | None:
+def find_by_key(document: ConversationDocument) -> ConversationDocument | None:
     """The conversation that has the same direct_key or creation_key."""
     head_store.settle()
-    keys = {name: document[name] for name in ("direct_key", "creation_key") if name in document}
+    keys: Document = {name: document.get(name) for name in ("direct_key", "creation_key") if name in document}
     return db().conversations.find_one(keys)
 
 
-def find_direct(direct_key: str) -> Document | None:
+def find_direct(direct_key: str) -> ConversationDocument | None:
     """The one direct conversation of two people."""
     head_store.settle()
     return db().conversations.find_one({"direct_key": direct_key})
 
 
-def find_with_members(conversation_ids: list[ObjectId]) -> list[Document]:
+def find_with_members(conversation_ids: list[ObjectId]) -> list[LoadedConversation]:
     """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
     head_store.settle(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
-    found: list[Document] = []
+    found: list[LoadedConversation] = []
     for step in batches(conversation_ids, _LOADED_AT_ONCE):
         stages: list[Document] = [{"$match": {"_id": {"$in": step}}}, {"$lookup": members}]
         found += db().conversations.aggregate(stages, batchSize=len(step) + 1)
     return found
 
 
-def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[Document]:
+def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[ConversationPlace]:
     """Where the user's current conversations stand but these, last active first: `{_id, head, touched_at}`."""
     head_store.settle()
     fields = {"head": 1, "touched_at": 1}
@@ -73,25 +75,25 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[Ob
     return all_of(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
 
 
-def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[Document]:
+def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[ConversationHead]:
     """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
     head_store.settle(conversation_ids)
     return _find_in_turns(conversation_ids, _head_fields(user_id))
 
 
-def _find_in_turns(conversation_ids: list[ObjectId], fields: Document) -> list[Document]:
+def _find_in_turns(conversation_ids: list[ObjectId], fields: Document) -> list[Any]:
     """These conversations, in no order. Whoever has large groups makes others wait for a few of them at most."""
-    found: list[Document] = []
+    found: list[Any] = []
     for step in batches(conversation_ids):
         found += all_of(db().conversations.find({"_id": {"$in": step}}, dict(fields)).batch_size(len(step) + 1))
     return found
 
 
-def _last_active(row: Document) -> tuple[datetime, ObjectId]:
+def _last_active(row: ConversationHead) -> tuple[datetime, ObjectId]:
     return row["last_activity"], row["_id"]
 
 
-def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[Document]:
+def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[ConversationHead]:
     """The same of the user's current conversations that come after `before` (last active, id), last active first."""
     head_store.settle()
     if is_embedded():
@@ -111,7 +113,7 @@ def _head_fields(user_id: ObjectId) -> Document:
     return {"head": 1, "last_activity": 1, "touched_at": 1, f"sent.{user_id}": 1}
 
 
-def find_many(conversation_ids: list[ObjectId]) -> list[Document]:
+def find_many(conversation_ids: list[ObjectId]) -> list[ConversationDocument]:
     """These conversations, in no order."""
     head_store.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
@@ -193,7 +195,7 @@ def count_active_since(moment: datetime | None) -> int:
     return db().conversations.count_documents(_active_since(moment))
 
 
-def iterate_active_since(moment: datetime | None) -> Iterator[Document]:
+def iterate_active_since(moment: datetime | None) -> Iterator[ConversationDocument]:
     """All conversations with something since then, oldest first, without holding them all in memory."""
     head_store.settle()
     yield from db().conversations.find(_active_since(moment)).sort("_id", 1)

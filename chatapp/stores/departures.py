@@ -7,12 +7,13 @@ the conversation at that entry (`chatapp.services.departures`). Somebody who is 
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from chatapp.database import Document, db
+from chatapp.database import db
 from chatapp.database.write_conflicts import upsert
+from chatapp.stores.documents import DepartureState
 from chatapp.stores.key_locks import turn
 
 
-def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: Document) -> None:
+def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: DepartureState) -> None:
     """Store a departure, unless the one of a later entry is there."""
     key, row = {"_id": _id(conversation_id, user_id)}, {"seq": seq, "state": state}
     with turn(f"departure {key['_id']}"):
@@ -25,7 +26,7 @@ def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: Document
         )
 
 
-def find(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> Document | None:
+def find(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> DepartureState | None:
     """The state that was kept when the entry `seq` took the user out."""
     row = db().departures.find_one({"_id": _id(conversation_id, user_id), "seq": seq})
     return row["state"] if row else None

@@ -16,6 +16,7 @@ from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import DUPLICATE_KEY
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import in_steps
+from chatapp.stores.documents import Entry, EntryPlace, ShownEntry
 from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of
 
@@ -25,7 +26,7 @@ _STEP = 8
 _UNSEEN = {"salt": 0, "body_hash": 0, "request_id": 0}
 
 
-def insert(entry: Document) -> bool:
+def insert(entry: Entry) -> bool:
     """Append: True when the number was free. False: the number or the client's id is taken."""
     if is_embedded() and find_by_client_msg_id(entry["sender_id"], entry["client_msg_id"]) is not None:
         return False  # it writes first and compares then: a kill in between would leave the message twice
@@ -36,7 +37,7 @@ def insert(entry: Document) -> bool:
     return True
 
 
-def insert_run(run: list[Document]) -> int:
+def insert_run(run: list[Entry]) -> int:
     """Append several in this order, until one's number or client's id is taken: gives how many were stored.
 
     One command. Those after a failure are not tried, so that no conversation among them gets a hole.
@@ -53,22 +54,22 @@ def insert_run(run: list[Document]) -> int:
     return len(run)
 
 
-def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Document | None:
+def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Entry | None:
     """The entry that this sender made under this id."""
     return db().entries.find_one({"sender_id": sender_id, "client_msg_id": client_msg_id})
 
 
-def find_by_id(entry_id: ObjectId) -> Document | None:
+def find_by_id(entry_id: ObjectId) -> Entry | None:
     """The entry with this id."""
     return db().entries.find_one({"_id": entry_id})
 
 
-def find_run_after(conversation_id: ObjectId, seq: int) -> list[Document]:
+def find_run_after(conversation_id: ObjectId, seq: int) -> list[Entry]:
     """Up to WINDOW entries that follow `seq`, ascending."""
     return find_range(conversation_id, seq + 1, seq + WINDOW)
 
 
-def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Document]:
+def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Entry]:
     """Entries first … last (both included), ascending."""
     if last < first:
         return []
@@ -78,7 +79,7 @@ def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Documen
 
 def find_messages_in_range(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
-) -> list[Document]:
+) -> list[ShownEntry]:
     """At most `limit` message entries within first … last, without what only the chain and the trace need."""
     if is_embedded():
         return _find_messages_in_steps(conversation_id, first, last, limit=limit, descending=descending)
@@ -91,12 +92,12 @@ def find_messages_in_range(
 
 def _find_messages_in_steps(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
-) -> list[Document]:
+) -> list[ShownEntry]:
     """The same from the embedded store, 0.05 ms for an entry. (Leaving fields out would only be more work.)
 
     One page after the other: the steps of ten at once would be a long turn again, and ten halves would be in memory.
     """
-    found: list[Document] = []
+    found: list[ShownEntry] = []
     seqs = range(first, last + 1)
     with turn("page"):
         for step in in_steps(seqs[::-1] if descending else seqs, _STEP):
@@ -107,7 +108,7 @@ def _find_messages_in_steps(
     return found[:limit]
 
 
-def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
+def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[ShownEntry]:
     """Entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order.
 
     Without what only the chain and the trace need.
@@ -124,7 +125,7 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[Document]:
     return all_of(db().entries.find({"$or": rules}, dict(_UNSEEN)).batch_size(_MOST_ROWS))
 
 
-def iterate_log(conversation_id: ObjectId) -> Iterator[Document]:
+def iterate_log(conversation_id: ObjectId) -> Iterator[Entry]:
     """All entries of a conversation, ascending, without holding them all in memory."""
     yield from db().entries.find({"conversation_id": conversation_id}).sort("seq", 1)
 
@@ -136,7 +137,7 @@ def find_conversation_ids() -> set[ObjectId]:
     return {row["_id"] for row in db().entries.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
-def find_newest(limit: int) -> list[Document]:
+def find_newest(limit: int) -> list[EntryPlace]:
     """The entries made last, of all conversations, newest first: ids and numbers only.
 
     The embedded store would have to read and sort all: it gives only those that follow a stored head.

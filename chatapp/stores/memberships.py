@@ -11,6 +11,7 @@ anything else (by the user themselves, by a delivery, of the profile) changed la
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -18,16 +19,18 @@ from pymongo import UpdateOne
 from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import upsert
 from chatapp.stores.batches import batches
+from chatapp.stores.documents import Cleared, Mark, MemberProfile, MembershipDocument, OwnMembership
 from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of
 
-_BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
-MARKS = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
+_ByTheLog = Literal["role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at"]
+_BY_THE_LOG: tuple[_ByTheLog, ...] = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
+MARKS: tuple[Mark, ...] = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
 _OWN = {"_id": 0} | dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", *MARKS), 1)
 _MOST_ROWS = 100_000
 
 
-def insert_missing(conversation_id: ObjectId, rows: list[Document]) -> None:
+def insert_missing(conversation_id: ObjectId, rows: list[MembershipDocument]) -> None:
     """Store those memberships of a conversation that are not there yet; leaves the others as they are."""
     _upsert(
         conversation_id,
@@ -40,7 +43,7 @@ def insert_missing(conversation_id: ObjectId, rows: list[Document]) -> None:
     )
 
 
-def apply(conversation_id: ObjectId, rows: list[Document]) -> None:
+def apply(conversation_id: ObjectId, rows: list[MembershipDocument]) -> None:
     """Store memberships as an entry has changed them, unless a later entry has; marks only grow."""
     changes = []
     for row in rows:
@@ -59,7 +62,7 @@ def _upsert(conversation_id: ObjectId, changes: list[UpdateOne]) -> None:
             upsert(db().memberships, list(step))
 
 
-def set_by_the_log(conversation_id: ObjectId, rows: list[Document]) -> None:
+def set_by_the_log(conversation_id: ObjectId, rows: list[MembershipDocument]) -> None:
     """Set what the log decides of memberships that are there, whatever it was."""
     for step in batches(rows):
         db().memberships.bulk_write(
@@ -78,13 +81,13 @@ def find_conversation_ids() -> set[ObjectId]:
     return {row["_id"] for row in db().memberships.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
-def find_in_conversations(conversation_ids: list[ObjectId]) -> list[Document]:
+def find_in_conversations(conversation_ids: list[ObjectId]) -> list[MembershipDocument]:
     """All memberships, former ones too, of these conversations."""
     cursor = db().memberships.find({"conversation_id": {"$in": conversation_ids}})
     return list(cursor.batch_size(_MOST_ROWS))
 
 
-def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[Document]:
+def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[MembershipDocument]:
     """Memberships in these conversations that have changed, but by the log; and this user's own, changed or not."""
     changed = [{name: {"$gt": since}} for name in ("changed_at", "delivered_at")]
     rules = [{"user_id": user_id}, *changed, {"profile_at": {"$gt": since}}]
@@ -93,7 +96,7 @@ def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: Obj
     )
 
 
-def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) -> list[Document]:
+def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) -> list[OwnMembership]:
     """The marks of one user's memberships, former ones too: of all, or in these conversations."""
     wanted: Document = {"user_id": user_id}
     if conversation_ids is not None:
@@ -101,7 +104,7 @@ def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) 
     return all_of(db().memberships.find(wanted, dict(_OWN)).batch_size(_MOST_ROWS))
 
 
-def find_cleared(user_id: ObjectId) -> list[Document]:
+def find_cleared(user_id: ObjectId) -> list[Cleared]:
     """`{conversation_id, cleared_seq, cleared_mseq}` of the user's conversations that they have once deleted."""
     wanted = {"user_id": user_id, "left_seq": None, "cleared_seq": {"$gte": 0}}
     fields = {"_id": 0, "conversation_id": 1, "cleared_seq": 1, "cleared_mseq": 1}
@@ -127,7 +130,7 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
         db().memberships.bulk_write(step, ordered=False)
 
 
-def set_profile(user_id: ObjectId, profile: Document, moment: datetime) -> int:
+def set_profile(user_id: ObjectId, profile: MemberProfile, moment: datetime) -> int:
     """Renew the copy of the user's profile on all their memberships; gives how many these are."""
     change = {"$set": {"profile": profile, "profile_at": moment}}
     if not is_embedded():

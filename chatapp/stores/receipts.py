@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 
 from chatapp.database import Document, db
 from chatapp.stores.batches import batches
+from chatapp.stores.documents import ReceiptTimes
 
 KEPT = 100
 _MOST_ROWS = 100_000
@@ -34,6 +35,6 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> No
         db().receipts.bulk_write(step)
 
 
-def find_of_conversation(conversation_id: ObjectId) -> list[Document]:
+def find_of_conversation(conversation_id: ObjectId) -> list[ReceiptTimes]:
     """The rows of all its members."""
     return list(db().receipts.find({"conversation_id": conversation_id}).batch_size(_MOST_ROWS))

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from chatapp.database import Document, is_embedded
+from chatapp.database import is_embedded
 
 
-def all_of(cursor: Any) -> list[Document]:
+def all_of(cursor: Any) -> list[Any]:
     """All that the cursor has left: `to_list` takes whole batches, where `list` would ask for each row."""
-    found: list[Document] = list(cursor) if is_embedded() else cursor.to_list()
+    found: list[Any] = list(cursor) if is_embedded() else cursor.to_list()
     return found

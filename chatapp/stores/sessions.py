@@ -11,20 +11,21 @@ from datetime import datetime
 from bson import ObjectId
 
 from chatapp.database import Document, db
+from chatapp.stores.documents import RefreshState, SessionDocument, SessionUse
 from chatapp.stores.rows import all_of
 
 
-def insert(session: Document) -> None:
+def insert(session: SessionDocument) -> None:
     """Store a new session."""
     db().sessions.insert_one(session)
 
 
-def find_by_id(session_id: ObjectId) -> Document | None:
+def find_by_id(session_id: ObjectId) -> SessionDocument | None:
     """The session, revoked or not."""
     return db().sessions.find_one({"_id": session_id})
 
 
-def find_live(session_id: ObjectId, now: datetime) -> Document | None:
+def find_live(session_id: ObjectId, now: datetime) -> SessionDocument | None:
     """The session when it is neither revoked nor over."""
     return db().sessions.find_one({"_id": session_id, **_live(now)})
 
@@ -44,13 +45,13 @@ def _live(now: datetime) -> Document:
     return {"revoked_at": None, "expires_at": {"$gt": now}}
 
 
-def find_live_of_user(user_id: ObjectId, now: datetime) -> list[Document]:
+def find_live_of_user(user_id: ObjectId, now: datetime) -> list[SessionDocument]:
     """All sessions of the user that work, last seen first."""
     cursor = db().sessions.find({"user_id": user_id, **_live(now)})
     return list(cursor.sort("last_seen_at", -1))
 
 
-def find_last_uses(user_id: ObjectId, now: datetime) -> list[Document]:
+def find_last_uses(user_id: ObjectId, now: datetime) -> list[SessionUse]:
     """`{_id, last_seen_at}` of the user's sessions that work, in no order."""
     return all_of(db().sessions.find({"user_id": user_id, **_live(now)}, {"last_seen_at": 1}))
 
@@ -66,7 +67,7 @@ def was_on(user_id: ObjectId, device_hash: str) -> bool:
     return db().sessions.find_one({"user_id": user_id, "device_hash": device_hash}, {"_id": 1}) is not None
 
 
-def exchange_refresh(session_id: ObjectId, before: Document, after: Document, expires: datetime) -> bool:
+def exchange_refresh(session_id: ObjectId, before: RefreshState, after: RefreshState, expires: datetime) -> bool:
     """Put one refresh state in the place of another; False when that is not there any more."""
     unchanged = {"refresh.hash": before["hash"], "refresh.confirmed_at": before.get("confirmed_at")}
     result = db().sessions.update_one(

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from chatapp.database import Document, db
 from chatapp.database.write_conflicts import again
 from chatapp.stores.batches import batches
+from chatapp.stores.documents import MemberProfile, UserDocument, UserProfile
 from chatapp.stores.rows import all_of
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
@@ -23,7 +24,7 @@ _MOST_ROWS = 100_000
 
 
 @again
-def insert(user: Document) -> bool:
+def insert(user: UserDocument) -> bool:
     """Store a new user; False when the e-mail is taken."""
     try:
         db().users.insert_one(user)
@@ -32,23 +33,23 @@ def insert(user: Document) -> bool:
     return True
 
 
-def find_by_email(email: str, email_key: str) -> Document | None:
+def find_by_email(email: str, email_key: str) -> UserDocument | None:
     """The whole user whose e-mail is spelled like this, else the one whose e-mail is another spelling of it."""
     return db().users.find_one({"email": email}) or db().users.find_one({"email_key": email_key})
 
 
-def find_by_id(user_id: ObjectId) -> Document | None:
+def find_by_id(user_id: ObjectId) -> UserDocument | None:
     """The whole user."""
     return db().users.find_one({"_id": user_id})
 
 
-def find_profiles(user_ids: list[ObjectId]) -> list[Document]:
+def find_profiles(user_ids: list[ObjectId]) -> list[UserProfile]:
     """Profiles of those of the users that exist, in no order."""
     return _find_in_turns(user_ids, _PROFILE)
 
 
-def _find_in_turns(user_ids: list[ObjectId], fields: Document) -> list[Document]:
-    found: list[Document] = []
+def _find_in_turns(user_ids: list[ObjectId], fields: Document) -> list[Any]:
+    found: list[Any] = []
     for step in batches(user_ids):
         found += db().users.find({"_id": {"$in": step}}, dict(fields)).batch_size(_MOST_ROWS)
     return found
@@ -61,7 +62,7 @@ def find_page(
     prefix: str,
     after: tuple[str, ObjectId] | None,
     limit: int,
-) -> list[Document]:
+) -> list[UserProfile]:
     """Profiles by name, at most `limit`.
 
     `among`: only these users (None: everybody). `prefix`: the start of one of their name keys.
@@ -79,14 +80,14 @@ def find_page(
     return all_of(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
 
 
-def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> Document | None:
+def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> UserDocument | None:
     """Set fields and give the user as it is then; None when the e-mail is taken by another.
 
     `password_hash`: nothing is set, and None given, unless it is still the user's.
     """
     wanted: Document = {"_id": user_id} if password_hash is None else {"_id": user_id, "password_hash": password_hash}
     try:
-        user: Document | None = db().users.find_one_and_update(
+        user: UserDocument | None = db().users.find_one_and_update(
             wanted, {"$set": changes}, return_document=ReturnDocument.AFTER
         )
     except OperationFailure:  # stores do not agree on how a taken key looks in an update: look for it
@@ -133,12 +134,12 @@ def count() -> int:
     return db().users.count_documents({})
 
 
-def find_oldest(limit: int) -> list[Document]:
+def find_oldest(limit: int) -> list[UserProfile]:
     """The first users that were made, with their profiles."""
     return list(db().users.find({}, dict(_PROFILE)).sort("_id", 1).limit(limit))
 
 
-def profile_fields(user: Document) -> dict[str, Any]:
+def profile_fields(user: UserProfile) -> MemberProfile:
     """The part of a user that is copied onto memberships."""
     return {
         "name": user["name"],

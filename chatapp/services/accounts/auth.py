@@ -4,7 +4,6 @@ from typing import Any
 
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.addresses import address_key
-from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services import credentials
 from chatapp.services.accounts import passwords, profiles, sessions, tokens
@@ -12,6 +11,7 @@ from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import UserDocument
 from chatapp.stores.key_locks import turn
 
 _LONGEST_NAME = 100
@@ -42,9 +42,9 @@ def default_name(email: str) -> str:
     return text.clean_name(email.partition("@")[0], _LONGEST_NAME) or "User"
 
 
-def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> Document:
+def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> UserDocument:
     """A user as the store keeps it. `email` as emails.read gives it."""
-    now = clock.now()
+    now, keys = clock.now(), profiles.name_keys(name)
     return {
         "_id": new_id(),
         "email": email,
@@ -52,7 +52,8 @@ def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> D
         "name": name,
         "avatar": avatar,
         "password_hash": password_hash,
-        **profiles.name_keys(name),
+        "name_key": keys["name_key"],
+        "name_keys": keys["name_keys"],
         "created_at": now,
         "updated_at": now,
     }

@@ -5,10 +5,10 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import errors, realtime
-from chatapp.database import Document
 from chatapp.services import presence
 from chatapp.services.accounts import profiles
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import Privacy, UserProfile
 
 
 def get(user_id: ObjectId) -> dict[str, Any]:
@@ -16,8 +16,8 @@ def get(user_id: ObjectId) -> dict[str, Any]:
     return {"data": _view(profiles.existing(user_id))}
 
 
-def _view(user: Document) -> dict[str, bool]:
-    privacy = user.get("privacy", {})
+def _view(user: UserProfile) -> dict[str, bool]:
+    privacy: Privacy = user.get("privacy", {})
     return {
         "hideLastSeen": bool(privacy.get("hide_last_seen")),
         "hideReadReceipts": bool(privacy.get("hide_read_receipts")),

@@ -20,12 +20,13 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store
+from chatapp.stores.documents import NameKeys, UserDocument, UserProfile
 
 CONTACTS_PAGE = 200
 _ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, beside a row that is read
 
 
-def view(user: Document, *, with_email: bool = True) -> dict[str, Any]:
+def view(user: UserProfile, *, with_email: bool = True) -> dict[str, Any]:
     """The user as the API shows it: `{id, _id, name, email, avatar, created}`. `with_email`: to themself, or to
     somebody who may see their address?"""
     user_id = str(user["_id"])
@@ -44,7 +45,7 @@ def mine(user_id: ObjectId) -> dict[str, Any]:
     return view(existing(user_id))
 
 
-def existing(user_id: ObjectId) -> Document:
+def existing(user_id: ObjectId) -> UserDocument:
     """The whole user. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
     user = user_store.find_by_id(user_id)
     if user is None:
@@ -88,13 +89,13 @@ def update(
     return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
 
 
-def _read_changes(user: Document, name: str | None, avatar: str | None) -> Document:
+def _read_changes(user: UserDocument, name: str | None, avatar: str | None) -> Document:
     """What changes of name and avatar. Raises ValidationError; not for what was taken before there was a rule."""
     given = {"name": name, "avatar": avatar}
     changes: Document = NewProfileIn().load(
         {key: value for key, value in given.items() if value is not None and value != user.get(key)}
     )
-    return changes | name_keys(changes["name"]) if "name" in changes else changes
+    return {**changes, **name_keys(changes["name"])} if "name" in changes else changes
 
 
 def _proved(identity: Identity, password: str | None) -> str:
@@ -103,7 +104,7 @@ def _proved(identity: Identity, password: str | None) -> str:
     return credentials.of_caller(identity, password)
 
 
-def copy_to_memberships(user: Document) -> None:
+def copy_to_memberships(user: UserProfile) -> None:
     """Renew what conversations show of a user."""
     copy = user_store.profile_fields(user)
     with change_times.change() as moment:
@@ -113,25 +114,25 @@ def copy_to_memberships(user: Document) -> None:
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 
 
-def name_keys(name: str) -> Document:
+def name_keys(name: str) -> NameKeys:
     """What the directory is sorted and searched by."""
     return {"name_key": text.sort_key(name), "name_keys": text.search_keys(name)}
 
 
-def renew_keys(user: Document) -> None:
+def renew_keys(user: UserDocument) -> None:
     """Store what an older version of the server, beside this one, has not stored when it stored the user."""
-    keys = name_keys(user["name"]) | {"email_key": emails.key(user["email"])}
+    keys: Document = {**name_keys(user["name"]), "email_key": emails.key(user["email"])}
     missing = {name: value for name, value in keys.items() if user.get(name) != value}
     if missing:
         user_store.update(user["_id"], missing)
 
 
-def with_address(address: str) -> Document | None:
+def with_address(address: str) -> UserDocument | None:
     """The whole user who has this e-mail address, in whatever spelling."""
     return user_store.find_by_email(address.strip().lower(), emails.key(address))
 
 
-def reachable(user_id: ObjectId, people: list[str]) -> list[Document]:
+def reachable(user_id: ObjectId, people: list[str]) -> list[UserProfile]:
     """The caller's profile, then those of the other `people` whom they may write to, in the order given.
 
     `people` are ids or whole e-mail addresses. While the directory is closed, an id is known only of somebody who
@@ -211,7 +212,7 @@ def _why_empty(prefix: str, after: str | None) -> dict[str, str]:
     return {"code": "NO_USERS", "message": "No other users found. Ask friends to sign up!"}
 
 
-def _write_cursor(user: Document) -> str:
+def _write_cursor(user: UserProfile) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([user["name_key"], str(user["_id"])])).decode()
 
 

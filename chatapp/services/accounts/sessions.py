@@ -9,7 +9,6 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
-from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services import rotation
 from chatapp.services.accounts import tokens
@@ -19,6 +18,7 @@ from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
 from chatapp.stores.batches import batches
+from chatapp.stores.documents import RefreshState, SessionDocument, UserProfile
 from chatapp.stores.key_locks import turn
 
 LEGACY, ROTATING = 1, 2
@@ -47,7 +47,7 @@ def is_of_old_app(session_id: ObjectId) -> bool:
     return row is not None and row.protocol < ROTATING
 
 
-def begin(user: Document, device: Device) -> dict[str, Any]:
+def begin(user: UserProfile, device: Device) -> dict[str, Any]:
     """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
     now = clock.now()
     session_id = new_id()
@@ -55,7 +55,7 @@ def begin(user: Document, device: Device) -> dict[str, Any]:
     seconds = config().LEGACY_TOKEN_SECONDS
     if rotating:
         seconds = min(config().REFRESH_TOKEN_SECONDS, config().REFRESH_ABSOLUTE_SECONDS)
-    session = {
+    session: SessionDocument = {
         "_id": session_id,
         "user_id": user["_id"],
         "protocol": device.protocol,
@@ -98,7 +98,7 @@ def _is_connected(session_id: ObjectId) -> bool:
     return bool(realtime.connections.of_session(session_id))
 
 
-def _answer(user: Document, session: Document, now: datetime) -> dict[str, Any]:
+def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> dict[str, Any]:
     """The tokens of a session as it stands: asked twice in a short time, it is the same to the byte."""
     refresh = session["refresh"]
     if refresh is None:
@@ -130,26 +130,26 @@ def refresh(token: str) -> dict[str, Any]:
     with turn(str(session_id)):
         while True:
             session = session_store.find_by_id(session_id)
-            if session is None or session["refresh"] is None:
+            before = session["refresh"] if session else None
+            if session is None or before is None:
                 raise _unknown_refresh_token()
             now = clock.now()
             _refuse_ended(session, now)
             user = user_store.find_by_id(session["user_id"])
             if user is None:
                 raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
-            state = _exchanged(session, pair, tokens.digest(token), now)
-            if state is session["refresh"]:
+            state = _exchanged(session, before, pair, tokens.digest(token), now)
+            if state is before:
                 return _answer(user, session, now)
             expires = min(now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS), _last_end(session["created_at"]))
-            if session_store.exchange_refresh(session_id, session["refresh"], state, expires):
+            if session_store.exchange_refresh(session_id, before, state, expires):
                 session |= {"refresh": state, "expires_at": expires}
                 cache.add(session, is_new=True)
                 return _answer(user, session, now)
 
 
-def _exchanged(session: Document, pair: int, presented: str, now: datetime) -> Document:
+def _exchanged(session: SessionDocument, state: RefreshState, pair: int, presented: str, now: datetime) -> RefreshState:
     """The refresh state after this token was shown. Ends the session when the token was copied."""
-    state: Document = session["refresh"]
     if rotation.is_present(state, pair):
         return rotation.after(session["_id"], pair, now)
     if presented == state["previous_hash"]:
@@ -181,14 +181,14 @@ def _reused(session_id: ObjectId) -> errors.Unauthorized:
     )
 
 
-def _refuse_ended(session: Document, now: datetime) -> None:
+def _refuse_ended(session: SessionDocument, now: datetime) -> None:
     if session["revoked_at"] is not None:
         raise _ended(session, session["_id"])
     if session["expires_at"] <= now or _last_end(session["created_at"]) <= now:
         raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "This session is over. Log in again.")
 
 
-def _ended(session: Document | None, session_id: ObjectId) -> errors.Unauthorized:
+def _ended(session: SessionDocument | None, session_id: ObjectId) -> errors.Unauthorized:
     if session is not None and session.get("ended_by") == _REUSED:
         return _reused(session_id)
     message = "This session was ended. Log in again."
@@ -222,7 +222,7 @@ def _look_up(identity: Identity) -> None:
         cache.used.add(session["_id"])
 
 
-def _is_settled(session: Document, identity: Identity, now: datetime) -> bool:
+def _is_settled(session: SessionDocument, identity: Identity, now: datetime) -> bool:
     """Is the pair good? False when another call was faster, so that the session has to be read again."""
     state, pair = session["refresh"], identity.generation
     if state is None or pair is None:
@@ -257,7 +257,7 @@ def renew() -> None:
             session_store.touch(list(ends), now)
 
 
-def renewed_token(user: Document, identity: Identity) -> str:
+def renewed_token(user: UserProfile, identity: Identity) -> str:
     """A token for the same session and time with the user's new name and avatar in it."""
     now = clock.now()
     return tokens.access_token(user, identity.session_id, now, identity.expires_at - clock.timestamp(), str(new_id()))
@@ -268,7 +268,7 @@ def of_user(identity: Identity) -> list[dict[str, Any]]:
     return [_view(row, identity) for row in session_store.find_live_of_user(identity.user_id, clock.now())]
 
 
-def _view(session: Document, identity: Identity) -> dict[str, Any]:
+def _view(session: SessionDocument, identity: Identity) -> dict[str, Any]:
     return {
         "id": str(session["_id"]),
         "deviceName": session["device_name"],

@@ -18,11 +18,11 @@ import jwt as pyjwt
 from bson import ObjectId
 
 from chatapp import clock, errors
-from chatapp.database import Document
 from chatapp.extensions import TOKEN_ALGORITHM, jwt
 from chatapp.ids import object_id
 from chatapp.settings import config
 from chatapp.state import on_reset
+from chatapp.stores.documents import UserProfile
 
 MAX_TOKEN_LENGTH = 8192
 _LONGEST_CLAIM = 800
@@ -77,7 +77,7 @@ def _missing_token() -> errors.Unauthorized:
     return errors.Unauthorized(errors.Code.TOKEN_MISSING, "Access token required")
 
 
-def access_token(user: Document, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
+def access_token(user: UserProfile, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
     """A token with the claims of every client generation. `serial` makes it unique (and repeatable).
 
     It goes with every call, in a header of bounded length: nothing in it grows with what a user may choose.

@@ -6,16 +6,16 @@ import structlog
 from bson import ObjectId
 
 from chatapp import metrics, realtime
-from chatapp.database import Document
 from chatapp.services.log import entry_views, message_trace
 from chatapp.services.log.conversation_views import LISTED_FOR_OLD_APPS
 from chatapp.services.log.conversation_views import view as conversation_view
 from chatapp.services.log.state import Conversation
+from chatapp.stores.documents import AddedBody, Entry, GoneBody
 
 logger = structlog.get_logger("chatapp.log")
 
 
-def announce(conversation: Conversation, entry: Document) -> None:
+def announce(conversation: Conversation, entry: Entry) -> None:
     """Tell every device of every current member, and of the one whom the entry takes out.
 
     The entry is stored, so a failure here fails nobody's call; clients get the entry by their next sync.
@@ -27,7 +27,7 @@ def announce(conversation: Conversation, entry: Document) -> None:
         logger.exception("an entry could not be announced", conversation=str(conversation.id), seq=entry["seq"])
 
 
-def publish(conversation: Conversation, entry: Document) -> None:
+def publish(conversation: Conversation, entry: Entry) -> None:
     """Publish the entry. Raises what a view or the transport raises."""
     data = entry_views.view(entry, conversation, None)
     if entry["type"] == "message":
@@ -37,13 +37,15 @@ def publish(conversation: Conversation, entry: Document) -> None:
     message_trace.announced(entry)
 
 
-def _publish_change(conversation: Conversation, entry: Document, data: dict[str, Any]) -> None:
+def _publish_change(conversation: Conversation, entry: Entry, data: dict[str, Any]) -> None:
     if entry["type"] == "member_added":
-        for user_id in entry["body"]["user_ids"]:
+        added: AddedBody = entry["body"]
+        for user_id in added["user_ids"]:
             member = conversation.members[user_id]
             shown = conversation_view(conversation, member, is_new=True, most=LISTED_FOR_OLD_APPS)
             realtime.publish_conversation([user_id], shown)
     gone: list[ObjectId] = []
     if entry["type"] in ("member_removed", "member_left"):
-        gone = [entry["body"]["user_id"]]
+        body: GoneBody = entry["body"]
+        gone = [body["user_id"]]
     realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)

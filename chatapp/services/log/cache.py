@@ -6,17 +6,17 @@ or load afresh.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.services.log.state import Conversation
 from chatapp.services.log.stored_state import from_documents, membership_document
 from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.documents import ConversationPlace, LoadedConversation, MemberProfile
 
 _REMEMBERED = 10_000
 _MOST_BYTES = 40_000_000  # of all that is remembered
@@ -124,7 +124,7 @@ def _marks_meanwhile() -> Iterator[list[Raised]]:
         _loads[:] = [other for other in _loads if other is not raised]
 
 
-def _whole(document: Document) -> Conversation:
+def _whole(document: LoadedConversation) -> Conversation:
     """The state of a stored conversation; memberships that a crash has prevented are stored now."""
     conversation = from_documents(document, document["members"])
     stored = {row["user_id"] for row in document["members"]}
@@ -136,7 +136,7 @@ def _whole(document: Document) -> Conversation:
     return conversation
 
 
-def current(heads: list[Document]) -> dict[ObjectId, Conversation]:
+def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
     """The conversations of these stored `{_id, head, touched_at}`, in no or one database command.
 
     To be used before anything else is waited for: a remembered state goes on to change.
@@ -153,7 +153,7 @@ def current(heads: list[Document]) -> dict[ObjectId, Conversation]:
     return loaded | {conversation_id: state for conversation_id, state in remembered.items() if state is not None}
 
 
-def _is_known(stored: Document) -> bool:
+def _is_known(stored: ConversationPlace) -> bool:
     """Is the remembered state what is stored? (A head that is being moved has no remembered state.)"""
     state = peek(stored["_id"])
     return (
@@ -210,7 +210,7 @@ def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, i
         state.raise_marks(user_id, marks)
 
 
-def set_profile(user_id: ObjectId, profile: Document) -> None:
+def set_profile(user_id: ObjectId, profile: MemberProfile) -> None:
     """Renew a user's profile wherever they are a member."""
     for place in _slots.values():
         if place.state is not None and user_id in place.state.members:

@@ -3,15 +3,15 @@
 from typing import Any
 
 from chatapp import clock
-from chatapp.database import Document
 from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
+from chatapp.stores.documents import LogHead
 
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
 SHOWN_HASH = 16
 
 
-def head_view(head: Document) -> dict[str, Any]:
+def head_view(head: LogHead) -> dict[str, Any]:
     """Return a place in the log as clients see it: `{seq, mseq, hash}`, the hash by its first digits."""
     return {"seq": head["seq"], "mseq": head["mseq"], "hash": head["hash"][:SHOWN_HASH]}
 

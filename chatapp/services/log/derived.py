@@ -1,7 +1,5 @@
 """What is derived from entries and stored beside them: the conversation's head, memberships, departures."""
 
-from typing import Any
-
 from bson import ObjectId
 
 from chatapp.database import Document
@@ -10,23 +8,24 @@ from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation, apply
 from chatapp.services.log.stored_state import group_document, head_document, membership_document
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.documents import DepartureState, Entry
 
-Departed = tuple[ObjectId, int, Document]  # who was taken out, by which entry, what they go on seeing
+Departed = tuple[ObjectId, int, DepartureState]  # who was taken out, by which entry, what they go on seeing
 
 
-def bring_forward(state: Conversation, entry: Document, departed: list[Departed]) -> None:
+def bring_forward(state: Conversation, entry: Entry, departed: list[Departed]) -> None:
     """Apply the next entry to the state, and note what somebody whom the entry takes out goes on seeing."""
     apply(state, entry)
     if entry["type"] in ("member_removed", "member_left"):
         departed.append((entry["body"]["user_id"], entry["seq"], departures.snapshot(state)))
 
 
-def store_members(state: Conversation, entries: list[Document], departed: list[Departed]) -> Document:
+def store_members(state: Conversation, entries: list[Entry], departed: list[Departed]) -> Document:
     """Store what these entries change of members, and return what the conversation's document is to say after them.
 
     Memberships and departures are stored at once: done twice they stay the same, and the head says that they are done.
     """
-    changes: dict[str, Any] = head_document(state)
+    changes: Document = {**head_document(state)}
     for entry in entries:
         if entry["type"] == "message":
             seq, mseq = state.sent[entry["sender_id"]]
@@ -39,12 +38,12 @@ def store_members(state: Conversation, entries: list[Document], departed: list[D
     return changes
 
 
-def changes_members(entries: list[Document]) -> bool:
+def changes_members(entries: list[Entry]) -> bool:
     """Does any of these entries do more than say something?"""
     return any(entry["type"] != "message" for entry in entries)
 
 
-def _changed_members(state: Conversation, entries: list[Document]) -> list[Member] | None:
+def _changed_members(state: Conversation, entries: list[Entry]) -> list[Member] | None:
     """Return the members whom the entries have changed; None when all of them are messages."""
     if not changes_members(entries):
         return None

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
+from chatapp.stores.documents import Body, Entry, MemberProfile
 
-Check = Callable[[Conversation], Document | None]
+Check = Callable[[Conversation], Body | None]
 
 
 @dataclass(slots=True)
@@ -24,12 +24,12 @@ class Draft:
 
     sender_id: ObjectId
     type: str
-    body: Document | None
+    body: Body | None
     check: Check
     client_msg_id: str | None = None
-    profiles: Document | None = None
+    profiles: dict[str, MemberProfile] | None = None
 
-    def body_in(self, state: Conversation) -> Document:
+    def body_in(self, state: Conversation) -> Body:
         """Return the body for this state of the conversation. Raises what `check` raises."""
         found = self.check(state)
         body = found if self.body is None else self.body
@@ -41,7 +41,7 @@ class Draft:
 class Appended:
     """An entry in its place, the state right after it, and whether it was there before this call."""
 
-    entry: Document
+    entry: Entry
     conversation: Conversation
     duplicate: bool
 
@@ -54,6 +54,6 @@ class Unchanged(Exception):
         self.state = state
 
 
-def earlier_entry(draft: Draft) -> Document | None:
+def earlier_entry(draft: Draft) -> Entry | None:
     """Return the entry that an earlier attempt to append this draft has stored, or None."""
     return entry_store.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None

@@ -7,23 +7,23 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, limits
-from chatapp.database import Document
 from chatapp.services import access
 from chatapp.services.log.conversation_views import SHOWN_HASH
 from chatapp.services.log.member import Member, profile_view, shows_reads
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
+from chatapp.stores.documents import AddedBody, GoneBody, RolesBody, ShownEntry
 
 PAGE, LARGEST_PAGE = 200, 500
 
 
-def view(entry: Document, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
+def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
     """Any entry as the API shows it; a message's status is for its sender."""
     return Views(conversation, for_user).of(entry)
 
 
 def message_view(
-    entry: Document, conversation: Conversation, for_user: ObjectId | None, *, is_new: bool = False
+    entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None, *, is_new: bool = False
 ) -> dict[str, Any]:
     """The message as the API shows it (contract: Message); its status is for its sender. Nobody has a new one yet."""
     return Views(conversation, for_user).of_message(entry, is_new=is_new)
@@ -41,14 +41,14 @@ class Views:
         self._for_user = for_user
         self._people: dict[ObjectId, dict[str, Any]] = {}
 
-    def of(self, entry: Document) -> dict[str, Any]:
+    def of(self, entry: ShownEntry) -> dict[str, Any]:
         """Any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
         change = _CHANGES[entry["type"]](entry, self._conversation, self._viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
-    def of_message(self, entry: Document, *, is_new: bool = False) -> dict[str, Any]:
+    def of_message(self, entry: ShownEntry, *, is_new: bool = False) -> dict[str, Any]:
         """A message."""
         body = entry["body"]
         answer = self._place(entry)
@@ -60,7 +60,7 @@ class Views:
             answer |= self._untold() if is_new else self._audience.status(entry["seq"])
         return answer
 
-    def _place(self, entry: Document) -> dict[str, Any]:
+    def _place(self, entry: ShownEntry) -> dict[str, Any]:
         """What every entry says: where it stands, and when it was made."""
         entry_id = str(entry["_id"])
         return {
@@ -127,12 +127,13 @@ def _read_mark(conversation: Conversation, member: Member, sender: Member) -> in
     return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
 
 
-def _added(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+def _added(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     is_member = viewer is None or viewer.is_current
     members = []
-    for user_id in entry["body"]["user_ids"]:
+    body: AddedBody = entry["body"]
+    for user_id in body["user_ids"]:
         added = conversation.members.get(user_id)
-        profile = dict(entry["profiles"][str(user_id)])
+        profile = entry["profiles"][str(user_id)].copy()
         shares = is_member and added is not None and added.is_current
         if added is not None and shares:
             profile["email"] = added.profile["email"]
@@ -140,16 +141,18 @@ def _added(entry: Document, conversation: Conversation, viewer: Member | None) -
     return {"members": members}
 
 
-def _gone(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
-    user_id = entry["body"]["user_id"]
+def _gone(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+    body: GoneBody = entry["body"]
+    user_id = body["user_id"]
     return {"userId": str(user_id), "user": conversation.person(user_id)}
 
 
-def _roles(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
-    return {"roles": [{"userId": str(row["user_id"]), "role": row["role"]} for row in entry["body"]["roles"]]}
+def _roles(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+    body: RolesBody = entry["body"]
+    return {"roles": [{"userId": str(row["user_id"]), "role": row["role"]} for row in body["roles"]]}
 
 
-def _changed(entry: Document, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+def _changed(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
     return dict(entry["body"])
 
 

@@ -9,13 +9,13 @@ so erasing a text (body and salt) later leaves the chain verifiable and the text
 
 import hashlib
 import secrets
-from typing import Any
+from collections.abc import Mapping
 
 import orjson
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.database import Document
+from chatapp.stores.documents import Body, CommittedEntry, Seal, UnsealedEntry
 
 
 def genesis(conversation_id: ObjectId) -> str:
@@ -23,19 +23,19 @@ def genesis(conversation_id: ObjectId) -> str:
     return hashlib.sha256(f"chatapp conversation {conversation_id}".encode()).hexdigest()
 
 
-def seal(entry: Document, previous_hash: str) -> None:
-    """Add salt, body_hash and hash to an entry that has everything else."""
-    entry["salt"] = secrets.token_hex(16)
-    entry["body_hash"] = body_hash(entry["salt"], entry["body"])
-    entry["hash"] = entry_hash(entry, previous_hash)
+def seal(entry: UnsealedEntry, previous_hash: str) -> Seal:
+    """Return salt, body_hash and hash of an entry that has everything else."""
+    salt = secrets.token_hex(16)
+    committed: CommittedEntry = {**entry, "body_hash": body_hash(salt, entry["body"])}
+    return {"salt": salt, "body_hash": committed["body_hash"], "hash": entry_hash(committed, previous_hash)}
 
 
-def body_hash(salt: str, body: Document) -> str:
+def body_hash(salt: str, body: Body) -> str:
     """The commitment to the body."""
     return hashlib.sha256(salt.encode() + _canonical(body)).hexdigest()
 
 
-def entry_hash(entry: Document, previous_hash: str) -> str:
+def entry_hash(entry: CommittedEntry, previous_hash: str) -> str:
     """The hash that an entry has to carry after this predecessor."""
     fixed = {
         "id": str(entry["_id"]),
@@ -51,5 +51,5 @@ def entry_hash(entry: Document, previous_hash: str) -> str:
     return hashlib.sha256(previous_hash.encode() + _canonical(fixed)).hexdigest()
 
 
-def _canonical(value: dict[str, Any]) -> bytes:
+def _canonical(value: Mapping[str, object]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)

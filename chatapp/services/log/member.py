@@ -6,7 +6,7 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import emails
-from chatapp.database import Document
+from chatapp.stores.documents import MemberProfile
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 
@@ -17,7 +17,7 @@ class Member:
 
     user_id: ObjectId
     role: str
-    profile: Document
+    profile: MemberProfile
     joined_seq: int = 0
     left_seq: int | None = None
     visible_from: int = 1
@@ -78,7 +78,7 @@ def was_deleted(cleared_seq: int, cleared_mseq: int, mseq: int) -> bool:
     return cleared_seq >= 0 and mseq <= cleared_mseq
 
 
-def profile_view(user_id: ObjectId, profile: Document, *, shares: bool) -> dict[str, Any]:
+def profile_view(user_id: ObjectId, profile: MemberProfile, *, shares: bool) -> dict[str, Any]:
     """Return `{id, _id, name, email, avatar}`. `shares`: whether member and viewer are both members now."""
     text, email = str(user_id), emails.shown(profile["email"], shares)
     return {"id": text, "_id": text, "name": profile["name"], "email": email, "avatar": profile["avatar"]}

@@ -11,9 +11,9 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp import clock, errors
-from chatapp.database import Document
 from chatapp.services.log.member import ADMIN, OWNER, Member
 from chatapp.state import on_reset
+from chatapp.stores.documents import Entry
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
 
@@ -27,20 +27,20 @@ def reset() -> None:
     _announced.clear()
 
 
-def announced(entry: Document) -> None:
+def announced(entry: Entry) -> None:
     """Note that an entry, stored just before, was put on its way."""
     _announced[entry["_id"]] = clock.now()
     if len(_announced) > _REMEMBERED:
         _announced.popitem(last=False)
 
 
-def require_right(member: Member, entry: Document) -> None:
+def require_right(member: Member, entry: Entry) -> None:
     """A trace is for the sender, and in groups for owner and admins. Raises Forbidden NOT_ALLOWED."""
     if member.user_id != entry["sender_id"] and member.role not in (OWNER, ADMIN):
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "Only the sender and a group's admins may trace a message")
 
 
-def steps(entry: Document) -> dict[str, Any]:
+def steps(entry: Entry) -> dict[str, Any]:
     """`{accepted, stored, announced | None}`: times, and the id of the request that brought the message."""
     known = _announced.get(entry["_id"])
     return {

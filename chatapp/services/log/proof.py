@@ -8,6 +8,7 @@ from chatapp.services import access
 from chatapp.services.log import hash_chain
 from chatapp.services.log.conversation_views import head_view
 from chatapp.stores import entries as entry_store
+from chatapp.stores.documents import LogHead
 
 
 def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dic
     last = member.last_visible(conversation.seq)
     place = last if seq is None else max(member.first_visible - 1, min(seq, last))
     found = {row["seq"]: row for row in entry_store.find_ranges([(conversation.id, row, row) for row in {place, last}])}
-    start = {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation.id)}
+    start: LogHead = {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation.id)}
     entry, head = found.get(place, start), found.get(last, start)
     return {
         "data": {

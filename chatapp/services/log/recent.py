@@ -4,22 +4,22 @@ from collections import OrderedDict
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.state import on_reset
+from chatapp.stores.documents import Entry
 
 _REMEMBERED_BYTES = 2_000_000
 _BYTES_OF_A_PROFILE = 4_000  # with the longest avatar
 
-_entries: OrderedDict[tuple[ObjectId, str], Document] = OrderedDict()
+_entries: OrderedDict[tuple[ObjectId, str], Entry] = OrderedDict()
 _bytes = 0
 
 
-def get(sender_id: ObjectId, client_msg_id: str | None) -> Document | None:
+def get(sender_id: ObjectId, client_msg_id: str | None) -> Entry | None:
     """Return the entry, if it is remembered."""
     return _entries.get((sender_id, client_msg_id)) if client_msg_id else None
 
 
-def add(entry: Document) -> None:
+def add(entry: Entry) -> None:
     """Remember the entry, and forget the oldest ones for which there is no room any more."""
     global _bytes
     key = entry["sender_id"], entry["client_msg_id"]
@@ -39,7 +39,7 @@ def clear() -> None:
     _bytes = 0
 
 
-def _size(entry: Document) -> int:
+def _size(entry: Entry) -> int:
     """Return about how many bytes an entry takes in memory."""
     body = entry["body"]
     texts = 4 * len(body.get("content") or "") + len(body.get("attachment") or "")

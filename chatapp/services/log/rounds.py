@@ -15,7 +15,6 @@ from bson import ObjectId
 from gevent.event import AsyncResult
 
 from chatapp import clock, errors, logs
-from chatapp.database import Document
 from chatapp.ids import new_id
 from chatapp.services.log import announcements, cache, hash_chain, recent
 from chatapp.services.log.cache import Slot
@@ -27,6 +26,7 @@ from chatapp.services.sync import change_times
 from chatapp.state import on_reset
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
+from chatapp.stores.documents import Body, Entry, UnsealedEntry
 from chatapp.stores.heads import Head
 
 _MOST_IN_A_ROUND = 200
@@ -50,7 +50,7 @@ class Run:
     state: Conversation
     from_seq: int
     calls: list[Call] = field(default_factory=list)
-    entries: list[Document] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     departed: list[Departed] = field(default_factory=list)
     is_stored: bool = False
 
@@ -182,9 +182,9 @@ def _abandon(run: Run) -> None:
         call.result.set(None)
 
 
-def make_entry(state: Conversation, draft: Draft, body: Document, request_id: str) -> Document:
+def make_entry(state: Conversation, draft: Draft, body: Body, request_id: str) -> Entry:
     """Return the entry for the next place of the conversation's log, sealed into its hash chain."""
-    entry = {
+    entry: UnsealedEntry = {
         "_id": new_id(),
         "conversation_id": state.id,
         "seq": state.seq + 1,
@@ -194,12 +194,10 @@ def make_entry(state: Conversation, draft: Draft, body: Document, request_id: st
         "client_msg_id": draft.client_msg_id or uuid4().hex,
         "body": body,
         "created_at": _not_before(state.last_activity),
-        "request_id": request_id,
     }
     if draft.profiles is not None:
         entry["profiles"] = draft.profiles
-    hash_chain.seal(entry, state.hash)
-    return entry
+    return {**entry, "request_id": request_id, **hash_chain.seal(entry, state.hash)}
 
 
 def _not_before(last: datetime) -> datetime:

@@ -4,13 +4,13 @@ from collections import OrderedDict
 
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.state import on_reset
+from chatapp.stores.documents import MemberProfile
 
 _MOST_SHARED_BYTES = 10_000_000  # of the profiles that memberships share
 _BYTES_OF_A_PROFILE = 1_000  # without its avatar
 
-_profiles: OrderedDict[ObjectId, Document] = OrderedDict()
+_profiles: OrderedDict[ObjectId, MemberProfile] = OrderedDict()
 _shared_bytes = 0
 
 
@@ -22,7 +22,7 @@ def reset() -> None:
     _shared_bytes = 0
 
 
-def share(user_id: ObjectId, profile: Document) -> Document:
+def share(user_id: ObjectId, profile: MemberProfile) -> MemberProfile:
     """Return the profile, as the one object that all memberships of the user have."""
     global _shared_bytes
     known = _profiles.get(user_id)
@@ -35,6 +35,6 @@ def share(user_id: ObjectId, profile: Document) -> Document:
     return profile
 
 
-def _size_of(profile: Document) -> int:
+def _size_of(profile: MemberProfile) -> int:
     """Return about how many bytes a profile takes."""
     return _BYTES_OF_A_PROFILE + len(profile["avatar"] or "")

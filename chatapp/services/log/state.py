@@ -12,8 +12,10 @@ from typing import Any
 from bson import ObjectId
 
 from chatapp.audience import Audience
-from chatapp.database import Document
 from chatapp.services.log.member import MEMBER, OWNER, Member, shows_deliveries, shows_reads, was_deleted
+from chatapp.stores.documents import AddedBody, Entry, GoneBody, LastMessage, MemberProfile, RolesBody
+
+_NOBODY: MemberProfile = {"name": "", "email": "", "avatar": None}
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class Conversation:
     seq: int
     mseq: int
     hash: str
-    last_message: Document | None
+    last_message: LastMessage | None
     members: dict[ObjectId, Member]
     touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Conversation:
     def person(self, user_id: ObjectId) -> dict[str, Any]:
         """Return the author of a message: a member, or a nameless stand-in for one who is not known any more."""
         member = self.members.get(user_id)
-        return member.person() if member else Member(user_id, MEMBER, {"name": "", "avatar": None}).person()
+        return member.person() if member else Member(user_id, MEMBER, _NOBODY).person()
 
     def require_seen_by(self, viewer: Member) -> None:
         """Refuse to show a former member what came after them: they see the state at their last entry only."""
@@ -107,7 +109,7 @@ class Conversation:
             for name, value in marks.items():
                 setattr(member, name, max(getattr(member, name), value))
 
-    def audience_of(self, entry: Document) -> list[Member]:
+    def audience_of(self, entry: Entry) -> list[Member]:
         """Return the current members, without the sender, who were members before the entry."""
         return [
             member
@@ -129,7 +131,7 @@ class Conversation:
         return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member, viewer), "readSeq": read}
 
 
-def apply(conversation: Conversation, entry: Document) -> None:
+def apply(conversation: Conversation, entry: Entry) -> None:
     """Bring the state forward by the next entry."""
     conversation.seq = entry["seq"]
     conversation.mseq = entry["mseq"]
@@ -138,15 +140,23 @@ def apply(conversation: Conversation, entry: Document) -> None:
     _APPLY[entry["type"]](conversation, entry)
 
 
-def _apply_message(conversation: Conversation, entry: Document) -> None:
+def _apply_message(conversation: Conversation, entry: Entry) -> None:
     conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
-    conversation.last_message = {key: entry[key] for key in ("_id", "seq", "mseq", "sender_id", "body", "created_at")}
+    conversation.last_message = {
+        "_id": entry["_id"],
+        "seq": entry["seq"],
+        "mseq": entry["mseq"],
+        "sender_id": entry["sender_id"],
+        "body": entry["body"],
+        "created_at": entry["created_at"],
+    }
 
 
-def _apply_added(conversation: Conversation, entry: Document) -> None:
+def _apply_added(conversation: Conversation, entry: Entry) -> None:
     conversation.membership_changed()
     conversation.newest_joined_seq = entry["seq"]
-    for user_id in entry["body"]["user_ids"]:
+    body: AddedBody = entry["body"]
+    for user_id in body["user_ids"]:
         profile = entry["profiles"][str(user_id)]
         member = conversation.members.setdefault(user_id, Member(user_id, MEMBER, profile))
         member.role, member.left_seq = MEMBER, None
@@ -155,24 +165,26 @@ def _apply_added(conversation: Conversation, entry: Document) -> None:
         member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]  # what was before is not unread
 
 
-def _apply_gone(conversation: Conversation, entry: Document) -> None:
+def _apply_gone(conversation: Conversation, entry: Entry) -> None:
     conversation.membership_changed()
-    member = conversation.members[entry["body"]["user_id"]]
+    body: GoneBody = entry["body"]
+    member = conversation.members[body["user_id"]]
     member.left_seq = member.changed_seq = entry["seq"]
 
 
-def _apply_roles(conversation: Conversation, entry: Document) -> None:
-    for change in entry["body"]["roles"]:
+def _apply_roles(conversation: Conversation, entry: Entry) -> None:
+    body: RolesBody = entry["body"]
+    for change in body["roles"]:
         member = conversation.members[change["user_id"]]
         member.role, member.changed_seq = change["role"], entry["seq"]
 
 
-def _apply_changed(conversation: Conversation, entry: Document) -> None:
+def _apply_changed(conversation: Conversation, entry: Entry) -> None:
     for name, value in entry["body"].items():
         setattr(conversation, name, value)
 
 
-_APPLY: dict[str, Callable[[Conversation, Document], None]] = {
+_APPLY: dict[str, Callable[[Conversation, Entry], None]] = {
     "message": _apply_message,
     "member_added": _apply_added,
     "member_removed": _apply_gone,

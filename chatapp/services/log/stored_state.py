@@ -1,15 +1,24 @@
 """The stored documents of a conversation (`conversations`, `memberships`), and the state that they describe."""
 
+from collections.abc import Iterable
+
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.database import Document
 from chatapp.services.log import hash_chain, shared_profiles
 from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
+from chatapp.stores.documents import (
+    ConversationDocument,
+    ConversationState,
+    GroupDocument,
+    HeadDocument,
+    MembershipDocument,
+    MemberState,
+)
 
 
-def from_documents(document: Document, member_rows: list[Document]) -> Conversation:
+def from_documents(document: ConversationState, member_rows: Iterable[MemberState]) -> Conversation:
     """Return the state that the stored documents describe."""
     head = document["head"]
     members = {row["user_id"]: _member(row) for row in member_rows}
@@ -35,7 +44,7 @@ def from_documents(document: Document, member_rows: list[Document]) -> Conversat
     )
 
 
-def at_the_beginning(document: Document) -> Document:
+def at_the_beginning(document: ConversationDocument) -> ConversationDocument:
     """Return the stored conversation as it was before its first entry."""
     return {
         **document,
@@ -47,7 +56,7 @@ def at_the_beginning(document: Document) -> Document:
     }
 
 
-def _member(row: Document) -> Member:
+def _member(row: MemberState) -> Member:
     return Member(
         user_id=row["user_id"],
         role=row["role"],
@@ -64,7 +73,7 @@ def _member(row: Document) -> Member:
     )
 
 
-def membership_document(conversation_id: ObjectId, member: Member) -> Document:
+def membership_document(conversation_id: ObjectId, member: Member) -> MembershipDocument:
     """Return the membership as it is stored."""
     return {
         "conversation_id": conversation_id,
@@ -84,7 +93,7 @@ def membership_document(conversation_id: ObjectId, member: Member) -> Document:
     }
 
 
-def head_document(conversation: Conversation) -> Document:
+def head_document(conversation: Conversation) -> HeadDocument:
     """Return the part of the state that `advance_head` stores after every entry."""
     return {
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash},
@@ -93,7 +102,11 @@ def head_document(conversation: Conversation) -> Document:
     }
 
 
-def group_document(conversation: Conversation) -> Document:
+def group_document(conversation: Conversation) -> GroupDocument:
     """Return the part that it stores besides after entries other than messages."""
-    names = ("name", "avatar", "history")
-    return {name: getattr(conversation, name) for name in names} | {"participants": conversation.member_ids}
+    return {
+        "name": conversation.name,
+        "avatar": conversation.avatar,
+        "history": conversation.history,
+        "participants": conversation.member_ids,
+    }

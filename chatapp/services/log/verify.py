@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bson import ObjectId
 
@@ -28,9 +28,13 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.documents import ConversationDocument, Entry, Mark, MembershipDocument
 
 _ATTEMPTS = 5
-_BY_THE_LOG = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq")
+_ByTheLog = Literal["role", "left_seq", "joined_seq", "visible_from", "changed_seq"]
+_BY_THE_LOG: tuple[_ByTheLog, ...] = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq")
+_SEQS: tuple[Mark, ...] = ("delivered_seq", "read_seq", "cleared_seq")
+_MSEQS: tuple[tuple[Mark, Mark], ...] = (("read_seq", "read_mseq"), ("cleared_seq", "cleared_mseq"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def verify(conversation_text: str | None = None, since: datetime | None = None) 
             yield report
 
 
-def _documents(conversation_text: str | None, since: datetime | None) -> Iterator[Document]:
+def _documents(conversation_text: str | None, since: datetime | None) -> Iterator[ConversationDocument]:
     if conversation_text is None:
         return conversation_store.iterate_active_since(since)
     found = conversation_store.find_many([ObjectId(conversation_text)]) if ObjectId.is_valid(conversation_text) else []
@@ -120,7 +124,7 @@ def repair(conversation_text: str | None, dry_run: bool, told: Callable[[Report,
     return repaired, broken
 
 
-def _replay(document: Document) -> "_Replay":
+def _replay(document: ConversationDocument) -> "_Replay":
     """The replay of a conversation; once more when somebody has appended while it was compared."""
     for _ in range(_ATTEMPTS):
         replay = _Replay(document)
@@ -138,7 +142,7 @@ def _replay(document: Document) -> "_Replay":
 class _Replay:
     """One conversation: its log from the first entry on, and everything stored compared with that."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ConversationDocument) -> None:
         self.document = document
         self.report = Report(document["_id"])
         self.state = from_documents(at_the_beginning(document), [])
@@ -151,7 +155,7 @@ class _Replay:
             self._compare_conversation()
             self._compare_members()
 
-    def _follow(self, entry: Document) -> bool:
+    def _follow(self, entry: Entry) -> bool:
         """Check the next entry and apply it; False when the log can't be followed any further."""
         expected, place = self.state.seq + 1, f"seq {entry['seq']}"
         if entry["seq"] != expected:
@@ -177,9 +181,9 @@ class _Replay:
 
     def _compare_conversation(self) -> None:
         """The derived part of the conversation document."""
-        wanted = _derived(self.state)
-        for name, value in wanted.items():
-            found = self.document[name]
+        stored: Document = {**self.document}
+        for name, value in _derived(self.state).items():
+            found = stored[name]
             if name == "participants":
                 found, value = sorted(found), sorted(value)
             if found != value:
@@ -198,13 +202,13 @@ class _Replay:
         for user_id in self.rows.keys() - self.state.members.keys():
             self.report.add(f"user {user_id}", "There is a membership, but the log knows of none")
 
-    def _compare_marks(self, user_id: ObjectId, row: Document) -> None:
+    def _compare_marks(self, user_id: ObjectId, row: MembershipDocument) -> None:
         """Marks lie within the log, and each mseq belongs to its seq."""
-        for name in ("delivered_seq", "read_seq", "cleared_seq"):
+        for name in _SEQS:
             if row[name] > self.state.seq:
                 self.report.add(f"user {user_id}", f"{name} is {row[name]}, but the log ends at {self.state.seq}")
                 return
-        for seq_name, mseq_name in (("read_seq", "read_mseq"), ("cleared_seq", "cleared_mseq")):
+        for seq_name, mseq_name in _MSEQS:
             if self.mseqs[max(0, row[seq_name])] != row[mseq_name]:
                 self.report.add(f"user {user_id}", f"{mseq_name} is not the mseq at {seq_name}")
 
@@ -221,4 +225,4 @@ class _Replay:
 
 def _derived(state: Conversation) -> Document:
     sent = {str(user_id): {"seq": seq, "mseq": mseq} for user_id, (seq, mseq) in state.sent.items()}
-    return head_document(state) | group_document(state) | {"sent": sent}
+    return {**head_document(state), **group_document(state), "sent": sent}

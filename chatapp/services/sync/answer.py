@@ -10,12 +10,11 @@ whatever the number of conversations; but one for each conversation that the cal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
-from chatapp.database import Document
 from chatapp.services import access, presence, receipts
 from chatapp.services.log import cache, entry_views
 from chatapp.services.log.conversation_views import LISTED, head_view, view
@@ -30,12 +29,14 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.documents import ConversationHead, MembershipDocument, OwnMembership, ShownEntry
 
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
 _ID_LENGTH = 24
 _MOST_LOOKED_AT = 1_000  # conversations of which one answer may find out that there is nothing to tell
 
 Cursors = Mapping[str, Cursor]
+_Stamp = Literal["changed_at", "delivered_at", "profile_at"]
 
 
 @dataclass(slots=True)
@@ -152,7 +153,9 @@ def _next_places(
     return _places(user_id, known, own, heads), page_end
 
 
-def _places(user_id: ObjectId, known: Mapping[str, Cursor], own: list[Document], heads: list[Document]) -> list[Place]:
+def _places(
+    user_id: ObjectId, known: Mapping[str, Cursor], own: list[OwnMembership], heads: list[ConversationHead]
+) -> list[Place]:
     """Each conversation; without those that the caller deleted, and where nothing came since."""
     sender = str(user_id)
     by_id = {row["conversation_id"].binary: row for row in own}  # whose hash costs a fifth of the id's
@@ -232,16 +235,16 @@ def _choose(plan: _Plan) -> list[Place]:
 
 
 def _fetch_entries(behind: list[Place]) -> None:
-    fetched: dict[ObjectId, dict[int, Document]] = {place.id: {} for place in behind}
+    fetched: dict[ObjectId, dict[int, ShownEntry]] = {place.id: {} for place in behind}
     for entry in entry_store.find_ranges([window for place in behind for window in place.windows()]):
         fetched[entry["conversation_id"]][entry["seq"]] = entry
     for place in behind:
         place.take(fetched[place.id])
 
 
-def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, list[Document]]:
+def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, list[MembershipDocument]]:
     """The memberships of which the client may not know the marks or the profile; its user's own marks it does."""
-    rows: dict[ObjectId, list[Document]] = {place.id: [] for place in chosen}
+    rows: dict[ObjectId, list[MembershipDocument]] = {place.id: [] for place in chosen}
     changed = {place.id: place.since for place in chosen if place.has_changed() and not place.is_left}
     known = [since for since in changed.values() if since is not None]
     if known:
@@ -250,7 +253,7 @@ def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, l
     return {key: _told(found, user_id, changed[key]) if found else [] for key, found in rows.items()}
 
 
-def _told(rows: list[Document], user_id: ObjectId, since: datetime | None) -> list[Document]:
+def _told(rows: list[MembershipDocument], user_id: ObjectId, since: datetime | None) -> list[MembershipDocument]:
     """Those of a conversation's rows in which something has changed that the caller may know.
 
     What is hidden changes nothing for others, at no time.
@@ -258,7 +261,7 @@ def _told(rows: list[Document], user_id: ObjectId, since: datetime | None) -> li
     assert since is not None
     viewer_hides = any(row["user_id"] == user_id and row["profile"].get("hide_reads") for row in rows)
 
-    def is_told(row: Document) -> bool:
+    def is_told(row: MembershipDocument) -> bool:
         if _is_since(row, "profile_at", since):
             return True
         if row["user_id"] == user_id:
@@ -271,12 +274,12 @@ def _told(rows: list[Document], user_id: ObjectId, since: datetime | None) -> li
     return list(filter(is_told, rows))
 
 
-def _is_since(row: Document, name: str, since: datetime) -> bool:
+def _is_since(row: MembershipDocument, name: _Stamp, since: datetime) -> bool:
     moment = row.get(name)
     return moment is not None and moment > since
 
 
-def _cut(chosen: list[Place], changed: dict[ObjectId, list[Document]]) -> tuple[list[Place], list[Place]]:
+def _cut(chosen: list[Place], changed: dict[ObjectId, list[MembershipDocument]]) -> tuple[list[Place], list[Place]]:
     """As many of the chosen as one answer may tell something of; and those of which there is something to tell."""
     telling: list[Place] = []
     for number, place in enumerate(chosen):
@@ -294,7 +297,7 @@ def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
 
 
 def _take_marks(
-    states: dict[ObjectId, Conversation], telling: list[Place], changed: dict[ObjectId, list[Document]]
+    states: dict[ObjectId, Conversation], telling: list[Place], changed: dict[ObjectId, list[MembershipDocument]]
 ) -> None:
     """Take over the marks that another process has stored, and of which this one has not heard yet."""
     for place in telling:
@@ -304,7 +307,9 @@ def _take_marks(
                 state.raise_marks(row["user_id"], {name: row[name] for name in membership_store.MARKS})
 
 
-def _report(place: Place, conversation: Conversation, member: Member, changed: list[Document] | None) -> dict[str, Any]:
+def _report(
+    place: Place, conversation: Conversation, member: Member, changed: list[MembershipDocument] | None
+) -> dict[str, Any]:
     """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all).
 
     A conversation that was left is reported as it was then.
@@ -344,7 +349,7 @@ def _rows(report: dict[str, Any]) -> int:
     return 1 + len(report["entries"]) + len(report["receipts"])
 
 
-def _users(rows: list[Document], since: datetime | None) -> dict[str, dict[str, Any]]:
+def _users(rows: list[MembershipDocument], since: datetime | None) -> dict[str, dict[str, Any]]:
     """Changed profiles among those who are members now."""
     if since is None:
         return {}

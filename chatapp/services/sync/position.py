@@ -6,10 +6,10 @@ from datetime import datetime
 import structlog
 from bson import ObjectId
 
-from chatapp.database import Document
 from chatapp.services.log.conversation_views import SHOWN_HASH
 from chatapp.services.log.member import was_deleted
 from chatapp.settings import config
+from chatapp.stores.documents import ConversationHead, LogHead, OwnMembership, ShownEntry
 
 logger = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450
@@ -24,13 +24,13 @@ class Place:
     `text` its id, `delivered` what is known to have been received. The caller may see entries `first` … `last`; the
     client has them up to `position`. `active_at`: the last entry; `state_at`: the last change of anything else."""
 
-    stored: Document
-    own: Document
+    stored: ConversationHead
+    own: OwnMembership
     text: str
     cursor: Cursor | None
     delivered: int
     id: ObjectId = field(init=False)
-    head: Document = field(init=False)
+    head: LogHead = field(init=False)
     active_at: datetime = field(init=False)
     state_at: datetime = field(init=False)
     first: int = field(init=False)
@@ -42,7 +42,7 @@ class Place:
     is_reset: bool = False
     window: tuple[int, int] = (1, 0)  # entries to fetch, both included
     is_limited: bool = False
-    entries: list[Document] = field(default_factory=list)
+    entries: list[ShownEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         stored, own = self.stored, self.own
@@ -53,7 +53,7 @@ class Place:
         if self.is_left:
             self.active_at = _FIRST_OF_ALL
         self.first = max(own["visible_from"], own["cleared_seq"] + 1)
-        self.last = min(left_seq, head_seq) if self.is_left else head_seq
+        self.last = head_seq if left_seq is None else min(left_seq, head_seq)
         if self.cursor is not None and self._contradicts(*self.cursor):
             self.is_reset, self.cursor = True, None
         self.position = max(self.cursor[0] if self.cursor else 0, self.first - 1)
@@ -101,7 +101,7 @@ class Place:
             found.append((self.id, self.cursor[0], self.cursor[0]))
         return found
 
-    def take(self, rows: dict[int, Document]) -> None:
+    def take(self, rows: dict[int, ShownEntry]) -> None:
         """Take the fetched entries (by seq); an entry at the cursor with another hash resets."""
         first, last = self.window
         self.entries = [rows[seq] for seq in range(first, last + 1) if seq in rows]
@@ -130,7 +130,7 @@ class Place:
 
     def shorten(self, room: int) -> int:
         """Leave out entries beyond `room` bytes, but one; gives the bytes of the others."""
-        kept: list[Document] = []
+        kept: list[ShownEntry] = []
         size = 0
         for entry in reversed(self.entries) if self.is_limited else self.entries:
             size += _size(entry)
@@ -153,7 +153,7 @@ class Place:
         return {"after": after, "before": self.entries[0]["seq"] if self.entries else self.last + 1}
 
 
-def _size(entry: Document) -> int:
+def _size(entry: ShownEntry) -> int:
     """About how many bytes an entry takes in an answer."""
     text = entry["body"].get("content") if entry["type"] == "message" else None
     return _ENTRY_BYTES + len((text or "").encode())
