@@ -48,7 +48,7 @@ sdk-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp  ## The JavaScrip
 sdk-package-test: $(VENV)/python.stamp clients/js/node_modules/.stamp  ## The SDK as a package: packed, installed into an app, bundled with Metro (needs the npm registry)
 	@cd clients/js && $(NODE) npm run --silent test:metro
 
-web-test: $(VENV)/runtime.stamp clients/js/node_modules/.stamp clients/web/node_modules/.stamp  ## The web app: lint, build, and its tests in Chromium
+web-test: $(VENV)/runtime.stamp clients/js/dist/index.d.ts clients/web/node_modules/.stamp  ## The web app: lint, build, and its tests in Chromium
 	@scripts/need_chromium
 	@cd clients/web && $(NODE) sh -c "npm run --silent lint && npm test --silent && npm run --silent size"
 
@@ -111,6 +111,11 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp requirements-dev.txt
 
 clients/web/dist/.stamp: $(VENV)/python.stamp $(WEB_SOURCES)
 	@$(NODE) scripts/build_web
+
+# The SDK's types, which the web app is checked against.
+clients/js/dist/index.d.ts: $(shell find clients/js/src -type f -not -path '*/generated/*') clients/js/node_modules/.stamp
+	@cd clients/js && $(NODE) npm run --silent build
+	@touch $@
 
 %/node_modules/.stamp: %/package-lock.json $(VENV)/python.stamp
 	@echo "Installing the packages of $* …"
