@@ -119,8 +119,7 @@ test("where the network blocks sockets, messages still come and go, and the app 
   await one.send("by the long way");
   await other.message("by the long way").waitFor();
   proxy.heal();
-  await one.button("Try now").click();
-  await one.banner.getByText("You are back online.").waitFor();
+  await one.pressUnlessDone(one.button("Try now"), one.banner.getByText("You are back online."));
   await Promise.all([one.close(), other.close()]);
 });
 
@@ -175,6 +174,7 @@ test("the app opens offline, with what it knew", async () => {
 test("a failure of the server is told with its request id, to copy; trying again helps", async () => {
   const one = await Person.enter(browser, proxy.url, ann.email);
   await one.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await one.isLive();
   proxy.fault({ status: 500, code: "INTERNAL_ERROR" }, ({ path }) => path.startsWith("/api/user/contacts"), 100);
   await one.button("New chat").first().click();
   await one.page.getByText("Something went wrong on the server.").waitFor();
@@ -190,6 +190,7 @@ test("a failure of the server is told with its request id, to copy; trying again
 
 test("something else than the server answers: the app says so instead of showing an empty list", async () => {
   const one = await Person.enter(browser, proxy.url, ann.email);
+  await one.isLive();
   proxy.fault("html", ({ path }) => path.startsWith("/api/user/contacts"), 100);
   await one.button("New chat").first().click();
   await one.page.getByText(/is not from the chat server/).waitFor();

@@ -51,7 +51,7 @@ export function ConnectionBanner() {
   const isFine = state.status === "live" || state.status === "signed-out";
   const trouble = useTrouble(isFine);
   return (
-    <div role="status" className={css.place}>
+    <div role="status" className={css.place} data-connection={state.status}>
       {trouble === "away" && !isFine && <Away state={state} />}
       {trouble === "back" && isFine && (
         <p className={css.banner} data-tone="good">

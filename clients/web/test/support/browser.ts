@@ -1,5 +1,5 @@
 /** People with browsers: each has a browser context of their own, and uses the app by what it shows. */
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { afterEach } from "vitest";
 
 const ARGUMENTS = [
@@ -100,6 +100,17 @@ export class Person {
     await this.page.getByLabel("Password", { exact: true }).fill(password);
     await this.page.getByRole("button", { name: "Log in", exact: true }).click();
     await this.heading("Chats").waitFor();
+  }
+
+  /** Wait until the socket has joined: from then on nothing is loaded again because the connection came up. */
+  async isLive(): Promise<void> {
+    await this.page.locator("[data-connection=live]").first().waitFor({ state: "attached" });
+  }
+
+  /** Press a button that goes away by itself where its result comes without it. */
+  async pressUnlessDone(button: Locator, result: Locator): Promise<void> {
+    await button.or(result).first().waitFor();
+    while (!(await result.isVisible())) await button.click({ timeout: 500 }).catch(() => {});
   }
 
   heading(name: string) {
