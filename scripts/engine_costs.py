@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gevent
 
-from chatapp.engine import frames, packets, timer_wheel
+from chatapp.engine import frame_reader, frames, packets, timer_wheel
 from chatapp.engine.engineio_session import Session
 from chatapp.engine.packets import Outgoing, Packet
 from chatapp.engine.socketio_server import SocketServer
@@ -86,7 +86,7 @@ def masked(text: str) -> bytes:
     """A text frame as a client sends it."""
     frame = frames.build(frames.TEXT, text.encode())
     head = 2 if len(text) < 126 else 4
-    return frame[:1] + bytes((frame[1] | 0x80,)) + frame[2:head] + MASK + frames.apply_mask(frame[head:], MASK)
+    return frame[:1] + bytes((frame[1] | 0x80,)) + frame[2:head] + MASK + frame_reader.apply_mask(frame[head:], MASK)
 
 
 def inbound() -> list[tuple[str, float]]:
@@ -108,7 +108,7 @@ def inbound() -> list[tuple[str, float]]:
     return [
         ("read: recv of a frame of 250 bytes, and the sender's send", cost(received)),
         ("frame: header, unmask, UTF-8", cost(lambda: reader.feed(frame))),
-        ("  of it unmask", cost(lambda: frames.apply_mask(payload, MASK))),
+        ("  of it unmask", cost(lambda: frame_reader.apply_mask(payload, MASK))),
         ("packet: Socket.IO text to event and arguments", cost(lambda: Packet(encoded_packet=EVENT[1:]))),
         ("session: inbox, a greenlet, packet, an empty handler", cost(handled)),
         ("a pong: frame to heartbeat", cost(lambda: websocket._feed(pong))),

@@ -4,10 +4,8 @@ Seams, checked against python-engineio 4.15.1: `handle_request` is the WSGI appl
 sid, `handlers` the three events, `_cors_allowed_origins` and `_cors_headers` decide about origins.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import floor
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,9 +14,20 @@ import engineio
 import orjson
 
 from chatapp.addresses import address_key
-from chatapp.engine import fair_queue, handshake, http_handler, packets
+from chatapp.engine import answers, handshake, http_handler, packets, post_body, retained_environ
+from chatapp.engine.answers import (
+    BAD_METHOD,
+    BAD_REQUEST,
+    FORBIDDEN,
+    UNKNOWN_SID,
+    UNKNOWN_TRANSPORT,
+    UNSUPPORTED_VERSION,
+    Answer,
+    PollBody,
+    Refusal,
+)
 from chatapp.engine.engineio_session import Session
-from chatapp.engine.frames import POLICY, TRY_AGAIN, Message, ProtocolError
+from chatapp.engine.frames import POLICY, TOO_BIG, Message, ProtocolError
 from chatapp.engine.http_request import Unacceptable
 from chatapp.engine.packets import Outgoing
 from chatapp.engine.websocket import Limits, WebSocket
@@ -27,56 +36,6 @@ StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
 
 PINGS_TOGETHER = 0.25  # seconds
-
-# What the reference server answers, by its code.
-UNKNOWN_TRANSPORT = (0, "Transport unknown")
-UNKNOWN_SID = (1, "Session ID unknown")
-BAD_METHOD = (2, "Bad handshake method")
-BAD_REQUEST = (3, "Bad request")
-FORBIDDEN = (4, "Forbidden")
-UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
-
-# The retained environ is without what only the request's own work needs.
-_DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http_handler.KEY, "HTTP_COOKIE")
-_DROPPED_PREFIXES = ("HTTP_SEC_WEBSOCKET_", "HTTP_ACCEPT", "HTTP_SEC_FETCH_", "HTTP_SEC_CH_")
-
-
-@dataclass
-class Answer:
-    """An HTTP response."""
-
-    status: str
-    body: bytes
-    content_type: str = "text/plain; charset=UTF-8"
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    session: Session | None = None  # whose poll it answers
-
-
-class Refusal(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, error: tuple[int, str], status: str = "400 Bad Request", retry_after: int = 0):
-        super().__init__(error[1])
-        code, message = error
-        headers = [("Retry-After", str(retry_after))] if retry_after else []
-        self.answer = Answer(status, orjson.dumps({"code": code, "message": message}), "application/json", headers)
-
-
-class PollBody(list[bytes]):
-    """The body that answers a poll; its `close`, which WSGI promises, says whether it was written."""
-
-    def __init__(self, body: bytes, session: Session, connection: Any) -> None:
-        super().__init__([body])
-        self._session = session
-        self._connection = connection
-
-    def close(self) -> None:
-        """The response is out, or can't be written. Whether the client has read it shows when its connection ends."""
-        failed = self._connection is not None and self._connection.write_failed
-        self._session.polled(not failed)
-        if self._connection is not None:
-            self._connection.on_reset = self._session.cancelled
-
 
 Admission = Callable[[Environ, int], None]
 
@@ -138,7 +97,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     # What sessions call
 
     def ping_time(self, last: float) -> float:
-        """When to ping next. Sockets are pinged in groups, so that their pongs come in groups: that costs half."""
+        """Return when to ping next: in groups, so that pongs come in groups, which costs half."""
         together = min(PINGS_TOGETHER, self.ping_interval / 20)
         return float(floor((last + self.ping_interval) / together) * together)
 
@@ -160,7 +119,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
                 del self.by_address[session.address]
 
     def caught_up(self, sid: str) -> None:
-        """A client has missed something, and can take it now."""
+        """Tell the application that a client has missed something, and can take it now."""
         self.counts["caught_up"] += 1
         if self._on_caught_up is not None:
             self._on_caught_up(sid)
@@ -183,7 +142,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         if answer is None:  # the connection is a WebSocket now
             return []
         headers = [("Content-Type", answer.content_type), ("Cache-Control", "no-store"), *answer.headers]
-        body = self._compressed(environ, answer.body, headers)
+        body = answer.body
+        if self.http_compression and len(body) >= self.compression_threshold:
+            body = answers.compressed(environ, body, headers)
         start_response(answer.status, headers + self._cors_headers(environ))
         if answer.session is not None:
             return PollBody(body, answer.session, environ.get(http_handler.KEY))
@@ -217,16 +178,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _cors_headers(self, environ: Environ) -> list[tuple[str, str]]:
         """Credentials only for an origin that is listed: with "*" any site, and a file (`null`), would get them."""
-        return without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
-
-    def _compressed(self, environ: Environ, body: bytes, headers: list[tuple[str, str]]) -> bytes:
-        if not self.http_compression or len(body) < self.compression_threshold:
-            return body
-        if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
-            return body
-        headers.append(("Content-Encoding", "gzip"))
-        packer = zlib.compressobj(level=1, wbits=31)
-        return packer.compress(body) + packer.flush()
+        return answers.without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
 
     # Polling
 
@@ -259,30 +211,14 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     def _post(self, environ: Environ, session: Session) -> Answer:
         try:
-            session.post(lambda: self._body(environ, session))
+            session.post(lambda: post_body.read(environ, self.max_http_buffer_size))
         except ProtocolError as error:
-            raise Refusal((BAD_REQUEST[0], error.reason)) from None
+            status = "413 Content Too Large" if error.code == TOO_BIG else "400 Bad Request"
+            raise Refusal((BAD_REQUEST[0], error.reason), status) from None
         except (OSError, Unacceptable):  # the body did not come, or is none
             session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
             raise Refusal(BAD_REQUEST) from None
         return Answer("200 OK", b"ok")
-
-    def _body(self, environ: Environ, session: Session) -> bytes:
-        """The body of a POST; raises Refusal when it is too large or does not come."""
-        limit = self.max_http_buffer_size
-        length = environ.get("CONTENT_LENGTH") or ""
-        if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):
-            raise ProtocolError(POLICY, "payloads are text in this revision")
-        if length and int(length) <= limit:
-            return fair_queue.read_large(int(length), lambda: environ["wsgi.input"].read(int(length)))
-        if not length and "HTTP_TRANSFER_ENCODING" in environ:
-            body: bytes = environ["wsgi.input"].read(limit + 1)
-            if len(body) <= limit:
-                return fair_queue.read_large(len(body), lambda: body)
-        elif not length:
-            return b""
-        session.fail(ProtocolError(POLICY, "too large"))
-        raise Refusal((BAD_REQUEST[0], f"Payloads have at most {limit} bytes"), "413 Content Too Large")
 
     # WebSocket
 
@@ -328,14 +264,14 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     # Sessions
 
     def _open(self, environ: Environ) -> Session:
-        """A new session, if the client may have one."""
+        """Return a new session, if the client may have one; raises Refusal."""
         if self.max_sessions and len(self.sockets) >= self.max_sessions:
             raise Refusal((FORBIDDEN[0], "The server is full"), "503 Service Unavailable", 30)
         address = address_key(environ.get("REMOTE_ADDR"))
         if self._admit is not None:
             self._admit(environ, self.by_address[address])
         sid = self.generate_id()
-        allowed = self._trigger_event("connect", sid, _kept(environ), run_async=False)
+        allowed = self._trigger_event("connect", sid, retained_environ.of(environ), run_async=False)
         if allowed is not None and allowed is not True:
             raise Refusal(FORBIDDEN, "403 Forbidden")
         session = self.sockets[sid] = Session(self, sid, address)
@@ -353,29 +289,9 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         return [("Set-Cookie", self._generate_sid_cookie(sid, {"SameSite": "Lax", **attributes}))]
 
 
-def without_credentials(headers: list[tuple[str, str]], allowed: Any) -> list[tuple[str, str]]:
-    """CORS headers that say nothing about credentials, where they don't name an origin out of a list."""
-    names = {name for name, _ in headers}
-    if "Access-Control-Allow-Origin" in names and allowed is not None and "*" not in allowed:
-        return headers
-    return [row for row in headers if row[0] != "Access-Control-Allow-Credentials"]
-
-
 class _Nobody:
     """The owner of a WebSocket that is only told goodbye."""
 
     def received(self, message: Message) -> None: ...
     def lost(self, code: int) -> None: ...
     def caught_up(self) -> None: ...
-
-
-def _kept(environ: Environ) -> Environ:
-    """What is worth keeping of a request for as long as its session lives."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
-    }
-
-
-__all__ = ["TRY_AGAIN", "Admission", "Answer", "EngineServer", "Limits", "Refusal", "Session"]

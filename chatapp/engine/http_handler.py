@@ -18,9 +18,9 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIHandler
 
-from chatapp.engine import fair_queue, http_request, lingering_close, timer_wheel
+from chatapp.engine import fair_queue, http_request, idle_connections, lingering_close, timer_wheel
+from chatapp.engine.hangup import Hangup
 from chatapp.engine.http_request import Body, Headers, RequestLine, Unacceptable
-from chatapp.engine.per_loop import PerLoop
 
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
@@ -33,41 +33,6 @@ Refusal = Callable[[int, float], tuple[HeaderList, bytes]]
 
 def _refuse_in_silence(status: int, seconds: float) -> tuple[HeaderList, bytes]:
     return [], b""
-
-
-class Crowd:
-    """Connections that wait for a request, or for the rest of its headers; the one that waits longest comes first."""
-
-    def __init__(self, _: Any) -> None:
-        self.open = 0  # connections, also those whose request is being worked on
-        self.waiting: dict[Handler, None] = {}
-        self.by_group: dict[str, dict[Handler, None]] = {}
-
-    def add(self, handler: "Handler") -> None:
-        """It waits from now on. Where its group has too many, the one that waits longest has to go."""
-        self.waiting[handler] = None
-        group = self.by_group.setdefault(handler.group, {})
-        group[handler] = None
-        if handler.most_waiting and len(group) > handler.most_waiting:
-            next(iter(group)).hang_up()
-
-    def remove(self, handler: "Handler") -> None:
-        """It waits no more."""
-        if handler in self.waiting:
-            del self.waiting[handler]
-            group = self.by_group[handler.group]
-            del group[handler]
-            if not group:
-                del self.by_group[handler.group]
-
-    def make_room(self, handler: "Handler") -> None:
-        """A connection has taken the last place: the one that waits longest makes room for the next."""
-        longest = next(iter(self.waiting))
-        if longest is not handler:
-            longest.hang_up()
-
-
-_crowd = PerLoop(Crowd)
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]
@@ -103,7 +68,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self._wheel = timer_wheel.current()
         self._expect(self.header_seconds)
         self.group = self.group_of(str(address[0]) if isinstance(address, tuple) else "")
-        self._crowd = _crowd()
+        self._crowd = idle_connections.current()
         self._crowd.open += 1
         self._crowd.add(self)
         if self.most_connections and self._crowd.open >= self.most_connections:
@@ -309,7 +274,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 
     # Taking over
 
-    def on_hangup(self, callback: Callable[[], object]) -> "Hangup":
+    def on_hangup(self, callback: Callable[[], object]) -> Hangup:
         """Call back when the client ends the connection while its request is being worked on."""
         return Hangup(self.socket, callback)
 
@@ -322,31 +287,3 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self.close_connection = True
         self.socket = None
         return _socket.socket(family, kind, proto, sock.detach()), bytes(early)
-
-
-class Hangup:
-    """Watches a connection that nobody reads for its end."""
-
-    def __init__(self, sock: Any, callback: Callable[[], object]) -> None:
-        self._sock = sock
-        self._callback = callback
-        self._watcher = gevent.get_hub().loop.io(sock.fileno(), 1)
-        self._watcher.start(self._look)
-
-    def _look(self) -> None:
-        try:
-            gone = not self._sock._sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
-            gone = True
-        self.stop()  # its next request, if that is what has come, waits in the kernel
-        if gone:
-            self._callback()
-
-    def stop(self) -> None:
-        """Watch no more."""
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher.close()
-            self._watcher = None

@@ -26,7 +26,8 @@ import socketio.packet
 
 from chatapp.addresses import address_key
 from chatapp.engine import dispatch
-from chatapp.engine.engineio_server import Admission, Refusal, without_credentials
+from chatapp.engine.answers import Refusal, without_credentials
+from chatapp.engine.engineio_server import Admission
 from chatapp.engine.frames import ProtocolError
 from chatapp.engine.packets import Packet
 

@@ -15,7 +15,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 from chatapp.engine import fair_queue, frames, lingering_close, timer_wheel
-from chatapp.engine.frames import ProtocolError, Reader
+from chatapp.engine.frame_reader import Reader
+from chatapp.engine.frames import ProtocolError
 from chatapp.engine.per_loop import PerLoop
 
 READ_BYTES = 16_384  # of a large message at a time, so that who sends a lot does not hold up the others

@@ -12,7 +12,7 @@ from geventwebsocket.handler import WebSocketHandler
 from chatapp import errors, limits, logs, metrics
 from chatapp.addresses import address_key
 from chatapp.engine import stock_server
-from chatapp.engine.engineio_server import FORBIDDEN, Refusal
+from chatapp.engine.answers import FORBIDDEN, Refusal
 from chatapp.engine.http_handler import Handler
 from chatapp.engine.http_request import Unacceptable
 from chatapp.engine.socketio_server import SocketServer

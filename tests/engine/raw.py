@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from chatapp.engine import frames
+from chatapp.engine import frame_reader, frames
 
 PATIENCE_SECONDS = 10
 PIECE_BYTES = 65_536
@@ -28,7 +28,7 @@ def masked(opcode: int, payload: bytes = b"", final: bool = True, reserved: int 
         head += b"\xfe" + size.to_bytes(2, "big")
     else:
         head += b"\xff" + size.to_bytes(8, "big")
-    return head + mask + frames.apply_mask(payload, mask)
+    return head + mask + frame_reader.apply_mask(payload, mask)
 
 
 _opened: list[socket.socket] = []

@@ -7,8 +7,9 @@ import websockets.utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp.engine import frames, packets
-from chatapp.engine.frames import ProtocolError, Reader
+from chatapp.engine import frame_reader, frames, packets
+from chatapp.engine.frame_reader import Reader
+from chatapp.engine.frames import ProtocolError
 from tests.engine.raw import masked
 
 LIMIT = 1_000
@@ -49,7 +50,7 @@ def test_the_reader_takes_anything_and_does_not_mind_how_it_is_cut(stream, cuts)
             assert len(content) <= LIMIT
 
 
-@pytest.mark.parametrize("apply_mask", [frames.apply_mask, websockets.utils.apply_mask])
+@pytest.mark.parametrize("apply_mask", [frame_reader.apply_mask, websockets.utils.apply_mask])
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=2_000), st.binary(min_size=4, max_size=4))
 def test_unmasking_is_its_own_inverse(apply_mask, data, mask):

@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from chatapp.engine import http_handler, lingering_close
+from chatapp.engine import http_handler, idle_connections, lingering_close
 from tests.engine import raw
 
 
@@ -211,7 +211,7 @@ def test_an_address_with_too_many_waiting_connections_loses_the_longest_waiting(
 
 
 def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, monkeypatch):
-    raw.until(lambda: (gevent.sleep(0.01), not http_handler._crowd().open)[1])
+    raw.until(lambda: (gevent.sleep(0.01), not idle_connections.current().open)[1])
     monkeypatch.setattr(http_handler.Handler, "most_connections", 3)
     monkeypatch.setattr(http_handler.Handler, "idle_seconds", 10)
     first, second = idle(served), idle(served)
@@ -225,5 +225,5 @@ def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, 
 def test_no_connection_is_counted_after_its_end(served):
     for _ in range(3):
         ask(served, [])
-    raw.until(lambda: (gevent.sleep(0.01), not http_handler._crowd().open)[1])
-    assert not http_handler._crowd().waiting and not http_handler._crowd().by_group
+    raw.until(lambda: (gevent.sleep(0.01), not idle_connections.current().open)[1])
+    assert not idle_connections.current().waiting and not idle_connections.current().by_group

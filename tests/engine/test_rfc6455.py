@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatapp.engine import frames
+from chatapp.engine import frame_reader, frames
 from chatapp.engine.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from tests.engine import raw
 from tests.engine.raw import masked
@@ -86,7 +86,7 @@ def test_what_is_broken_ends_the_connection_after_what_was_not(bare, data):
 
 def websocket_code(code, data):
     """The body of the close frame that data gets."""
-    reader = frames.Reader(1 << 20, 1 << 20, 1 << 20)
+    reader = frame_reader.Reader(1 << 20, 1 << 20, 1 << 20)
     reader.feed(data)
     return frames.build_close(code, reader.broken.reason)[2:]
 

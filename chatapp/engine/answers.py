@@ -1,0 +1,70 @@
+"""HTTP answers of the Engine.IO server, its refusals among them, with the codes of the reference server."""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chatapp.engine.engineio_session import Session
+
+UNKNOWN_TRANSPORT = (0, "Transport unknown")
+UNKNOWN_SID = (1, "Session ID unknown")
+BAD_METHOD = (2, "Bad handshake method")
+BAD_REQUEST = (3, "Bad request")
+FORBIDDEN = (4, "Forbidden")
+UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
+
+
+@dataclass
+class Answer:
+    """An HTTP response."""
+
+    status: str
+    body: bytes
+    content_type: str = "text/plain; charset=UTF-8"
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    session: Session | None = None  # whose poll it answers
+
+
+class Refusal(Exception):
+    """A request that is answered with an error: the code and message of the reference server."""
+
+    def __init__(self, error: tuple[int, str], status: str = "400 Bad Request", retry_after: int = 0):
+        super().__init__(error[1])
+        code, message = error
+        headers = [("Retry-After", str(retry_after))] if retry_after else []
+        self.answer = Answer(status, orjson.dumps({"code": code, "message": message}), "application/json", headers)
+
+
+def compressed(environ: dict[str, Any], body: bytes, headers: list[tuple[str, str]]) -> bytes:
+    """Return the body as gzip, and say so in `headers`, where the client takes it."""
+    if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        return body
+    headers.append(("Content-Encoding", "gzip"))
+    packer = zlib.compressobj(level=1, wbits=31)
+    return packer.compress(body) + packer.flush()
+
+
+class PollBody(list[bytes]):
+    """The body that answers a poll; its `close`, which WSGI promises, says whether it was written."""
+
+    def __init__(self, body: bytes, session: Session, connection: Any) -> None:
+        super().__init__([body])
+        self._session = session
+        self._connection = connection
+
+    def close(self) -> None:
+        """The response is out, or can't be written. Whether the client has read it shows when its connection ends."""
+        failed = self._connection is not None and self._connection.write_failed
+        self._session.polled(not failed)
+        if self._connection is not None:
+            self._connection.on_reset = self._session.cancelled
+
+
+def without_credentials(headers: list[tuple[str, str]], allowed: Any) -> list[tuple[str, str]]:
+    """Return the CORS headers, without those about credentials unless they name an origin out of a list."""
+    names = {name for name, _ in headers}
+    if "Access-Control-Allow-Origin" in names and allowed is not None and "*" not in allowed:
+        return headers
+    return [row for row in headers if row[0] != "Access-Control-Allow-Credentials"]
