@@ -10,10 +10,12 @@ Services raise them; both transports answer `envelope(from_exception(error), req
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from marshmallow import ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException
+
+Details = dict[str, Any]  # field → messages, or retryAfter in seconds, or a reason
 
 
 class Code(StrEnum):
@@ -106,7 +108,7 @@ class ChatError(Exception):
         code: Code,
         message: str,
         *,
-        details: dict[str, Any] | None = None,
+        details: Details | None = None,
         status: int | None = None,
     ) -> None:
         super().__init__(message)
@@ -128,9 +130,7 @@ class BadRequest(ChatError):
 class Unauthorized(ChatError):
     """401: no session, or one that is over: `session_id` is its id when the token was genuine."""
 
-    def __init__(
-        self, code: Code, message: str, *, details: dict[str, Any] | None = None, session_id: object = None
-    ) -> None:
+    def __init__(self, code: Code, message: str, *, details: Details | None = None, session_id: object = None) -> None:
         super().__init__(code, message, details=details)
         self.session_id = session_id
 
@@ -216,9 +216,27 @@ def from_exception(error: BaseException) -> ChatError:
     return ChatError(Code.INTERNAL_ERROR, "Something went wrong on the server")
 
 
-def envelope(error: ChatError, request_id: str) -> dict[str, Any]:
-    """The one shape of every failure, REST body and socket ack alike."""
-    body: dict[str, Any] = {
+class Failure(TypedDict):
+    """An error as clients see it."""
+
+    code: str
+    message: str
+    statusCode: int
+    requestId: str
+    details: NotRequired[Details]
+
+
+class Envelope(TypedDict):
+    """The one shape of every failure; `msg` is for old clients."""
+
+    success: bool
+    error: Failure
+    msg: str
+
+
+def envelope(error: ChatError, request_id: str) -> Envelope:
+    """Return the shape of every failure, REST body and socket ack alike."""
+    body: Failure = {
         "code": str(error.code),
         "message": error.message,
         "statusCode": error.status,

@@ -6,16 +6,17 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
+from chatapp.api.openapi import JsonObject
 from chatapp.schemas.answers import ErrorOut
 from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.dispatch import EVENTS, Event
 
 
-def document(version: str) -> dict[str, Any]:
+def document(version: str) -> JsonObject:
     """The whole document."""
     schemas = _Schemas()
-    messages: dict[str, Any] = {}
-    operations: dict[str, Any] = {}
+    messages: JsonObject = {}
+    operations: JsonObject = {}
     for name, (schema, sentence) in sorted(PUSHED.items()):
         messages[f"pushed.{name}"] = schemas.message(name, sentence, schema)
         operations[f"hear.{name}"] = _operation("send", f"pushed.{name}", sentence)
@@ -65,7 +66,7 @@ def _message_ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/channels/socket/messages/{_key(name)}"}
 
 
-def _operation(action: str, message: str, sentence: str) -> dict[str, Any]:
+def _operation(action: str, message: str, sentence: str) -> JsonObject:
     """`action` is the server's: it sends what clients hear."""
     return {
         "action": action,
@@ -75,7 +76,7 @@ def _operation(action: str, message: str, sentence: str) -> dict[str, Any]:
     }
 
 
-def _request(spec: Event) -> dict[str, Any]:
+def _request(spec: Event) -> JsonObject:
     operation = _operation("receive", f"sent.{spec.name}", spec.summary)
     operation["reply"] = {"channel": {"$ref": "#/channels/socket"}, "messages": [_message_ref(f"ack.{spec.name}")]}
     operation["x-failure"] = spec.failure
@@ -92,18 +93,18 @@ class _Schemas:
         self.spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[self.plugin])
         self.reference(ErrorOut)
 
-    def reference(self, schema: type[Schema]) -> dict[str, Any]:
+    def reference(self, schema: type[Schema]) -> JsonObject:
         assert self.plugin.converter is not None
-        resolved: dict[str, Any] = self.plugin.converter.resolve_nested_schema(schema)  # type: ignore[no-untyped-call]
+        resolved: JsonObject = self.plugin.converter.resolve_nested_schema(schema)  # type: ignore[no-untyped-call]
         return dict(resolved)
 
-    def message(self, name: str, summary: str, schema: type[Schema] | None, bare: str | None = None) -> dict[str, Any]:
+    def message(self, name: str, summary: str, schema: type[Schema] | None, bare: str | None = None) -> JsonObject:
         payload = self.reference(schema) if schema else self.reference(ErrorOut)
         if bare:
             payload = {"anyOf": [payload, {"type": ["string", "null"]}]}
         return {"name": name, "title": name, "summary": summary, "payload": payload}
 
-    def all(self) -> dict[str, Any]:
+    def all(self) -> JsonObject:
         return dict(self.spec.to_dict()["components"]["schemas"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from chatapp import text
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.ids import object_id
 from chatapp.schemas.accounts import LoginIn, PasswordIn, RefreshIn, RegisterIn
@@ -28,14 +28,14 @@ bp = Blueprint("auth", __name__)
 @endpoint(body=RegisterIn, out={201: SignedInOut}, codes=(Code.EMAIL_IN_USE, Code.SERVER_BUSY), signed_in=False)
 def register(
     email: str, password: str, name: str | None = None, avatar: str | None = None, **device: Any
-) -> tuple[dict[str, Any], int]:
+) -> tuple[Answer, int]:
     """Make an account and log it in."""
     return auth.register(email, password, name, avatar, _device(**device)), 201
 
 
 @bp.post("/login")
 @endpoint(body=LoginIn, out=SignedInOut, codes=(Code.INVALID_CREDENTIALS, Code.SERVER_BUSY), signed_in=False)
-def login(email: str, password: str, **device: Any) -> dict[str, Any]:
+def login(email: str, password: str, **device: Any) -> Answer:
     """Log in; one session per device."""
     return auth.log_in(email, password, _device(**device))
 
@@ -69,14 +69,14 @@ def _protocol(header: str) -> int:
     codes=(Code.INVALID_REFRESH_TOKEN, Code.TOKEN_REVOKED, Code.TOKEN_EXPIRED, Code.ACCOUNT_GONE),
     signed_in=False,
 )
-def refresh(refreshToken: str) -> dict[str, Any]:
+def refresh(refreshToken: str) -> Answer:
     """Exchange a refresh token; within the grace time a repeat gives the same answer."""
     return sessions.refresh(refreshToken)
 
 
 @bp.post("/logout")
 @endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
-def logout(caller: Identity) -> dict[str, Any]:
+def logout(caller: Identity) -> Answer:
     """End this session."""
     sessions.revoke(caller, caller.session_id)
     return {"msg": "Logged out"}
@@ -84,28 +84,28 @@ def logout(caller: Identity) -> dict[str, Any]:
 
 @bp.post("/logout-all")
 @endpoint(out=EndedOut)
-def logout_all(caller: Identity) -> dict[str, Any]:
+def logout_all(caller: Identity) -> Answer:
     """End all sessions of the caller, this one too."""
     return {"data": {"sessionsEnded": sessions.revoke_all(caller.user_id, "Logged out everywhere")}}
 
 
 @bp.post("/password")
 @endpoint(body=PasswordIn, out=EndedOut, codes=(Code.INVALID_CREDENTIALS, Code.SERVER_BUSY))
-def password(caller: Identity, currentPassword: str, newPassword: str) -> dict[str, Any]:
+def password(caller: Identity, currentPassword: str, newPassword: str) -> Answer:
     """Change the password; all other sessions end."""
     return {"data": auth.change_password(caller, currentPassword, newPassword)}
 
 
 @bp.get("/sessions")
 @endpoint(out=SessionsOut)
-def list_sessions(caller: Identity) -> dict[str, Any]:
+def list_sessions(caller: Identity) -> Answer:
     """The caller's sessions that work, last seen first."""
     return {"data": sessions.of_user(caller)}
 
 
 @bp.delete("/sessions/<session_id>")
 @endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
-def end_session(caller: Identity, session_id: str) -> dict[str, Any]:
+def end_session(caller: Identity, session_id: str) -> Answer:
     """End one of the caller's sessions."""
     sessions.revoke(caller, object_id(session_id))
     return {"msg": "Session ended"}
@@ -113,6 +113,6 @@ def end_session(caller: Identity, session_id: str) -> dict[str, Any]:
 
 @bp.get("/test")
 @endpoint(out=SuccessOut, signed_in=False)
-def test() -> dict[str, Any]:
+def test() -> Answer:
     """Old apps ask this to see that the routes are there."""
     return {"message": "Auth routes are working"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import (
     ConversationOut,
@@ -25,7 +25,7 @@ bp = Blueprint("conversations", __name__)
 
 @bp.get("/user/conversations")
 @endpoint(query=ListQuery, out=ConversationsOut)
-def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> dict[str, Any]:
+def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
     """The caller's conversations with last message and unread count, last active first."""
     for_old_app = sessions.is_of_old_app(caller.session_id)
     return conversations.list_for(caller.user_id, skip=skip, limit=limit, for_old_app=for_old_app)
@@ -39,7 +39,7 @@ def list_conversations(caller: Identity, skip: int = 0, limit: int = conversatio
 )
 def create_conversation(
     caller: Identity, type: str, participants: list[str], clientMsgId: str | None = None, **group: Any
-) -> tuple[dict[str, Any], int]:
+) -> tuple[Answer, int]:
     """Open the direct conversation with somebody (200 when it was there), or found a group."""
     answer, is_new = conversations.create(caller.user_id, type, participants, client_msg_id=clientMsgId, **group)
     return answer, 201 if is_new else 200
@@ -47,21 +47,21 @@ def create_conversation(
 
 @bp.get("/conversations/<conversation_id>")
 @endpoint(out=ConversationOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
-def get_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
+def get_conversation(caller: Identity, conversation_id: str) -> Answer:
     """One conversation."""
     return conversations.get(caller.user_id, conversation_id)
 
 
 @bp.get("/conversations/<conversation_id>/members")
 @endpoint(query=MembersQuery, out=MembersOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
-def get_members(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
+def get_members(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of a conversation's members, by id; `after` is the last one of the page before."""
     return conversations.members(caller.user_id, conversation_id, **page)
 
 
 @bp.delete("/conversations/<conversation_id>")
 @endpoint(out=HiddenOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
-def hide_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
+def hide_conversation(caller: Identity, conversation_id: str) -> Answer:
     """Hide the conversation and its past for the caller until the next message."""
     return conversations.hide(caller.user_id, conversation_id)
 
@@ -69,7 +69,7 @@ def hide_conversation(caller: Identity, conversation_id: str) -> dict[str, Any]:
 @bp.get("/conversations/<conversation_id>/messages")
 @bp.get("/user/messages/<conversation_id>", endpoint="get_messages_legacy")
 @endpoint(query=HistoryQuery, out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
-def get_messages(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
+def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of messages, newest first; `before` and `after` are seqs."""
     return messages.history(caller.user_id, conversation_id, **page)
 
@@ -94,7 +94,7 @@ def send_message(
     content: str | None = None,
     attachment: str | None = None,
     clientMsgId: str | None = None,
-) -> tuple[dict[str, Any], int]:
+) -> tuple[Answer, int]:
     """Send a message; a repeat with the same clientMsgId gives the original with 200."""
     answer = messages.send(caller.user_id, conversation_id, content, attachment, clientMsgId)
     return answer, 200 if answer.get("duplicate") else 201
@@ -102,6 +102,6 @@ def send_message(
 
 @bp.post("/conversations/<conversation_id>/read")
 @endpoint(body=ReadIn, out=ReadOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
-def mark_read(caller: Identity, conversation_id: str, seq: int | None = None) -> dict[str, Any]:
+def mark_read(caller: Identity, conversation_id: str, seq: int | None = None) -> Answer:
     """Mark as read up to `seq`, or to the end."""
     return receipts.mark_read(caller.user_id, conversation_id, seq)

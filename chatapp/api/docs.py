@@ -34,7 +34,7 @@ _PAGE = """<!doctype html>
 _START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
 
 
-def documents(app: Flask) -> dict[str, dict[str, Any]]:
+def documents(app: Flask) -> dict[str, openapi.JsonObject]:
     """Both documents by name."""
     return {"openapi": openapi.document(app, __version__), "asyncapi": asyncapi.document(__version__)}
 

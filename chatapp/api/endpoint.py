@@ -1,6 +1,6 @@
 """What each route takes and gives, said once: used to load the input and to write the OpenAPI document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -16,7 +16,8 @@ from chatapp.errors import Code
 from chatapp.schemas.fields import In
 from chatapp.settings import config
 
-View = Callable[..., Any]
+Answer = Mapping[str, object]  # a view; see chatapp.schemas.views
+View = Callable[..., Answer | tuple[Answer, int]]
 _BODY_BYTES, _STRANGERS_BODY_BYTES = 131_072, 32_768
 
 
@@ -39,7 +40,7 @@ def endpoint(
     codes: tuple[Code, ...] = (),
     signed_in: bool = True,
     large: bool = False,
-) -> Callable[[View], View]:
+) -> Callable[[View], Callable[..., tuple[Response, int]]]:
     """Decorator: load body or query, check the token, wrap the answer in `{success: true}`.
 
     The view gets `caller` (an Identity) first when `signed_in`, then the route's variables, then the loaded
@@ -53,7 +54,7 @@ def endpoint(
     query_schema = query() if query else None
     refuse = body_schema.refuse_unparsed if large and isinstance(body_schema, In) else None
 
-    def decorate(view: View) -> View:
+    def decorate(view: View) -> Callable[..., tuple[Response, int]]:
         @wraps(view)
         def handle(**variables: Any) -> tuple[Response, int]:
             arguments = (current_identity(),) if signed_in else ()

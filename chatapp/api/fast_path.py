@@ -94,7 +94,7 @@ def _begin(environ: Environ) -> float:
     return time.perf_counter()
 
 
-def _counted(environ: Environ, route: str, status: int, started: float) -> dict[str, Any]:
+def _counted(environ: Environ, route: str, status: int, started: float) -> dict[str, object]:
     """Count the request, and give what its log line says."""
     method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - started
     metrics.request(method, route, status, seconds)

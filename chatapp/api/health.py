@@ -1,13 +1,11 @@
 """Health: cheap, never limited, and honest about what is not ready."""
 
-from typing import Any
-
 import gevent
 import structlog
 from flask import Blueprint
 
 from chatapp import clock, errors, lifecycle
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.database import ping
 from chatapp.errors import Code
 from chatapp.schemas.answers import HealthOut, ReadyOut
@@ -19,19 +17,19 @@ _DATABASE_SECONDS = 3
 
 @bp.get("/health")
 @endpoint(out=HealthOut, signed_in=False)
-def health() -> dict[str, Any]:
+def health() -> Answer:
     """Is the process there? Asks nobody else."""
     return status()
 
 
-def status() -> dict[str, Any]:
+def status() -> Answer:
     """The answer of who is there."""
     return {"status": "ok", "timestamp": clock.iso(clock.now())}
 
 
 @bp.get("/health/live")
 @endpoint(out=HealthOut, signed_in=False)
-def live() -> dict[str, Any]:
+def live() -> Answer:
     """The same for orchestrators: restart the process when this fails."""
     return status()
 
@@ -42,7 +40,7 @@ def live() -> dict[str, Any]:
     codes=(Code.SHUTTING_DOWN, Code.DATABASE_UNAVAILABLE),
     signed_in=False,
 )
-def ready() -> dict[str, Any]:
+def ready() -> Answer:
     """Can it serve? 503 while the database is out of reach or the process is stopping."""
     if lifecycle.is_draining():
         raise errors.Unavailable(Code.SHUTTING_DOWN, "The server is stopping", 5)

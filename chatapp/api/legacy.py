@@ -1,13 +1,12 @@
 """Discovery routes of the old apps, and metrics."""
 
 import hmac
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
 from chatapp import clock, errors, metrics
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import DiscoverOut, SuccessOut
 from chatapp.settings import config
@@ -22,7 +21,7 @@ def base_url() -> str:
 
 @bp.get("/api/test-connection")
 @endpoint(out=SuccessOut, signed_in=False)
-def test_connection() -> dict[str, Any]:
+def test_connection() -> Answer:
     """Old apps ask this before they log in."""
     return {
         "message": "Connection successful",
@@ -33,7 +32,7 @@ def test_connection() -> dict[str, Any]:
 
 @bp.get("/api/discover")
 @endpoint(out=DiscoverOut, signed_in=False)
-def discover() -> dict[str, Any]:
+def discover() -> Answer:
     """The public base URL, never an inner address."""
     url = base_url()
     parts = urlsplit(url)

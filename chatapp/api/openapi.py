@@ -13,6 +13,7 @@ from chatapp.api.endpoint import Contract
 from chatapp.errors import Code
 from chatapp.schemas.answers import ErrorOut
 
+JsonObject = dict[str, Any]
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _ALWAYS = (Code.VALIDATION_ERROR, Code.RATE_LIMITED, Code.INTERNAL_ERROR, Code.SHUTTING_DOWN)
 _DATABASE = (Code.DATABASE_UNAVAILABLE,)
@@ -33,7 +34,7 @@ _PLAIN = {
 }
 
 
-def document(app: Flask, version: str) -> dict[str, Any]:
+def document(app: Flask, version: str) -> JsonObject:
     """The whole document for this app's routes."""
     spec = APISpec(
         title="chatapp",
@@ -58,13 +59,13 @@ def _schema_name(schema: Any) -> str:
     return str(kind.__name__)
 
 
-def _path_parameters(rule: str) -> list[dict[str, Any]]:
+def _path_parameters(rule: str) -> list[JsonObject]:
     return [
         {"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in _VARIABLE.findall(rule)
     ]
 
 
-def _plain(rule: str, endpoint: str) -> dict[str, Any]:
+def _plain(rule: str, endpoint: str) -> JsonObject:
     summary, *media_types = _PLAIN[rule]
     not_built = {"503": {"description": "The web app is not built", "content": {"text/html": {}}}}
     return {
@@ -79,9 +80,9 @@ def _plain(rule: str, endpoint: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: str, summary: str, contract: Contract) -> dict[str, Any]:
+def _operation(endpoint: str, summary: str, contract: Contract) -> JsonObject:
     codes = [*_ALWAYS, *contract.codes]
-    operation: dict[str, Any] = {
+    operation: JsonObject = {
         "operationId": endpoint.replace(".", "_"),
         "summary": summary,
         "tags": [endpoint.partition(".")[0].removesuffix("_at_root")],
@@ -100,7 +101,7 @@ def _operation(endpoint: str, summary: str, contract: Contract) -> dict[str, Any
     return operation | {"responses": {**operation["responses"], **_failures(tuple(dict.fromkeys(codes)))}}
 
 
-def _success(schema: type[Schema]) -> dict[str, Any]:
+def _success(schema: type[Schema]) -> JsonObject:
     return {
         "description": (schema.__doc__ or "Success").strip().splitlines()[0],
         "content": {"application/json": {"schema": schema}},
@@ -108,7 +109,7 @@ def _success(schema: type[Schema]) -> dict[str, Any]:
     }
 
 
-def _failures(codes: tuple[Code, ...]) -> dict[str, Any]:
+def _failures(codes: tuple[Code, ...]) -> JsonObject:
     """The error answers by status, with the codes that each can carry."""
     by_status: dict[int, list[str]] = {}
     for code in codes:

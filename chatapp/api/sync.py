@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, g
 
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
 from chatapp.schemas.sync import EntriesQuery, ProofQuery, SyncIn, SyncQuery, WaitQuery
@@ -18,7 +18,7 @@ bp = Blueprint("log", __name__)
 
 @bp.post("/sync")
 @endpoint(body=SyncIn, query=WaitQuery, out=SyncOut, large=True)
-def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
+def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
     """What the client does not have; with `timeout` it waits until there is something."""
     g.may_take_seconds = timeout
     return sync.answer(caller.user_id, timeout, **has)
@@ -26,7 +26,7 @@ def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
 
 @bp.get("/sync")
 @endpoint(query=SyncQuery, out=SyncOut)
-def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
+def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
     """The same by GET."""
     g.may_take_seconds = timeout
     return sync.answer(caller.user_id, timeout, **has)
@@ -34,27 +34,27 @@ def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> dict[str, Any]:
 
 @bp.get("/conversations/<conversation_id>/entries")
 @endpoint(query=EntriesQuery, out=EntriesOut, codes=(Code.CONVERSATION_NOT_FOUND,))
-def get_entries(caller: Identity, conversation_id: str, **page: Any) -> dict[str, Any]:
+def get_entries(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of entries of every type, ascending; `after` and `before` are seqs."""
     return entry_views.page(caller.user_id, conversation_id, **page)
 
 
 @bp.get("/conversations/<conversation_id>/proof")
 @endpoint(query=ProofQuery, out=ProofOut, codes=(Code.CONVERSATION_NOT_FOUND,))
-def get_proof(caller: Identity, conversation_id: str, at: int | None = None) -> dict[str, Any]:
+def get_proof(caller: Identity, conversation_id: str, at: int | None = None) -> Answer:
     """The hash chain's value at a place of the log, to compare with one's own."""
     return proof.at(caller.user_id, conversation_id, at)
 
 
 @bp.get("/messages/<message_id>/receipts")
 @endpoint(out=MessageReceiptsOut, codes=(Code.MESSAGE_NOT_FOUND,))
-def get_receipts(caller: Identity, message_id: str) -> dict[str, Any]:
+def get_receipts(caller: Identity, message_id: str) -> Answer:
     """Who has got and read a message, and when."""
     return receipts.of_message(caller.user_id, message_id)
 
 
 @bp.get("/messages/<message_id>/trace")
 @endpoint(out=TraceOut, codes=(Code.MESSAGE_NOT_FOUND, Code.NOT_ALLOWED))
-def get_trace(caller: Identity, message_id: str) -> dict[str, Any]:
+def get_trace(caller: Identity, message_id: str) -> Answer:
     """How far a message has come; for its sender, and a group's owner and admins."""
     return receipts.trace(caller.user_id, message_id)

@@ -1,10 +1,8 @@
 """Profile and contacts."""
 
-from typing import Any
-
 from flask import Blueprint
 
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.accounts import ContactsQuery, PrivacyIn, ProfileIn, UserIdsIn
 from chatapp.schemas.answers import (
@@ -31,7 +29,7 @@ PROFILE_CODES = (
 
 @bp.get("/user/profile")
 @endpoint(out=ProfileOut, codes=(Code.ACCOUNT_GONE,))
-def get_profile(caller: Identity) -> dict[str, Any]:
+def get_profile(caller: Identity) -> Answer:
     """The caller's profile."""
     return {"data": profiles.mine(caller.user_id)}
 
@@ -44,7 +42,7 @@ def put_profile(
     email: str | None = None,
     currentPassword: str | None = None,
     **avatar: str | None,
-) -> dict[str, Any]:
+) -> Answer:
     """Change name, e-mail or avatar; what is not sent stays. Another e-mail takes currentPassword."""
     return profiles.update(
         caller,
@@ -61,36 +59,34 @@ def put_profile(
 @endpoint(query=ContactsQuery, out=ContactsOut)
 def get_contacts(
     caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
-) -> dict[str, Any]:
+) -> Answer:
     """Other people by name; an empty list says why in `meta`."""
     return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
 
 
 @bp.get("/user/presence")
 @endpoint(out=PresenceOut)
-def get_presence(caller: Identity) -> dict[str, Any]:
+def get_presence(caller: Identity) -> Answer:
     """Who of those who share a conversation is online, or was seen when."""
     return presence.of_partners(caller.user_id)
 
 
 @bp.get("/user/privacy")
 @endpoint(out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
-def get_privacy(caller: Identity) -> dict[str, Any]:
+def get_privacy(caller: Identity) -> Answer:
     """What the caller hides."""
     return privacy.get(caller.user_id)
 
 
 @bp.put("/user/privacy")
 @endpoint(body=PrivacyIn, out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
-def put_privacy(
-    caller: Identity, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None
-) -> dict[str, Any]:
+def put_privacy(caller: Identity, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None) -> Answer:
     """Hide or show when one was online and what one has read; hiding is mutual."""
     return privacy.update(caller.user_id, hideLastSeen, hideReadReceipts)
 
 
 @bp.post("/user/ensure-stream-users")
 @endpoint(body=UserIdsIn, out=StreamUsersOut)
-def ensure_stream_users(_caller: Identity, userIds: list[str]) -> dict[str, Any]:
+def ensure_stream_users(_caller: Identity, userIds: list[str]) -> Answer:
     """Old apps call this before a call; there is nothing to prepare."""
     return {"data": [{"userId": user_id, "success": True} for user_id in userIds]}

@@ -5,13 +5,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.security import safe_join
 
 from chatapp import errors
-from chatapp.api.endpoint import endpoint
+from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import WebOut
 from chatapp.services import seeding
@@ -86,7 +85,7 @@ def worker() -> Response:
 
 @bp.get("/api/web")
 @endpoint(out=WebOut, signed_in=False)
-def about() -> dict[str, Any]:
+def about() -> Answer:
     """What the web app asks before anybody is signed in: the demo users, in development only."""
     return {"data": {"demoUsers": seeding.demo_users()}}
 

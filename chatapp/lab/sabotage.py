@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from chatapp import realtime
 from chatapp.database import db
+from chatapp.schemas.views import Data, MessageAnswer, MessageView, Synced
 from chatapp.services import messages
 from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
@@ -62,7 +63,7 @@ def _forget_client_ids() -> None:
 
     send = messages.send
 
-    def send_anew(user_id: ObjectId, conversation: str, content: str | None, *_: Any) -> dict[str, Any]:
+    def send_anew(user_id: ObjectId, conversation: str, content: str | None, *_: Any) -> MessageAnswer:
         return send(user_id, conversation, content)
 
     messages.send = send_anew  # type: ignore[assignment]
@@ -72,7 +73,7 @@ def _reorder_the_fan_out() -> None:
     """Announce each entry in a greenlet of its own, up to half a second late."""
     publish = realtime.publish_message
 
-    def publish_later(user_ids: list[ObjectId], message: dict[str, Any]) -> int:
+    def publish_later(user_ids: list[ObjectId], message: MessageView) -> int:
         gevent.spawn_later(random.uniform(0, 0.5), publish, user_ids, message)  # noqa: S311 - no secret
         return 0
 
@@ -83,7 +84,7 @@ def _drop_on_reconnect() -> None:
     """Tell whoever comes back that there is nothing new."""
     real = sync.answer
 
-    def answer(user_id: ObjectId, seconds: float, **has: Any) -> dict[str, Any]:
+    def answer(user_id: ObjectId, seconds: float, **has: Any) -> Data[Synced]:
         found = real(user_id, seconds, **has)
         known = has.get("cursors") or {}
         for row in found["data"]["conversations"]:
@@ -119,7 +120,7 @@ def _miss_a_receipt() -> None:
     """Leave one receipt out of what a sync says has changed."""
     real = sync.answer
 
-    def answer(user_id: ObjectId, seconds: float, **has: Any) -> dict[str, Any]:
+    def answer(user_id: ObjectId, seconds: float, **has: Any) -> Data[Synced]:
         found = real(user_id, seconds, **has)
         for row in found["data"]["conversations"] if has.get("since") else ():
             del row["receipts"][:1]

@@ -14,10 +14,19 @@ from chatapp.extensions import socketio
 from chatapp.realtime import socket_server
 from chatapp.realtime.connections import Connection, Connections, room
 from chatapp.realtime.long_polls import Waiting
+from chatapp.schemas.views import (
+    ChangeView,
+    ConversationRef,
+    ConversationView,
+    EntryView,
+    MessageView,
+    PushedRead,
+    PushedReceipt,
+    TypingView,
+    UserView,
+)
 from chatapp.state import on_reset
 from config import Config
-
-Data = dict[str, Any]
 
 logger = structlog.get_logger("chatapp.realtime")
 connections = Connections()
@@ -103,41 +112,41 @@ def reply(sid: str, event: str, data: Any) -> None:
         _emit(event, data, sid)
 
 
-def publish_message(user_ids: list[ObjectId], message: Data) -> int:
+def publish_message(user_ids: list[ObjectId], message: MessageView) -> int:
     """A new message, to all devices of all members, the sender's too; gives how many sockets."""
     return _publish_entry("newMessage", user_ids, message)
 
 
-def publish_entry(user_ids: list[ObjectId], entry: Data) -> int:
+def publish_entry(user_ids: list[ObjectId], entry: ChangeView) -> int:
     """Another new entry, to all devices of those whom it concerns; gives how many sockets."""
     return _publish_entry("entry", user_ids, entry)
 
 
-def _publish_entry(event: str, user_ids: list[ObjectId], data: Data) -> int:
+def _publish_entry(event: str, user_ids: list[ObjectId], data: EntryView) -> int:
     sockets = _emit_to_users(event, {"success": True, "data": data}, user_ids)
     metrics.deliveries.inc(sockets)
     waiting.wake(user_ids)
     return sockets
 
 
-def publish_conversation(user_ids: list[ObjectId], conversation: Data) -> None:
+def publish_conversation(user_ids: list[ObjectId], conversation: ConversationView) -> None:
     """A conversation that is new to these users."""
     _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids)
     waiting.wake(user_ids)
 
 
-def publish_hidden(user_id: ObjectId, data: Data) -> None:
+def publish_hidden(user_id: ObjectId, data: ConversationRef) -> None:
     """The user has deleted a conversation for themselves: to their own devices."""
     _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id])
     waiting.wake([user_id])
 
 
-def publish_receipt(user_ids: list[ObjectId], data: Data) -> None:
+def publish_receipt(user_ids: list[ObjectId], data: PushedReceipt) -> None:
     """A member's marks have moved, to the members who may know."""
     _emit_to_users("receipt", data, user_ids)
 
 
-def publish_read(user_ids: list[ObjectId], data: Data) -> None:
+def publish_read(user_ids: list[ObjectId], data: PushedRead) -> None:
     """The same by message, for old apps."""
     _emit_to_users("messageReadReceipt", data, user_ids)
 
@@ -147,12 +156,12 @@ def wake(user_ids: Iterable[ObjectId]) -> None:
     waiting.wake(user_ids)
 
 
-def publish_typing(user_ids: list[ObjectId], data: Data) -> None:
+def publish_typing(user_ids: list[ObjectId], data: TypingView) -> None:
     """Somebody types, or stopped, to the other members."""
     _emit_to_users("userTyping", data, user_ids)
 
 
-def publish_profile(user_ids: list[ObjectId], profile: Data) -> None:
+def publish_profile(user_ids: list[ObjectId], profile: UserView) -> None:
     """A changed profile, to those who share a conversation with the user."""
     data = {"userId": profile["id"], "name": profile["name"], "avatar": profile["avatar"]}
     _emit_to_users("userProfileUpdated", data, user_ids)
@@ -165,7 +174,7 @@ def publish_email(user_id: ObjectId, before: str, now: str, moment: datetime) ->
     _emit_to_users("emailChanged", data, [user_id])
 
 
-def publish_new_user(profile: Data) -> None:
+def publish_new_user(profile: UserView) -> None:
     """A new account, to everybody who is connected."""
     _emit("newUserRegistered", profile, None)
 

@@ -1,11 +1,10 @@
 """Conversations: list, open, create, hide."""
 
-from typing import Any
-
 from bson import ObjectId
 
 from chatapp import clock, errors, limits, realtime
 from chatapp.ids import new_id, object_id
+from chatapp.schemas.views import ConversationRef, ConversationsPage, ConversationView, Data, HiddenAnswer, MembersPage
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import cache, hash_chain
@@ -25,7 +24,7 @@ PAGE = LARGEST_PAGE = 200
 DIRECT, GROUP = "direct", "group"
 
 
-def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> dict[str, Any]:
+def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> ConversationsPage:
     """The caller's conversations, last active first: `{data, pagination, meta?}`, LARGEST_PAGE at most.
 
     Each with some of its members: `get` has them all. Hidden ones are not there, and not counted by `skip`: a page is
@@ -38,7 +37,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
         heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id))
     data = [view(conversation, member, most=most) for conversation, member in shown]
     limits.charge(user_id, rows=sum(1 + len(row["participants"]) for row in data))
-    answer: dict[str, Any] = {
+    answer: ConversationsPage = {
         "data": data,
         "pagination": {"skip": skip, "limit": limit, "hasMore": len(heads) > limit},
     }
@@ -76,14 +75,14 @@ def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
     return hidden
 
 
-def get(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
+def get(user_id: ObjectId, conversation_text: str) -> Data[ConversationView]:
     """One conversation. Raises NotFound, or Forbidden for a former member."""
     return {"data": view(*access.load_for_member(user_id, conversation_text))}
 
 
 def members(
     user_id: ObjectId, conversation_text: str, *, after: str | None = None, limit: int = LARGEST_PAGE
-) -> dict[str, Any]:
+) -> MembersPage:
     """A page of the current members, by id: `{data, participantCount, head, pagination}`.
 
     `after`: the id of the last one of the page before. Raises NotFound, or Forbidden for a former member.
@@ -112,7 +111,7 @@ def create(
     avatar: str | None = None,
     history: str = "all",
     client_msg_id: str | None = None,
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[Data[ConversationView], bool]:
     """Open the direct conversation with somebody, or found a group: `({data}, is it new?)`.
 
     Participants are ids or whole e-mail addresses; unknown ones are dropped, the caller is always one. A group with a
@@ -127,7 +126,7 @@ def create(
     return _insert_or_find(document, user_id)
 
 
-def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, Any], bool]:
+def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[Data[ConversationView], bool]:
     people = reachable(user_id, participants)
     if len(people) != 2:
         raise errors.invalid("participants", "A direct conversation needs exactly one other user who exists.")
@@ -143,7 +142,7 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[dict[str, 
     return _insert_or_find(document, user_id)
 
 
-def _insert_or_find(document: ConversationDocument, user_id: ObjectId) -> tuple[dict[str, Any], bool]:
+def _insert_or_find(document: ConversationDocument, user_id: ObjectId) -> tuple[Data[ConversationView], bool]:
     """Store a new conversation, or find the one that holds its key already."""
     with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
         if conversation_store.insert(document):
@@ -160,7 +159,7 @@ def _founding(document: ConversationDocument) -> tuple[str, Founded, set[ObjectI
     return document["type"], document["founded"], {row["user_id"] for row in document["founders"]}
 
 
-def _existing(conversation_id: ObjectId, user_id: ObjectId) -> dict[str, Any]:
+def _existing(conversation_id: ObjectId, user_id: ObjectId) -> Data[ConversationView]:
     return {"data": view(*access.visible_state(user_id, cache.load(conversation_id)), is_new=False)}
 
 
@@ -223,7 +222,7 @@ def _document(
     }
 
 
-def _opened(document: ConversationDocument, user_id: ObjectId) -> dict[str, Any]:
+def _opened(document: ConversationDocument, user_id: ObjectId) -> Data[ConversationView]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
     members = conversation.members.values()
@@ -233,14 +232,14 @@ def _opened(document: ConversationDocument, user_id: ObjectId) -> dict[str, Any]
     return {"data": data}
 
 
-def hide(user_id: ObjectId, conversation_text: str) -> dict[str, Any]:
+def hide(user_id: ObjectId, conversation_text: str) -> HiddenAnswer:
     """Hide the conversation and its past for the caller, on all their devices, until the next message."""
     conversation, member = access.load_for_member(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
     with change_times.change() as moment:
         membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
     cache.raise_marks(conversation.id, member.user_id, marks)
-    data = {"conversationId": str(conversation.id)}
+    data: ConversationRef = {"conversationId": str(conversation.id)}
     realtime.publish_hidden(user_id, data)
     return {"data": data, "msg": "Conversation deleted"}
 

@@ -6,12 +6,13 @@ without writing an entry.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from bson import ObjectId
 
 from chatapp import errors, limits
 from chatapp.ids import object_id
+from chatapp.schemas.views import GroupAnswer
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
 from chatapp.services.log import entry_views
@@ -29,7 +30,7 @@ Prepare = Callable[[Conversation, Member], Body]
 
 def change(
     user_id: ObjectId, conversation_text: str, changes: dict[str, str | None], client_msg_id: str | None = None
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Set name, avatar or history. Raises Forbidden NOT_ALLOWED, BadRequest."""
     if not changes:
         raise errors.invalid("name", "Send a name, an avatar or a history to set.")
@@ -49,7 +50,7 @@ def change(
 
 def add_members(
     user_id: ObjectId, conversation_text: str, user_texts: list[str], client_msg_id: str | None = None
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Add people (ids, or whole e-mail addresses) who exist; others are left out.
 
     Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited.
@@ -75,7 +76,7 @@ def add_members(
 
 def remove_member(
     user_id: ObjectId, conversation_text: str, member_text: str, client_msg_id: str | None = None
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Take somebody out. Raises Forbidden NOT_ALLOWED, NotFound MEMBER_NOT_FOUND, Conflict for oneself."""
     target = object_id(member_text)
     if target == user_id:
@@ -93,7 +94,7 @@ def remove_member(
     return _append(user_id, conversation_text, "member_removed", prepare, client_msg_id)
 
 
-def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None = None) -> dict[str, Any]:
+def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None = None) -> GroupAnswer:
     """Leave for oneself. Raises Conflict LAST_OWNER."""
 
     def prepare(state: Conversation, member: Member) -> Body:
@@ -107,7 +108,7 @@ def leave(user_id: ObjectId, conversation_text: str, client_msg_id: str | None =
 
 def change_role(
     user_id: ObjectId, conversation_text: str, member_text: str, role: str, client_msg_id: str | None = None
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Promote or demote a member. Raises Forbidden, NotFound MEMBER_NOT_FOUND, Conflict LAST_OWNER."""
     target = object_id(member_text)
 
@@ -125,7 +126,7 @@ def change_role(
 
 def hand_over(
     user_id: ObjectId, conversation_text: str, member_text: str, client_msg_id: str | None = None
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Make another member owner and oneself admin, in one entry. Raises Forbidden, NotFound MEMBER_NOT_FOUND."""
     target = object_id(member_text)
 
@@ -150,7 +151,7 @@ def _append(
     client_msg_id: str | None,
     profiles: dict[str, MemberProfile] | None = None,
     former: bool = False,
-) -> dict[str, Any]:
+) -> GroupAnswer:
     """Append a change to a group: `{data: conversation, entry?: entry}`. `former`: of a former member too."""
 
     def prepare_for_caller(state: Conversation) -> Body:

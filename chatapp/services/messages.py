@@ -1,10 +1,9 @@
 """Messages: send, read the history."""
 
-from typing import Any
-
 from bson import ObjectId
 
 from chatapp import errors, limits, links, metrics, text
+from chatapp.schemas.views import HistoryPage, MessageAnswer
 from chatapp.services import access, presence
 from chatapp.services.log import entry_views
 from chatapp.services.log.append import append_entry
@@ -24,7 +23,7 @@ def send(
     content: str | None,
     attachment: str | None = None,
     client_msg_id: str | None = None,
-) -> dict[str, Any]:
+) -> MessageAnswer:
     """Append a message and deliver it to every member: `{data: message, duplicate?: true}`.
 
     A repeat with the same client_msg_id gives the original. Raises NotFound CONVERSATION_NOT_FOUND,
@@ -76,7 +75,7 @@ def history(
     after: int | None = None,
     limit: int = PAGE,
     skip: int = 0,
-) -> dict[str, Any]:
+) -> HistoryPage:
     """A page of messages, newest first: `{data, pagination: {hasMore, nextBefore, limit}}`.
 
     `before` and `after` are seqs, both exclusive. With `after` alone the page is the one that follows it.

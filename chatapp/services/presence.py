@@ -6,11 +6,11 @@ the process that holds their connection; `last_seen_at` is renewed while they ar
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, limits, realtime
+from chatapp.schemas.views import Data, PresenceView, TypingView
 from chatapp.services import access
 from chatapp.services.log import cache
 from chatapp.state import on_reset
@@ -25,7 +25,7 @@ _HIDING_SECONDS = 60.0
 class _Typing:
     until: float
     others: list[ObjectId]
-    data: dict[str, Any]
+    data: TypingView
 
 
 class _State:
@@ -115,14 +115,14 @@ def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
     return [str(partner) for partner in partners | {user_id} if realtime.is_online(partner)]
 
 
-def of_partners(user_id: ObjectId) -> dict[str, Any]:
+def of_partners(user_id: ObjectId) -> Data[list[PresenceView]]:
     """`{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
     rows = user_store.find_last_seen(list(_partners(user_id)))
     limits.charge(user_id, rows=len(rows))
     return {"data": [_row(user, moment) for user, moment in rows]}
 
 
-def _row(user_id: ObjectId, last_seen: datetime | None) -> dict[str, Any]:
+def _row(user_id: ObjectId, last_seen: datetime | None) -> PresenceView:
     status = "online" if realtime.is_online(user_id) else "offline"
     return {"userId": str(user_id), "status": status, "lastSeen": clock.iso(last_seen) if last_seen else None}
 
@@ -151,11 +151,11 @@ def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[
     return user_ids if conversation is None else [row for row in user_ids if row in conversation.member_ids]
 
 
-def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> dict[str, Any]:
+def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> Data[TypingView]:
     """Tell the other members that the user types, or stopped."""
     conversation, member = access.known_for_member(user_id, conversation_text)
     others = [other for other in conversation.member_ids if other != user_id]
-    data = {
+    data: TypingView = {
         "userId": str(user_id),
         "userEmail": member.profile["email"],
         "userName": member.profile["name"],

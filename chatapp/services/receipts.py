@@ -6,7 +6,6 @@ Others hear of moved marks together, at most once a second; sync repeats them as
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import gevent
 import structlog
@@ -14,6 +13,15 @@ from bson import ObjectId
 
 from chatapp import clock, errors, lifecycle, limits, realtime
 from chatapp.ids import object_id
+from chatapp.schemas.views import (
+    Data,
+    MemberReceipt,
+    MessageReceipts,
+    PushedRead,
+    PushedReceipt,
+    ReadView,
+    TraceView,
+)
 from chatapp.services import access, presence
 from chatapp.services.log import cache, message_trace
 from chatapp.services.log.member import Member, shows_deliveries, shows_reads
@@ -60,7 +68,7 @@ def reset() -> None:
     _pending = _Pending()
 
 
-def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
+def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> Data[ReadView]:
     """Move the caller's read mark up to `seq` (default: the newest): `{data: {conversationId, readSeq, …}}`."""
     conversation, member = access.load_for_member(user_id, conversation_text)
     _read(conversation, member, conversation.seq if seq is None else min(seq, conversation.seq))
@@ -74,7 +82,7 @@ def mark_read(user_id: ObjectId, conversation_text: str, seq: int | None = None)
     }
 
 
-def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: str) -> dict[str, Any]:
+def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: str) -> Data[PushedRead]:
     """Mark as read up to this message. Raises NotFound MESSAGE_NOT_FOUND."""
     conversation, member = access.load_for_member(user_id, conversation_text)
     entry = access.load_message_in(conversation, member, message_text)
@@ -82,9 +90,7 @@ def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: s
     return {"data": _old_receipt(conversation.id, user_id, entry["_id"], clock.now())}
 
 
-def _old_receipt(
-    conversation_id: ObjectId, user_id: ObjectId, message_id: ObjectId, moment: datetime
-) -> dict[str, Any]:
+def _old_receipt(conversation_id: ObjectId, user_id: ObjectId, message_id: ObjectId, moment: datetime) -> PushedRead:
     """The receipt as old apps know it: by message instead of by seq."""
     return {
         "messageId": str(message_id),
@@ -118,7 +124,7 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         _tell_soon(conversation, member, message_id, is_delivery=is_delivery)
 
 
-def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, Any]:
+def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> None:
     """Note that a device of the caller has these logs up to these seqs; conversations of others are left out."""
     limits.charge(user_id, rows=len(cursors))
     known = {found: seq for text, seq in cursors.items() if (found := object_id(text))}
@@ -126,7 +132,6 @@ def mark_delivered(user_id: ObjectId, cursors: Mapping[str, int]) -> dict[str, A
     for conversation_id, (conversation, member) in access.known_among(user_id, list(known)).items():
         moved.append((conversation, member, min(known[conversation_id], conversation.seq)))
     delivered(user_id, [(row[0].id, row[2]) for row in moved if row[2] > row[0].proven_mark(row[1])])
-    return {}
 
 
 def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
@@ -214,7 +219,7 @@ def _publish(conversation: Conversation, member: Member, moved: _Moved, moment: 
         realtime.publish_read(told, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
 
 
-def _receipt(conversation: Conversation, member: Member, viewer: Member, moment: datetime) -> dict[str, Any]:
+def _receipt(conversation: Conversation, member: Member, viewer: Member, moment: datetime) -> PushedReceipt:
     marks = conversation.receipt(member, viewer)
     return {"conversationId": str(conversation.id), **marks, "timestamp": clock.iso(moment)}
 
@@ -235,7 +240,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
         logger.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
 
 
-def of_message(user_id: ObjectId, message_text: str) -> dict[str, Any]:
+def of_message(user_id: ObjectId, message_text: str) -> Data[MessageReceipts]:
     """Who has got and read a message, and when: `{data: {messageId, …, members: [{userId, status, …}]}}`.
 
     For every member who may see the message. Raises NotFound MESSAGE_NOT_FOUND.
@@ -243,17 +248,17 @@ def of_message(user_id: ObjectId, message_text: str) -> dict[str, Any]:
     return {"data": _of_message(*access.load_message(user_id, message_text))}
 
 
-def trace(user_id: ObjectId, message_text: str) -> dict[str, Any]:
+def trace(user_id: ObjectId, message_text: str) -> Data[TraceView]:
     """How far a message has come: what `of_message` says, and when it was accepted, stored and announced.
 
     For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
     """
     conversation, viewer, entry = access.load_message(user_id, message_text)
     message_trace.require_right(viewer, entry)
-    return {"data": message_trace.steps(entry) | _of_message(conversation, viewer, entry)}
+    return {"data": {**message_trace.steps(entry), **_of_message(conversation, viewer, entry)}}
 
 
-def _of_message(conversation: Conversation, viewer: Member, entry: Entry) -> dict[str, Any]:
+def _of_message(conversation: Conversation, viewer: Member, entry: Entry) -> MessageReceipts:
     # They go on to change: a former member is told what had been reached when they left, but not when.
     rows = receipt_store.find_of_conversation(conversation.id) if viewer.is_current else []
     times = {row["user_id"]: row for row in rows}
@@ -268,7 +273,7 @@ def _of_message(conversation: Conversation, viewer: Member, entry: Entry) -> dic
 
 def _of_member(
     conversation: Conversation, member: Member, viewer: Member, entry: Entry, times: dict[ObjectId, ReceiptTimes]
-) -> dict[str, Any]:
+) -> MemberReceipt:
     seq, known = entry["seq"], times.get(member.user_id)
     delivered_at = _first_time(known["delivered"], seq) if known else None
     read = shows_reads(member, viewer) and conversation.read_marks(member)[0] >= seq

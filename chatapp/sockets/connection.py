@@ -23,7 +23,7 @@ from chatapp.sockets.dispatch import Answer, Caller, event, finished, refusal
 
 logger = structlog.get_logger("chatapp.sockets")
 
-_REFUSALS = {
+_REFUSALS: dict[str, str] = {
     errors.Code.TOKEN_MISSING: "Authentication error: no token provided",
     errors.Code.TOKEN_INVALID: "Authentication error: invalid token",
     errors.Code.TOKEN_EXPIRED: "Authentication error: token expired",
@@ -100,7 +100,7 @@ def _limits() -> dict[str, int]:
     }
 
 
-def _welcome(sid: str, user_id: ObjectId, ready: dict[str, Any], first: bool) -> None:
+def _welcome(sid: str, user_id: ObjectId, ready: dict[str, object], first: bool) -> None:
     try:
         realtime.reply(sid, "ready", ready)
         realtime.wait_for_turn()

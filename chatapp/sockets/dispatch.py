@@ -1,7 +1,7 @@
 """What every socket event has in common: request id, limits, schema, one answer as ack and as event, one log line."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from chatapp.settings import config
 
 logger = structlog.get_logger("chatapp.sockets")
 
-Answer = dict[str, Any]
+Answer = Mapping[str, object]  # a view; see chatapp.schemas.views
 Handler = Callable[..., Answer]
 
 
@@ -147,7 +147,6 @@ def _answer(
     proposed = payload.get("requestId") if isinstance(payload, dict) else None
     request_id = logs.request_id(proposed)
     logs.begin(requestId=request_id, event_name=name)
-    code = "OK"
     try:
         answer = _guarded(sid, call)
         if isinstance(proposed, str):
@@ -155,14 +154,16 @@ def _answer(
         if reply:
             realtime.reply(sid, reply, answer)
     except Exception as error:  # every failure is answered, in the envelope
-        answer = refusal(error, request_id)
-        code = answer["error"]["code"]
-        realtime.reply(sid, failure, answer)
-    finished(name, code, started)
+        refused = refusal(error, request_id)
+        code = refused["error"]["code"]
+        realtime.reply(sid, failure, refused)
+        finished(name, code, started)
+        return refused
+    finished(name, "OK", started)
     return answer
 
 
-def refusal(error: Exception, request_id: str) -> Answer:
+def refusal(error: Exception, request_id: str) -> errors.Envelope:
     """What the client is told of an exception; what nobody foresaw is logged with its stack.
 
     Not in the frame that has caught it: the exception has that frame, and with it the payload. A frame that had the
@@ -186,7 +187,7 @@ def finished(name: str, code: str, started: float) -> None:
         logger.info("event", code=code, ms=milliseconds)
 
 
-def _guarded(sid: str, call: Callable[[Caller], Answer]) -> Answer:
+def _guarded(sid: str, call: Callable[[Caller], Answer]) -> dict[str, object]:
     lifecycle.begin()
     try:
         connection = realtime.connections.by_sid.get(sid)

@@ -32,7 +32,8 @@ def get_proof(caller: Caller, conversationId: str, at: int | None = None) -> Ans
 @event("markAsDelivered", DeliveredIn, out=DoneOut)
 def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
     """Say up to where this device has the logs."""
-    return receipts.mark_delivered(caller.user_id, cursors)
+    receipts.mark_delivered(caller.user_id, cursors)
+    return {}
 
 
 @event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut, reads=True)

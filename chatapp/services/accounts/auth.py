@@ -1,10 +1,9 @@
 """Accounts: register, log in, change the password."""
 
-from typing import Any
-
 from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.addresses import address_key
 from chatapp.ids import new_id
+from chatapp.schemas.views import Ended, SignedIn
 from chatapp.services import credentials
 from chatapp.services.accounts import passwords, profiles, sessions, tokens
 from chatapp.services.accounts.sessions import Device
@@ -17,7 +16,7 @@ from chatapp.stores.key_locks import turn
 _LONGEST_NAME = 100
 
 
-def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> dict[str, Any]:
+def register(email: str, password: str, name: str | None, avatar: str | None, device: Device) -> SignedIn:
     """Make an account and log it in. Raises Conflict EMAIL_IN_USE, RateLimited."""
     limits.spend("registrations from here", address_key(device.address), config().RATE_REGISTRATIONS_ADDRESS)
     if profiles.with_address(email):  # before the password costs anything
@@ -30,7 +29,7 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
     answer = sessions.begin(user, device)
     if config().DIRECTORY_OPEN:
         realtime.publish_new_user(profiles.view(user, with_email=emails.are_public()))
-    return answer | {"data": profiles.view(user), "msg": "User registered successfully"}
+    return {**answer, "data": profiles.view(user), "msg": "User registered successfully"}
 
 
 def _email_in_use() -> errors.Conflict:
@@ -59,7 +58,7 @@ def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> U
     }
 
 
-def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
+def log_in(email: str, password: str, device: Device) -> SignedIn:
     """Tokens for the right password. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
     user, password_hash = credentials.of_account(email, password, device)
     caller = str(user["_id"])
@@ -73,10 +72,10 @@ def log_in(email: str, password: str, device: Device) -> dict[str, Any]:
         begun = tokens.verify(answer["token"])
         sessions.revoke(begun, begun.session_id)
         raise credentials.invalid()
-    return answer | {"data": profiles.view(user), "msg": "Login successful"}
+    return {**answer, "data": profiles.view(user), "msg": "Login successful"}
 
 
-def change_password(identity: Identity, current: str, new: str) -> dict[str, Any]:
+def change_password(identity: Identity, current: str, new: str) -> Ended:
     """Set a new password and end all other sessions. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
     password_hash = credentials.of_caller(identity, current)
     new_hash = passwords.hash_password(new, str(identity.user_id))

@@ -1,22 +1,21 @@
 """What a user hides from others, and in turn does not see of them."""
 
-from typing import Any
-
 from bson import ObjectId
 
 from chatapp import errors, realtime
+from chatapp.schemas.views import Data, PrivacyView
 from chatapp.services import presence
 from chatapp.services.accounts import profiles
 from chatapp.stores import users as user_store
 from chatapp.stores.documents import Privacy, UserProfile
 
 
-def get(user_id: ObjectId) -> dict[str, Any]:
+def get(user_id: ObjectId) -> Data[PrivacyView]:
     """`{data: {hideLastSeen, hideReadReceipts}}`."""
     return {"data": _view(profiles.existing(user_id))}
 
 
-def _view(user: UserProfile) -> dict[str, bool]:
+def _view(user: UserProfile) -> PrivacyView:
     privacy: Privacy = user.get("privacy", {})
     return {
         "hideLastSeen": bool(privacy.get("hide_last_seen")),
@@ -26,7 +25,7 @@ def _view(user: UserProfile) -> dict[str, bool]:
 
 def update(
     user_id: ObjectId, hide_last_seen: bool | None = None, hide_read_receipts: bool | None = None
-) -> dict[str, Any]:
+) -> Data[PrivacyView]:
     """Change what is given: `{data: {hideLastSeen, hideReadReceipts}}`. Raises Unauthorized ACCOUNT_GONE."""
     before = profiles.existing(user_id)
     wanted = {"privacy.hide_last_seen": hide_last_seen, "privacy.hide_read_receipts": hide_read_receipts}

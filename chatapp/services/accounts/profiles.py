@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from typing import Any
 
 import orjson
 from bson import ObjectId
@@ -11,6 +10,7 @@ from chatapp import clock, emails, errors, limits, realtime, text
 from chatapp.database import Document
 from chatapp.ids import object_id
 from chatapp.schemas.accounts import NewProfileIn
+from chatapp.schemas.views import ContactsPage, ProfileChanged, UserView, WhyEmpty
 from chatapp.services import credentials
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
@@ -26,7 +26,7 @@ CONTACTS_PAGE = 200
 _ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, beside a row that is read
 
 
-def view(user: UserProfile, *, with_email: bool = True) -> dict[str, Any]:
+def view(user: UserProfile, *, with_email: bool = True) -> UserView:
     """The user as the API shows it: `{id, _id, name, email, avatar, created}`. `with_email`: to themself, or to
     somebody who may see their address?"""
     user_id = str(user["_id"])
@@ -40,7 +40,7 @@ def view(user: UserProfile, *, with_email: bool = True) -> dict[str, Any]:
     }
 
 
-def mine(user_id: ObjectId) -> dict[str, Any]:
+def mine(user_id: ObjectId) -> UserView:
     """The caller's own profile. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
     return view(existing(user_id))
 
@@ -61,7 +61,7 @@ def update(
     password: str | None = None,
     avatar: str | None = None,
     clear_avatar: bool = False,
-) -> dict[str, Any]:
+) -> ProfileChanged:
     """Change the caller's profile and tell everybody who shares a conversation.
 
     Another e-mail takes the password: who has it can log in, and an access token alone must not lead there. All
@@ -86,7 +86,7 @@ def update(
     if is_moving:
         realtime.publish_email(identity.user_id, user["email"], updated["email"], updated["updated_at"])
     token = sessions.renewed_token(updated, identity)
-    return {"msg": "Profile updated successfully", "data": view(updated) | {"token": token}}
+    return {"msg": "Profile updated successfully", "data": {**view(updated), "token": token}}
 
 
 def _read_changes(user: UserDocument, name: str | None, avatar: str | None) -> Document:
@@ -164,7 +164,7 @@ def _audience(user_id: ObjectId) -> list[ObjectId]:
 
 def contacts(
     user_id: ObjectId, *, search: str = "", after: str | None = None, limit: int = CONTACTS_PAGE
-) -> dict[str, Any]:
+) -> ContactsPage:
     """Other people by name: `{data: [user], meta?}`; `meta.next` is the next page's `after`.
 
     A search is the start of a word in the name, and of what follows it; a whole e-mail address finds its owner.
@@ -184,7 +184,7 @@ def contacts(
     shown = {row["_id"].binary for row in page}  # whose hash costs a fifth of the id's
     if among is None and not emails.are_public():
         shown = {row.binary for row in conversation_store.find_partners_among(user_id, [row["_id"] for row in page])}
-    answer: dict[str, Any] = {"data": [view(row, with_email=row["_id"].binary in shown) for row in page]}
+    answer: ContactsPage = {"data": [view(row, with_email=row["_id"].binary in shown) for row in page]}
     if len(rows) > limit:
         answer["meta"] = {"next": _write_cursor(page[-1])}
     elif not page:
@@ -192,7 +192,7 @@ def contacts(
     return answer
 
 
-def _owner_of(user_id: ObjectId, address: str) -> dict[str, Any]:
+def _owner_of(user_id: ObjectId, address: str) -> ContactsPage:
     """Whose address this is: who asks knows it, so it is shown."""
     limits.spend("addresses", str(user_id), config().RATE_ADDRESS_LOOKUPS)
     owner = with_address(address)
@@ -201,7 +201,7 @@ def _owner_of(user_id: ObjectId, address: str) -> dict[str, Any]:
     return {"data": [view(owner)]}
 
 
-def _why_empty(prefix: str, after: str | None) -> dict[str, str]:
+def _why_empty(prefix: str, after: str | None) -> WhyEmpty:
     if after:
         return {"code": "NO_MORE_USERS", "message": "There are no more users."}
     if prefix:

@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
 from chatapp.ids import new_id
+from chatapp.schemas.views import SessionView, Tokens
 from chatapp.services import rotation
 from chatapp.services.accounts import tokens
 from chatapp.services.accounts.tokens import Identity
@@ -47,7 +47,7 @@ def is_of_old_app(session_id: ObjectId) -> bool:
     return row is not None and row.protocol < ROTATING
 
 
-def begin(user: UserProfile, device: Device) -> dict[str, Any]:
+def begin(user: UserProfile, device: Device) -> Tokens:
     """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
     now = clock.now()
     session_id = new_id()
@@ -98,7 +98,7 @@ def _is_connected(session_id: ObjectId) -> bool:
     return bool(realtime.connections.of_session(session_id))
 
 
-def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> dict[str, Any]:
+def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> Tokens:
     """The tokens of a session as it stands: asked twice in a short time, it is the same to the byte."""
     refresh = session["refresh"]
     if refresh is None:
@@ -117,7 +117,7 @@ def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> dict[
     }
 
 
-def refresh(token: str) -> dict[str, Any]:
+def refresh(token: str) -> Tokens:
     """Exchange a refresh token for new tokens.
 
     The token before gives a pair of its own each time (the answer may have been lost), and the present one again until
@@ -263,12 +263,12 @@ def renewed_token(user: UserProfile, identity: Identity) -> str:
     return tokens.access_token(user, identity.session_id, now, identity.expires_at - clock.timestamp(), str(new_id()))
 
 
-def of_user(identity: Identity) -> list[dict[str, Any]]:
+def of_user(identity: Identity) -> list[SessionView]:
     """All sessions of the caller that work, last seen first."""
     return [_view(row, identity) for row in session_store.find_live_of_user(identity.user_id, clock.now())]
 
 
-def _view(session: SessionDocument, identity: Identity) -> dict[str, Any]:
+def _view(session: SessionDocument, identity: Identity) -> SessionView:
     return {
         "id": str(session["_id"]),
         "deviceName": session["device_name"],

@@ -1,11 +1,10 @@
 """Tell the devices of a conversation's members about a stored entry."""
 
-from typing import Any
-
 import structlog
 from bson import ObjectId
 
 from chatapp import metrics, realtime
+from chatapp.schemas.views import ChangeView
 from chatapp.services.log import entry_views, message_trace
 from chatapp.services.log.conversation_views import LISTED_FOR_OLD_APPS
 from chatapp.services.log.conversation_views import view as conversation_view
@@ -29,15 +28,15 @@ def announce(conversation: Conversation, entry: Entry) -> None:
 
 def publish(conversation: Conversation, entry: Entry) -> None:
     """Publish the entry. Raises what a view or the transport raises."""
-    data = entry_views.view(entry, conversation, None)
+    views = entry_views.Views(conversation, None)
     if entry["type"] == "message":
-        realtime.publish_message(conversation.present_at(entry["seq"]), data)
+        realtime.publish_message(conversation.present_at(entry["seq"]), views.of_message(entry))
     else:
-        _publish_change(conversation, entry, data)
+        _publish_change(conversation, entry, views.of_change(entry))
     message_trace.announced(entry)
 
 
-def _publish_change(conversation: Conversation, entry: Entry, data: dict[str, Any]) -> None:
+def _publish_change(conversation: Conversation, entry: Entry, data: ChangeView) -> None:
     if entry["type"] == "member_added":
         added: AddedBody = entry["body"]
         for user_id in added["user_ids"]:

@@ -1,8 +1,7 @@
 """A conversation as its members see it (contract: Conversation)."""
 
-from typing import Any
-
 from chatapp import clock
+from chatapp.schemas.views import ConversationView, HeadView, LastMessageView
 from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
 from chatapp.stores.documents import LogHead
@@ -11,20 +10,20 @@ LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it 
 SHOWN_HASH = 16
 
 
-def head_view(head: LogHead) -> dict[str, Any]:
+def head_view(head: LogHead) -> HeadView:
     """Return a place in the log as clients see it: `{seq, mseq, hash}`, the hash by its first digits."""
     return {"seq": head["seq"], "mseq": head["mseq"], "hash": head["hash"][:SHOWN_HASH]}
 
 
 def view(
     conversation: Conversation, member: Member, *, is_new: bool | None = None, most: int | None = None
-) -> dict[str, Any]:
+) -> ConversationView:
     """Return the conversation as one of its members sees it, with at most `most` of its members."""
     conversation.require_seen_by(member)
     conversation_id = str(conversation.id)
     read_seq, read_mseq = conversation.read_marks(member)
     read_mseq = max(read_mseq, member.cleared_mseq)
-    answer: dict[str, Any] = {
+    answer: ConversationView = {
         "_id": conversation_id,
         "id": conversation_id,
         "type": conversation.type,
@@ -63,7 +62,7 @@ def _shown_members(conversation: Conversation, viewer: Member, most: int | None)
     return list(named.values())
 
 
-def _last_message_view(conversation: Conversation, member: Member) -> dict[str, Any] | None:
+def _last_message_view(conversation: Conversation, member: Member) -> LastMessageView | None:
     last = conversation.last_message
     if last is None or last["seq"] < member.first_visible:
         return None

@@ -1,30 +1,44 @@
 """Entries as clients see them, and pages of the log."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, limits
+from chatapp.schemas.views import (
+    Change,
+    ChangeView,
+    EntriesPage,
+    EntryView,
+    GroupChanged,
+    MemberGone,
+    MembersAdded,
+    MessageView,
+    ParticipantView,
+    Person,
+    PlaceView,
+    RolesChanged,
+)
 from chatapp.services import access
 from chatapp.services.log.conversation_views import SHOWN_HASH
 from chatapp.services.log.member import Member, profile_view, shows_reads
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
-from chatapp.stores.documents import AddedBody, GoneBody, RolesBody, ShownEntry
+from chatapp.stores.documents import AddedBody, ChangedBody, GoneBody, MessageBody, RolesBody, ShownEntry
 
 PAGE, LARGEST_PAGE = 200, 500
 
 
-def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None) -> dict[str, Any]:
+def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None) -> EntryView:
     """Any entry as the API shows it; a message's status is for its sender."""
     return Views(conversation, for_user).of(entry)
 
 
 def message_view(
     entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None, *, is_new: bool = False
-) -> dict[str, Any]:
+) -> MessageView:
     """The message as the API shows it (contract: Message); its status is for its sender. Nobody has a new one yet."""
     return Views(conversation, for_user).of_message(entry, is_new=is_new)
 
@@ -39,28 +53,46 @@ class Views:
         self._conversation = conversation
         self._conversation_id = str(conversation.id)
         self._for_user = for_user
-        self._people: dict[ObjectId, dict[str, Any]] = {}
+        self._people: dict[ObjectId, Person] = {}
 
-    def of(self, entry: ShownEntry) -> dict[str, Any]:
+    def of(self, entry: ShownEntry) -> EntryView:
         """Any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
+        return self.of_change(entry)
+
+    def of_change(self, entry: ShownEntry) -> ChangeView:
+        """Return an entry that is no message."""
         change = _CHANGES[entry["type"]](entry, self._conversation, self._viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
-    def of_message(self, entry: ShownEntry, *, is_new: bool = False) -> dict[str, Any]:
+    def of_message(self, entry: ShownEntry, *, is_new: bool = False) -> MessageView:
         """A message."""
-        body = entry["body"]
-        answer = self._place(entry)
-        answer["content"] = body["content"]
-        answer["attachment"] = body["attachment"]
-        answer["sender"] = self._person(entry["sender_id"])
-        answer["status"] = "sent"
+        body: MessageBody = entry["body"]
+        entry_id = str(entry["_id"])
+        answer: MessageView = {
+            "id": entry_id,
+            "_id": entry_id,
+            "conversationId": self._conversation_id,
+            "seq": entry["seq"],
+            "mseq": entry["mseq"],
+            "hash": entry["hash"][:SHOWN_HASH],
+            "clientMsgId": entry["client_msg_id"],
+            "type": entry["type"],
+            "createdAt": clock.iso(entry["created_at"]),
+            "content": body["content"],
+            "attachment": body["attachment"],
+            "sender": self._person(entry["sender_id"]),
+            "status": "sent",
+        }
         if self._for_user == entry["sender_id"]:
-            answer |= self._untold() if is_new else self._audience.status(entry["seq"])
+            status, delivered, read = ("sent", 0, 0) if is_new else self._audience.status(entry["seq"])
+            answer["status"] = status
+            if self._conversation.type != "direct":
+                answer["deliveredTo"], answer["readBy"] = delivered, read
         return answer
 
-    def _place(self, entry: ShownEntry) -> dict[str, Any]:
+    def _place(self, entry: ShownEntry) -> PlaceView:
         """What every entry says: where it stands, and when it was made."""
         entry_id = str(entry["_id"])
         return {
@@ -75,15 +107,11 @@ class Views:
             "createdAt": clock.iso(entry["created_at"]),
         }
 
-    def _person(self, user_id: ObjectId) -> dict[str, Any]:
+    def _person(self, user_id: ObjectId) -> Person:
         person = self._people.get(user_id)
         if person is None:
             person = self._people[user_id] = self._conversation.person(user_id)
         return person
-
-    def _untold(self) -> dict[str, Any]:
-        """The status of a message that nobody has yet."""
-        return {} if self._conversation.type == "direct" else {"deliveredTo": 0, "readBy": 0}
 
     @cached_property
     def _audience(self) -> "_Audience":
@@ -95,7 +123,6 @@ class _Audience:
     """How far one sender's messages have come with the other members."""
 
     def __init__(self, conversation: Conversation, sender: Member) -> None:
-        self._is_direct = conversation.type == "direct"
         self._others = [  # (joined, delivered up to, read up to), by when they joined
             (row.joined_seq, conversation.delivered_mark(row, sender), _read_mark(conversation, row, sender))
             for row in sorted(conversation.current_members, key=lambda row: row.joined_seq)
@@ -105,8 +132,8 @@ class _Audience:
         self._delivered = sorted(row[1] for row in self._others)
         self._read = sorted(row[2] for row in self._others)
 
-    def status(self, seq: int) -> dict[str, Any]:
-        """`{status, deliveredTo?, readBy?}` of the sender's message, the counts in groups only."""
+    def status(self, seq: int) -> tuple[str, int, int]:
+        """Return the status of the sender's message, how many have it, and how many have read it."""
         if seq > self._newest_joined:
             count = len(self._others)
             delivered = count - bisect_left(self._delivered, seq)
@@ -119,7 +146,7 @@ class _Audience:
         status = "sent"
         if count and delivered == count:
             status = "read" if read == count else "delivered"
-        return {"status": status} if self._is_direct else {"status": status, "deliveredTo": delivered, "readBy": read}
+        return status, delivered, read
 
 
 def _read_mark(conversation: Conversation, member: Member, sender: Member) -> int:
@@ -127,9 +154,9 @@ def _read_mark(conversation: Conversation, member: Member, sender: Member) -> in
     return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
 
 
-def _added(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+def _added(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> MembersAdded:
     is_member = viewer is None or viewer.is_current
-    members = []
+    members: list[ParticipantView] = []
     body: AddedBody = entry["body"]
     for user_id in body["user_ids"]:
         added = conversation.members.get(user_id)
@@ -141,22 +168,23 @@ def _added(entry: ShownEntry, conversation: Conversation, viewer: Member | None)
     return {"members": members}
 
 
-def _gone(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+def _gone(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> MemberGone:
     body: GoneBody = entry["body"]
     user_id = body["user_id"]
     return {"userId": str(user_id), "user": conversation.person(user_id)}
 
 
-def _roles(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
+def _roles(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> RolesChanged:
     body: RolesBody = entry["body"]
     return {"roles": [{"userId": str(row["user_id"]), "role": row["role"]} for row in body["roles"]]}
 
 
-def _changed(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> dict[str, Any]:
-    return dict(entry["body"])
+def _changed(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> GroupChanged:
+    body: ChangedBody = entry["body"]
+    return {**body}
 
 
-_CHANGES = {
+_CHANGES: dict[str, Callable[[ShownEntry, Conversation, Member | None], Change]] = {
     "member_added": _added,
     "member_removed": _gone,
     "member_left": _gone,
@@ -167,7 +195,7 @@ _CHANGES = {
 
 def page(
     user_id: ObjectId, conversation_text: str, *, after: int | None = None, before: int | None = None, limit: int = PAGE
-) -> dict[str, Any]:
+) -> EntriesPage:
     """Entries of every type, ascending: `{data, meta: {firstSeq, headSeq, hasMore}}`.
 
     `after` and `before` are seqs, both exclusive. With `after` alone those that follow it, else the last ones before

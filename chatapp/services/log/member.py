@@ -1,11 +1,11 @@
 """One user in one conversation: role, marks, and what they and another member may know of each other."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp import emails
+from chatapp.schemas.views import ParticipantView, Person, ProfileView
 from chatapp.stores.documents import MemberProfile
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
@@ -51,13 +51,19 @@ class Member:
         """Return whether this user shows nobody when they are online; a delivery would tell, so it is hidden too."""
         return bool(self.profile.get("hide_seen"))
 
-    def view(self, viewer: "Member") -> dict[str, Any]:
+    def view(self, viewer: "Member") -> ParticipantView:
         """Return the member as one of a conversation's `participants`."""
-        answer = profile_view(self.user_id, self.profile, shares=self.left_seq is None and viewer.left_seq is None)
-        answer["role"] = self.role
-        return answer
+        user_id, profile = str(self.user_id), self.profile
+        return {
+            "id": user_id,
+            "_id": user_id,
+            "name": profile["name"],
+            "email": emails.shown(profile["email"], self.left_seq is None and viewer.left_seq is None),
+            "avatar": profile["avatar"],
+            "role": self.role,
+        }
 
-    def person(self) -> dict[str, Any]:
+    def person(self) -> Person:
         """Return the member as the sender of a message."""
         user_id = str(self.user_id)
         return {"id": user_id, "_id": user_id, "name": self.profile["name"], "avatar": self.profile["avatar"]}
@@ -78,7 +84,7 @@ def was_deleted(cleared_seq: int, cleared_mseq: int, mseq: int) -> bool:
     return cleared_seq >= 0 and mseq <= cleared_mseq
 
 
-def profile_view(user_id: ObjectId, profile: MemberProfile, *, shares: bool) -> dict[str, Any]:
+def profile_view(user_id: ObjectId, profile: MemberProfile, *, shares: bool) -> ProfileView:
     """Return `{id, _id, name, email, avatar}`. `shares`: whether member and viewer are both members now."""
     text, email = str(user_id), emails.shown(profile["email"], shares)
     return {"id": text, "_id": text, "name": profile["name"], "email": email, "avatar": profile["avatar"]}

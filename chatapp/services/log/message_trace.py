@@ -6,11 +6,11 @@ messages. To how many sockets is not told: it would say who is online, also of t
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp import clock, errors
+from chatapp.schemas.views import TraceSteps
 from chatapp.services.log.member import ADMIN, OWNER, Member
 from chatapp.state import on_reset
 from chatapp.stores.documents import Entry
@@ -40,7 +40,7 @@ def require_right(member: Member, entry: Entry) -> None:
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "Only the sender and a group's admins may trace a message")
 
 
-def steps(entry: Entry) -> dict[str, Any]:
+def steps(entry: Entry) -> TraceSteps:
     """`{accepted, stored, announced | None}`: times, and the id of the request that brought the message."""
     known = _announced.get(entry["_id"])
     return {

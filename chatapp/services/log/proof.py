@@ -1,9 +1,8 @@
 """What a client can compare its own state with."""
 
-from typing import Any
-
 from bson import ObjectId
 
+from chatapp.schemas.views import Data, ProofView
 from chatapp.services import access
 from chatapp.services.log import hash_chain
 from chatapp.services.log.conversation_views import head_view
@@ -11,7 +10,7 @@ from chatapp.stores import entries as entry_store
 from chatapp.stores.documents import LogHead
 
 
-def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> dict[str, Any]:
+def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> Data[ProofView]:
     """`{data: {seq, mseq, hash, count, head}}` at a seq that the caller may see (default: their last).
 
     Raises NotFound CONVERSATION_NOT_FOUND.

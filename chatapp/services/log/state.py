@@ -7,11 +7,11 @@ that says what an entry means.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from chatapp.audience import Audience
+from chatapp.schemas.views import Person, ReceiptView
 from chatapp.services.log.member import MEMBER, OWNER, Member, shows_deliveries, shows_reads, was_deleted
 from chatapp.stores.documents import AddedBody, Entry, GoneBody, LastMessage, MemberProfile, RolesBody
 
@@ -57,7 +57,7 @@ class Conversation:
             return self.member_ids
         return [member.user_id for member in self.members.values() if member.is_current and member.joined_seq <= seq]
 
-    def person(self, user_id: ObjectId) -> dict[str, Any]:
+    def person(self, user_id: ObjectId) -> Person:
         """Return the author of a message: a member, or a nameless stand-in for one who is not known any more."""
         member = self.members.get(user_id)
         return member.person() if member else Member(user_id, MEMBER, _NOBODY).person()
@@ -121,11 +121,11 @@ class Conversation:
         """Return the current owners; a group has at least one."""
         return [member for member in self.members.values() if member.is_current and member.role == OWNER]
 
-    def receipts(self, viewer: Member) -> list[dict[str, Any]]:
+    def receipts(self, viewer: Member) -> list[ReceiptView]:
         """Return the marks of the current members as the viewer may know them."""
         return [self.receipt(member, viewer) for member in self.members.values() if member.is_current]
 
-    def receipt(self, member: Member, viewer: Member) -> dict[str, Any]:
+    def receipt(self, member: Member, viewer: Member) -> ReceiptView:
         """Return `{userId, deliveredSeq, readSeq}`; readSeq is 0 where one of the two hides it."""
         read = self.read_marks(member)[0] if shows_reads(member, viewer) else 0
         return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member, viewer), "readSeq": read}

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from bson import ObjectId
 
@@ -46,7 +46,7 @@ class Fault:
     sentence: str
     is_derived: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For scripts."""
         return {
             "conversationId": str(self.conversation_id),

@@ -10,11 +10,12 @@ whatever the number of conversations; but one for each conversation that the cal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
+from chatapp.schemas.views import Data, ProfileView, Synced, SyncedConversation
 from chatapp.services import access, presence, receipts
 from chatapp.services.log import cache, entry_views
 from chatapp.services.log.conversation_views import LISTED, head_view, view
@@ -74,7 +75,7 @@ def answer(
     epoch: str | None = None,
     since: str | None = None,
     cursors: Cursors | None = None,
-) -> dict[str, Any]:
+) -> Data[Synced]:
     """What the client does not have: `{data: {epoch, conversations, left, users, next, more, …}}`.
 
     The caller pays for what is looked at. `cursors` maps conversation ids to (seq, hash or None); None: the client
@@ -97,8 +98,8 @@ def answer(
             call.wait(left)
 
 
-def _has_news(data: dict[str, Any]) -> bool:
-    return any(data[name] for name in ("conversations", "left", "users", "more", "reset"))
+def _has_news(data: Synced) -> bool:
+    return bool(data["conversations"] or data["left"] or data["users"] or data["more"] or data["reset"])
 
 
 def heads(user_id: ObjectId) -> dict[str, int]:
@@ -181,12 +182,12 @@ def _prove_deliveries(user_id: ObjectId, places: list[Place]) -> None:
         receipts.delivered(user_id, seqs)
 
 
-def _answer(user_id: ObjectId, plan: _Plan) -> dict[str, Any]:
+def _answer(user_id: ObjectId, plan: _Plan) -> Synced:
     """Fetch and show as much of the plan as fits into one answer."""
     chosen = _choose(plan)
     reported: list[Place] = []
-    data: list[dict[str, Any]] = []
-    users: dict[str, dict[str, Any]] = {}
+    data: list[SyncedConversation] = []
+    users: dict[str, ProfileView] = {}
     if chosen:
         changed = _changed_members(user_id, chosen)
         chosen, telling = _cut(chosen, changed)
@@ -309,7 +310,7 @@ def _take_marks(
 
 def _report(
     place: Place, conversation: Conversation, member: Member, changed: list[MembershipDocument] | None
-) -> dict[str, Any]:
+) -> SyncedConversation:
     """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all).
 
     A conversation that was left is reported as it was then.
@@ -321,7 +322,7 @@ def _report(
     head = place.head if member.is_current else head_document(conversation)["head"]
     read_seq, read_mseq = conversation.read_marks(member)[0], conversation.read_mseq(member)
     views = entry_views.Views(conversation, member.user_id)
-    answer = {
+    answer: SyncedConversation = {
         "id": place.text,
         "head": head_view(head),
         "firstSeq": place.first,
@@ -344,12 +345,12 @@ def _report(
     return answer
 
 
-def _rows(report: dict[str, Any]) -> int:
+def _rows(report: SyncedConversation) -> int:
     """What a conversation of the answer is charged for."""
     return 1 + len(report["entries"]) + len(report["receipts"])
 
 
-def _users(rows: list[MembershipDocument], since: datetime | None) -> dict[str, dict[str, Any]]:
+def _users(rows: list[MembershipDocument], since: datetime | None) -> dict[str, ProfileView]:
     """Changed profiles among those who are members now."""
     if since is None:
         return {}

@@ -6,6 +6,7 @@ from datetime import datetime
 import structlog
 from bson import ObjectId
 
+from chatapp.schemas.views import GapView
 from chatapp.services.log.conversation_views import SHOWN_HASH
 from chatapp.services.log.member import was_deleted
 from chatapp.settings import config
@@ -145,7 +146,7 @@ class Place:
         """Does this answer bring the client to the end?"""
         return self.is_limited or not self.is_behind or bool(self.entries and self.entries[-1]["seq"] == self.last)
 
-    def gap(self) -> dict[str, int] | None:
+    def gap(self) -> GapView | None:
         """The bounds of what a limited answer leaves out."""
         if not self.is_limited:
             return None
