@@ -23,6 +23,7 @@ from chatapp.database.write_conflicts import again
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches
 from chatapp.stores.documents import ConversationDocument, ConversationHead, ConversationPlace, LoadedConversation
+from chatapp.stores.gathered import Gathered
 from chatapp.stores.rows import all_of
 
 _LOADED_AT_ONCE = 64  # with all their members
@@ -137,9 +138,27 @@ def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
     """Everybody who shares a conversation with the user, without the user."""
     if not is_embedded():
-        return set(db().conversations.distinct("participants", {"participants": user_id})) - {user_id}
+        return set(_partners.find(user_id) or ()) - {user_id}
     rows = _find_in_turns(find_ids_of_user(user_id), {"participants": 1})
     return {partner for row in rows for partner in row["participants"]} - {user_id}
+
+
+def _find_partners_of(user_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
+    """Everybody who shares a conversation with each of these users, themselves among them."""
+    if len(user_ids) == 1:
+        return {user_ids[0]: db().conversations.distinct("participants", {"participants": user_ids[0]})}
+    members: Document = {"of": {"$setIntersection": ["$participants", user_ids]}, "participants": 1}
+    stages: list[Document] = [
+        {"$match": {"participants": {"$in": user_ids}}},
+        {"$project": members},
+        {"$unwind": "$of"},
+        {"$unwind": "$participants"},
+        {"$group": {"_id": "$of", "partners": {"$addToSet": "$participants"}}},
+    ]
+    return {row["_id"]: row["partners"] for row in db().conversations.aggregate(stages, batchSize=len(user_ids) + 1)}
+
+
+_partners = Gathered(_find_partners_of)
 
 
 def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[ObjectId]:

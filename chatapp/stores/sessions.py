@@ -10,8 +10,9 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from chatapp.database import Document, db
+from chatapp.database import Document, db, is_embedded
 from chatapp.stores.documents import RefreshState, SessionDocument, SessionUse
+from chatapp.stores.gathered import Gathered
 from chatapp.stores.rows import all_of
 
 
@@ -26,8 +27,19 @@ def find_by_id(session_id: ObjectId) -> SessionDocument | None:
 
 
 def find_live(session_id: ObjectId, now: datetime) -> SessionDocument | None:
-    """The session when it is neither revoked nor over."""
-    return db().sessions.find_one({"_id": session_id, **_live(now)})
+    """The session when it is neither revoked nor over. Who asks at the same time shares the command."""
+    if is_embedded():  # it has no commands to save
+        return db().sessions.find_one({"_id": session_id, **_live(now)})
+    session = _not_revoked.find(session_id)
+    return session if session is not None and session["expires_at"] > now else None
+
+
+def _find_not_revoked(session_ids: list[ObjectId]) -> dict[ObjectId, SessionDocument]:
+    cursor = db().sessions.find({"_id": {"$in": session_ids}, "revoked_at": None})
+    return {row["_id"]: row for row in all_of(cursor.batch_size(len(session_ids) + 1))}
+
+
+_not_revoked = Gathered(_find_not_revoked)
 
 
 def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:

@@ -1,0 +1,58 @@
+"""One command for what many ask at once: after a restart everybody comes back in the same seconds."""
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from gevent.lock import BoundedSemaphore
+
+K = TypeVar("K")
+R = TypeVar("R")
+_MOST = 16  # questions of one command: nobody waits for the answers to more
+
+
+class _Batch(Generic[K, R]):
+    """Questions that one command answers, and what came of it."""
+
+    def __init__(self) -> None:
+        self.keys: dict[K, None] = {}
+        self.answers: Mapping[K, R] | None = None
+        self.error: Exception | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.answers is not None or self.error is not None
+
+
+class Gathered(Generic[K, R]):
+    """Ask for one thing; those who ask while a command is under way share the next one.
+
+    An answer is never older than its question: a command answers only what was asked before it began. Who asks alone
+    waits for nobody. `find_all` gives what it has found of those keys.
+    """
+
+    def __init__(self, find_all: Callable[[list[K]], Mapping[K, R]]) -> None:
+        self._find_all = find_all
+        self._turn = BoundedSemaphore()
+        self._next: _Batch[K, R] = _Batch()
+
+    def find(self, key: K) -> R | None:
+        """The answer for this key; None where there is none. Raises what the store raises."""
+        if len(self._next.keys) >= _MOST:
+            self._next = _Batch()
+        batch = self._next
+        batch.keys[key] = None
+        with self._turn:
+            if not batch.is_over:
+                self._ask(batch)
+        if batch.error is not None:
+            raise batch.error
+        assert batch.answers is not None
+        return batch.answers.get(key)
+
+    def _ask(self, batch: _Batch[K, R]) -> None:
+        if self._next is batch:
+            self._next = _Batch()
+        try:
+            batch.answers = self._find_all(list(batch.keys))
+        except Exception as error:  # whatever it is, all who have asked hear of it
+            batch.error = error
