@@ -38,10 +38,11 @@ def send(
     if appended.duplicate and not _is_same(appended.entry, conversation_id, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
     metrics.send("duplicate" if appended.duplicate else "stored")
-    is_new = not appended.duplicate
+    if appended.announced is not None:
+        return {"data": entry_views.for_sender(appended.announced, appended.conversation)}
     conversation, _ = access.visible_state(user_id, appended.conversation)
-    message = entry_views.message_view(appended.entry, conversation, user_id, is_new=is_new)
-    return {"data": message} if is_new else {"data": message, "duplicate": True}
+    message = entry_views.Views(conversation, user_id).of_message(appended.entry)
+    return {"data": message, "duplicate": True} if appended.duplicate else {"data": message}
 
 
 def _check_writer(user_id: ObjectId, state: Conversation) -> None:

@@ -52,7 +52,7 @@ def test_text_comes_back_byte_for_byte(send, ann, bob, text):
     conversation, device = ann.direct(bob), bob.socket()
     sent = send(ann, conversation, text)
     assert sent["data"]["content"] == text
-    assert device.received("newMessage")[0]["data"]["content"] == text
+    assert device.received("newMessage")[0]["data"] == sent["data"]
     assert history(bob, conversation)[0]["content"] == text
 
 
@@ -90,7 +90,7 @@ def test_a_message_reaches_every_device_of_every_member_and_no_stranger(send, an
     sent = send(ann, conversation, "hello")
     for socket in devices:
         (event,) = socket.received("newMessage")
-        assert event["data"]["id"] == sent["data"]["id"]
+        assert event["data"] | {"deliveredTo": 0, "readBy": 0} == sent["data"]
     assert [row for row in strange.received() if conversation in str(row)] == []
 
 

@@ -4,7 +4,7 @@ import structlog
 from bson import ObjectId
 
 from chatapp import metrics, realtime
-from chatapp.schemas.views import ChangeView
+from chatapp.schemas.views import ChangeView, MessageView
 from chatapp.services.log import entry_views, message_trace
 from chatapp.services.log.conversation_views import LISTED_FOR_OLD_APPS
 from chatapp.services.log.conversation_views import view as conversation_view
@@ -14,26 +14,30 @@ from chatapp.stores.documents import AddedBody, Entry, GoneBody
 logger = structlog.get_logger("chatapp.log")
 
 
-def announce(conversation: Conversation, entry: Entry) -> None:
+def announce(conversation: Conversation, entry: Entry) -> MessageView | None:
     """Tell every device of every current member, and of the one whom the entry takes out.
 
-    The entry is stored, so a failure here fails nobody's call; clients get the entry by their next sync.
+    Return the message as they were shown it; None for another entry, and when that failed. The entry is stored, so
+    a failure fails nobody's call; clients get the entry by their next sync.
     """
     try:
-        publish(conversation, entry)
+        return publish(conversation, entry)
     except Exception:
         metrics.side_failures.labels("announce").inc()
         logger.exception("an entry could not be announced", conversation=str(conversation.id), seq=entry["seq"])
+        return None
 
 
-def publish(conversation: Conversation, entry: Entry) -> None:
-    """Publish the entry. Raises what a view or the transport raises."""
-    views = entry_views.Views(conversation, None)
+def publish(conversation: Conversation, entry: Entry) -> MessageView | None:
+    """Publish the entry, and return it if it is a message. Raises what a view or the transport raises."""
+    views, message = entry_views.Views(conversation, None), None
     if entry["type"] == "message":
-        realtime.publish_message(conversation.present_at(entry["seq"]), views.of_message(entry))
+        message = views.of_message(entry)
+        realtime.publish_message(conversation.present_at(entry["seq"]), message)
     else:
         _publish_change(conversation, entry, views.of_change(entry))
     message_trace.announced(entry)
+    return message
 
 
 def _publish_change(conversation: Conversation, entry: Entry, data: ChangeView) -> None:

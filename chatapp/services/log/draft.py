@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
+from chatapp.schemas.views import MessageView
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents import Body, Entry, MemberProfile
@@ -39,11 +40,15 @@ class Draft:
 
 @dataclass(slots=True)
 class Appended:
-    """An entry in its place, the state right after it, and whether it was there before this call."""
+    """An entry in its place, the state right after it, and whether it was there before this call.
+
+    `announced` is the message as all members were shown it, when this call announced one.
+    """
 
     entry: Entry
     conversation: Conversation
     duplicate: bool
+    announced: MessageView | None = None
 
 
 class Unchanged(Exception):

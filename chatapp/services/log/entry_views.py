@@ -36,11 +36,9 @@ def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | Non
     return Views(conversation, for_user).of(entry)
 
 
-def message_view(
-    entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None, *, is_new: bool = False
-) -> MessageView:
-    """The message as the API shows it (contract: Message); its status is for its sender. Nobody has a new one yet."""
-    return Views(conversation, for_user).of_message(entry, is_new=is_new)
+def for_sender(message: MessageView, conversation: Conversation) -> MessageView:
+    """Return a new message, as its sender sees what all members were shown: nobody has it yet."""
+    return message if conversation.type == "direct" else {**message, "deliveredTo": 0, "readBy": 0}
 
 
 class Views:
@@ -66,8 +64,8 @@ class Views:
         change = _CHANGES[entry["type"]](entry, self._conversation, self._viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
-    def of_message(self, entry: ShownEntry, *, is_new: bool = False) -> MessageView:
-        """A message."""
+    def of_message(self, entry: ShownEntry) -> MessageView:
+        """Return a message."""
         body: MessageBody = entry["body"]
         entry_id = str(entry["_id"])
         answer: MessageView = {
@@ -86,7 +84,7 @@ class Views:
             "status": "sent",
         }
         if self._for_user == entry["sender_id"]:
-            status, delivered, read = ("sent", 0, 0) if is_new else self._audience.status(entry["seq"])
+            status, delivered, read = self._audience.status(entry["seq"])
             answer["status"] = status
             if self._conversation.type != "direct":
                 answer["deliveredTo"], answer["readBy"] = delivered, read

@@ -232,9 +232,9 @@ def _conclude(runs: list[Run]) -> None:
         run.slot.state, run.slot.pending = run.state, None
         for call, entry in zip(run.calls, run.entries, strict=True):
             recent.add(entry)
-            if entry["seq"] not in run.slot.caught_up:
-                announcements.announce(run.state, entry)
-            call.result.set(Appended(entry, run.state, duplicate=False))
+            is_told = entry["seq"] in run.slot.caught_up
+            announced = None if is_told else announcements.announce(run.state, entry)
+            call.result.set(Appended(entry, run.state, duplicate=False, announced=announced))
 
 
 def _head(run: Run) -> Head:
