@@ -42,18 +42,18 @@ def login(email: str, password: str, **device: Any) -> Answer:
 
 def _device(
     protocol: int | None = None,
-    deviceName: str | None = None,
-    deviceId: str | None = None,
+    device_name: str | None = None,
+    device_id: str | None = None,
     client: str | None = None,
 ) -> Device:
     asked = protocol or _protocol(request.headers.get("X-Client-Protocol", ""))
     user_agent = text.clean_name(request.headers.get("User-Agent", ""), 200)
     return Device(
         protocol=sessions.ROTATING if asked >= sessions.ROTATING else sessions.LEGACY,
-        name=deviceName,
+        name=device_name,
         client=client or user_agent or None,
         address=request.remote_addr,
-        id=deviceId,
+        id=device_id,
     )
 
 
@@ -69,9 +69,9 @@ def _protocol(header: str) -> int:
     codes=(Code.INVALID_REFRESH_TOKEN, Code.TOKEN_REVOKED, Code.TOKEN_EXPIRED, Code.ACCOUNT_GONE),
     signed_in=False,
 )
-def refresh(refreshToken: str) -> Answer:
+def refresh(refresh_token: str) -> Answer:
     """Exchange a refresh token; within the grace time a repeat gives the same answer."""
-    return sessions.refresh(refreshToken)
+    return sessions.refresh(refresh_token)
 
 
 @bp.post("/logout")
@@ -91,9 +91,9 @@ def logout_all(caller: Identity) -> Answer:
 
 @bp.post("/password")
 @endpoint(body=PasswordIn, out=EndedOut, codes=(Code.INVALID_CREDENTIALS, Code.SERVER_BUSY))
-def password(caller: Identity, currentPassword: str, newPassword: str) -> Answer:
+def password(caller: Identity, current_password: str, new_password: str) -> Answer:
     """Change the password; all other sessions end."""
-    return {"data": auth.change_password(caller, currentPassword, newPassword)}
+    return {"data": auth.change_password(caller, current_password, new_password)}
 
 
 @bp.get("/sessions")

@@ -15,16 +15,17 @@ from chatapp.schemas.answers import (
     MessageOut,
     ReadOut,
 )
-from chatapp.schemas.conversations import ConversationIn, HistoryQuery, ListQuery, MembersQuery, MessageIn, ReadIn
+from chatapp.schemas.conversations import ConversationIn, HistoryIn, ListIn, MembersIn, MessageIn, ReadIn
 from chatapp.services import conversations, messages, receipts
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
 
 bp = Blueprint("conversations", __name__)
+_PATH = ("conversation_id",)
 
 
 @bp.get("/user/conversations")
-@endpoint(query=ListQuery, out=ConversationsOut)
+@endpoint(query=ListIn, out=ConversationsOut)
 def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
     """The caller's conversations with last message and unread count, last active first."""
     for_old_app = sessions.is_of_old_app(caller.session_id)
@@ -38,10 +39,10 @@ def list_conversations(caller: Identity, skip: int = 0, limit: int = conversatio
     codes=(Code.IDEMPOTENCY_MISMATCH, Code.GROUP_TOO_LARGE, Code.ACCOUNT_GONE),
 )
 def create_conversation(
-    caller: Identity, type: str, participants: list[str], clientMsgId: str | None = None, **group: Any
+    caller: Identity, type: str, participants: list[str], client_msg_id: str | None = None, **group: Any
 ) -> tuple[Answer, int]:
     """Open the direct conversation with somebody (200 when it was there), or found a group."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, client_msg_id=clientMsgId, **group)
+    answer, is_new = conversations.create(caller.user_id, type, participants, client_msg_id=client_msg_id, **group)
     return answer, 201 if is_new else 200
 
 
@@ -53,7 +54,7 @@ def get_conversation(caller: Identity, conversation_id: str) -> Answer:
 
 
 @bp.get("/conversations/<conversation_id>/members")
-@endpoint(query=MembersQuery, out=MembersOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+@endpoint(query=MembersIn, without=_PATH, out=MembersOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
 def get_members(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of a conversation's members, by id; `after` is the last one of the page before."""
     return conversations.members(caller.user_id, conversation_id, **page)
@@ -68,7 +69,7 @@ def hide_conversation(caller: Identity, conversation_id: str) -> Answer:
 
 @bp.get("/conversations/<conversation_id>/messages")
 @bp.get("/user/messages/<conversation_id>", endpoint="get_messages_legacy")
-@endpoint(query=HistoryQuery, out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
+@endpoint(query=HistoryIn, without=(*_PATH, "skip"), out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of messages, newest first; `before` and `after` are seqs."""
     return messages.history(caller.user_id, conversation_id, **page)
@@ -78,6 +79,7 @@ def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
 @bp.post("/user/messages/<conversation_id>", endpoint="send_message_legacy")
 @endpoint(
     body=MessageIn,
+    without=(*_PATH, "temp_id"),
     large=True,
     out={201: MessageOut, 200: MessageOut},
     codes=(
@@ -93,15 +95,15 @@ def send_message(
     conversation_id: str,
     content: str | None = None,
     attachment: str | None = None,
-    clientMsgId: str | None = None,
+    client_msg_id: str | None = None,
 ) -> tuple[Answer, int]:
     """Send a message; a repeat with the same clientMsgId gives the original with 200."""
-    answer = messages.send(caller.user_id, conversation_id, content, attachment, clientMsgId)
+    answer = messages.send(caller.user_id, conversation_id, content, attachment, client_msg_id)
     return answer, 200 if answer.get("duplicate") else 201
 
 
 @bp.post("/conversations/<conversation_id>/read")
-@endpoint(body=ReadIn, out=ReadOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
+@endpoint(body=ReadIn, without=_PATH, out=ReadOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
 def mark_read(caller: Identity, conversation_id: str, seq: int | None = None) -> Answer:
     """Mark as read up to `seq`, or to the end."""
     return receipts.mark_read(caller.user_id, conversation_id, seq)

@@ -25,8 +25,8 @@ _BODY_BYTES, _STRANGERS_BODY_BYTES = 131_072, 32_768
 class Contract:
     """One route's part of the documents. `out` maps a status to its schema."""
 
-    body: type[Schema] | None
-    query: type[Schema] | None
+    body: In | None
+    query: In | None
     out: dict[int, type[Schema]]
     codes: tuple[Code, ...]
     signed_in: bool
@@ -35,8 +35,9 @@ class Contract:
 def endpoint(
     *,
     out: type[Schema] | dict[int, type[Schema]],
-    body: type[Schema] | None = None,
-    query: type[Schema] | None = None,
+    body: type[In] | None = None,
+    query: type[In] | None = None,
+    without: tuple[str, ...] = (),
     codes: tuple[Code, ...] = (),
     signed_in: bool = True,
     large: bool = False,
@@ -45,14 +46,15 @@ def endpoint(
 
     The view gets `caller` (an Identity) first when `signed_in`, then the route's variables, then the loaded
     fields by name. It gives a dict, or (dict, status). `codes` are the errors of its own that it can raise.
+    `without` names fields that only the socket event has: the route's variables, and what old apps send.
     `large`: the body may have MAX_BODY_BYTES; others have no use for more than 128 KiB, nor strangers for 32 KiB.
     """
     most = None if large else _BODY_BYTES if signed_in else _STRANGERS_BODY_BYTES
     statuses = out if isinstance(out, dict) else {200: out}
-    contract = Contract(body, query, statuses, codes, signed_in)
-    body_schema = body() if body else None
-    query_schema = query() if query else None
-    refuse = body_schema.refuse_unparsed if large and isinstance(body_schema, In) else None
+    body_schema = body(exclude=without) if body else None
+    query_schema = query(exclude=without).of_a_query() if query else None
+    contract = Contract(body_schema, query_schema, statuses, codes, signed_in)
+    refuse = body_schema.refuse_unparsed if large and body_schema else None
 
     def decorate(view: View) -> Callable[..., tuple[Response, int]]:
         @wraps(view)

@@ -7,7 +7,7 @@ from flask import Blueprint, g
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
-from chatapp.schemas.sync import EntriesQuery, ProofQuery, SyncIn, SyncQuery, WaitQuery
+from chatapp.schemas.sync import EntriesIn, ProofIn, SyncIn, SyncQuery, WaitIn
 from chatapp.services import receipts
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.log import entry_views, proof
@@ -17,7 +17,7 @@ bp = Blueprint("log", __name__)
 
 
 @bp.post("/sync")
-@endpoint(body=SyncIn, query=WaitQuery, out=SyncOut, large=True)
+@endpoint(body=SyncIn, query=WaitIn, out=SyncOut, large=True)
 def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
     """What the client does not have; with `timeout` it waits until there is something."""
     g.may_take_seconds = timeout
@@ -33,14 +33,14 @@ def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
 
 
 @bp.get("/conversations/<conversation_id>/entries")
-@endpoint(query=EntriesQuery, out=EntriesOut, codes=(Code.CONVERSATION_NOT_FOUND,))
+@endpoint(query=EntriesIn, without=("conversation_id",), out=EntriesOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_entries(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """A page of entries of every type, ascending; `after` and `before` are seqs."""
     return entry_views.page(caller.user_id, conversation_id, **page)
 
 
 @bp.get("/conversations/<conversation_id>/proof")
-@endpoint(query=ProofQuery, out=ProofOut, codes=(Code.CONVERSATION_NOT_FOUND,))
+@endpoint(query=ProofIn, without=("conversation_id",), out=ProofOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_proof(caller: Identity, conversation_id: str, at: int | None = None) -> Answer:
     """The hash chain's value at a place of the log, to compare with one's own."""
     return proof.at(caller.user_id, conversation_id, at)

@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.accounts import ContactsQuery, PrivacyIn, ProfileIn, UserIdsIn
+from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn, UserIdsIn
 from chatapp.schemas.answers import (
     ContactsOut,
     PresenceOut,
@@ -40,7 +40,7 @@ def put_profile(
     caller: Identity,
     name: str | None = None,
     email: str | None = None,
-    currentPassword: str | None = None,
+    current_password: str | None = None,
     **avatar: str | None,
 ) -> Answer:
     """Change name, e-mail or avatar; what is not sent stays. Another e-mail takes currentPassword."""
@@ -48,7 +48,7 @@ def put_profile(
         caller,
         name=name,
         email=email,
-        password=currentPassword,
+        password=current_password,
         avatar=avatar.get("avatar"),
         clear_avatar=avatar.get("avatar", "") is None,
     )
@@ -56,7 +56,7 @@ def put_profile(
 
 @bp.get("/user/contacts")
 @bp.get("/user/all", endpoint="get_all")
-@endpoint(query=ContactsQuery, out=ContactsOut)
+@endpoint(query=ContactsIn, out=ContactsOut)
 def get_contacts(
     caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
 ) -> Answer:
@@ -80,13 +80,13 @@ def get_privacy(caller: Identity) -> Answer:
 
 @bp.put("/user/privacy")
 @endpoint(body=PrivacyIn, out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
-def put_privacy(caller: Identity, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None) -> Answer:
+def put_privacy(caller: Identity, hide_last_seen: bool | None = None, hide_read_receipts: bool | None = None) -> Answer:
     """Hide or show when one was online and what one has read; hiding is mutual."""
-    return privacy.update(caller.user_id, hideLastSeen, hideReadReceipts)
+    return privacy.update(caller.user_id, hide_last_seen, hide_read_receipts)
 
 
 @bp.post("/user/ensure-stream-users")
 @endpoint(body=UserIdsIn, out=StreamUsersOut)
-def ensure_stream_users(_caller: Identity, userIds: list[str]) -> Answer:
+def ensure_stream_users(_caller: Identity, user_ids: list[str]) -> Answer:
     """Old apps call this before a call; there is nothing to prepare."""
-    return {"data": [{"userId": user_id, "success": True} for user_id in userIds]}
+    return {"data": [{"userId": user_id, "success": True} for user_id in user_ids]}

@@ -1,1 +1,1 @@
-"""What goes in (`XIn`, loaded by both transports) and what comes out (`XOut`, the documented shapes)."""
+"""Input (`XIn`, loaded by both transports) and output (`XOut` documents a shape for clients, `views` types it)."""

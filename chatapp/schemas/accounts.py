@@ -10,7 +10,6 @@ from chatapp.schemas.fields import (
     In,
     Label,
     Name,
-    Query,
     Several,
     Text,
     identifier,
@@ -29,8 +28,8 @@ class DeviceIn(In):
     """What a client says of itself when it logs in; all of it optional."""
 
     protocol = fields.Integer(strict=True, validate=validate.Range(min=1, max=99))
-    deviceName = Label(validate=validate.Length(max=100), allow_none=True)
-    deviceId = Text(
+    device_name = Label(validate=validate.Length(max=100), allow_none=True)
+    device_id = Text(
         validate=validate.Length(max=64),
         allow_none=True,
         metadata={"description": "A random id that this device has made and shows nobody else"},
@@ -57,14 +56,14 @@ class LoginIn(DeviceIn):
 class RefreshIn(In):
     """A refresh token."""
 
-    refreshToken = Text(required=True, validate=validate.Length(min=1, max=256))
+    refresh_token = Text(required=True, validate=validate.Length(min=1, max=256))
 
 
 class PasswordIn(In):
     """A new password, and proof of the current one."""
 
-    currentPassword = Text(required=True, validate=validate.Length(min=1, max=256), metadata={"format": "password"})
-    newPassword = Text(required=True, validate=_PASSWORD, metadata={"format": "password"})
+    current_password = Text(required=True, validate=validate.Length(min=1, max=256), metadata={"format": "password"})
+    new_password = Text(required=True, validate=_PASSWORD, metadata={"format": "password"})
 
 
 class AuthRefreshIn(In):
@@ -78,7 +77,7 @@ class ProfileIn(In):
 
     name = Text(validate=validate.Length(min=1, max=LONGEST_SPELLING))
     email = Email()
-    currentPassword = Text(validate=validate.Length(min=1, max=256), metadata={"format": "password"}, allow_none=True)
+    current_password = Text(validate=validate.Length(min=1, max=256), metadata={"format": "password"}, allow_none=True)
     avatar = Text(validate=validate.Length(max=links.LONGEST_BYTES), allow_none=True)
 
 
@@ -90,29 +89,21 @@ class NewProfileIn(In):
 
 
 class ContactsIn(In):
-    """Paging and search over a socket."""
+    """Paging and search."""
 
     search = Text(validate=_searchable, allow_none=True)
     after = Text(validate=validate.Length(max=1024), allow_none=True)
     limit = fields.Integer(strict=True, validate=validate.Range(min=1, max=1000))
 
 
-class ContactsQuery(Query):
-    """Paging and search over REST."""
-
-    search = Text(validate=_searchable)
-    after = Text(validate=validate.Length(max=1024))
-    limit = fields.Integer(validate=validate.Range(min=1, max=1000))
-
-
 class UserIdsIn(In):
     """Ids of users."""
 
-    userIds = Several(identifier(), required=True, most=1000)
+    user_ids = Several(identifier(), required=True, most=1000)
 
 
 class PrivacyIn(In):
     """What to hide from others (and not to see of them); what is not sent stays."""
 
-    hideLastSeen = fields.Boolean(truthy={True}, falsy={False})
-    hideReadReceipts = fields.Boolean(truthy={True}, falsy={False})
+    hide_last_seen = fields.Boolean(truthy={True}, falsy={False})
+    hide_read_receipts = fields.Boolean(truthy={True}, falsy={False})

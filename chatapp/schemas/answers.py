@@ -1,5 +1,5 @@
-"""What comes out. These shapes are documented and tested; hot answers are built as plain dicts of the same
-shape by the services (dumping a page of messages through marshmallow costs more than everything else)."""
+"""The shapes of answers, for the API's documents. Services build plain dicts of these shapes, typed by `views`:
+dumping a page of messages through marshmallow costs more than everything else."""
 
 from typing import Any
 

@@ -174,10 +174,14 @@ def cursor(value: Any) -> tuple[int, str | None]:
 
 
 class In(Schema):
-    """Input: unknown fields are ignored."""
+    """Input over either transport: unknown fields are ignored; a field is sent in camelCase."""
 
     class Meta:
         unknown = EXCLUDE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        first, *others = field_name.split("_")
+        field_obj.data_key = first + "".join(map(str.capitalize, others))
 
     def load(self, *arguments: Any, **options: Any) -> Any:
         """What the fields say; raises ValidationError.
@@ -193,6 +197,10 @@ class In(Schema):
     def refuse_unparsed(self, data: bytes) -> None:
         """Raise ValidationError for JSON that is too much whatever it says: parsing it would hold up everybody."""
 
-
-class Query(In):
-    """Input from a query string, where every value is text."""
+    def of_a_query(self) -> "In":
+        """Make this schema one for a query string, where a number is text and nothing is null."""
+        for field in self.fields.values():
+            field.allow_none = False
+            if isinstance(field, fields.Integer):
+                field.strict = False
+        return self

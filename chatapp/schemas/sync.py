@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from chatapp.schemas.fields import MAX_SEQ, ById, Cursor, In, Query, Text, cursor, identifier, sequence
+from chatapp.schemas.conversations import ConversationIdIn
+from chatapp.schemas.fields import MAX_SEQ, ById, Cursor, In, Text, cursor, identifier, sequence
 from chatapp.settings import config
 
 _PAGE = validate.Range(min=1, max=500)
@@ -38,7 +39,7 @@ class SyncIn(In):
 
     epoch = identifier(allow_none=True)
     since = Text(validate=validate.Length(max=200), allow_none=True)
-    cursors = Cursors(allow_none=True)
+    cursors: fields.Field[Any] = Cursors(allow_none=True)
 
     def refuse_unparsed(self, data: bytes) -> None:
         """Refuse more cursors than are taken by the colons between ids and cursors."""
@@ -47,7 +48,7 @@ class SyncIn(In):
             raise ValidationError({"cursors": [f"Longer than maximum length {most}."]})
 
 
-class WaitQuery(Query):
+class WaitIn(In):
     """How long a sync may wait for something to report, in seconds."""
 
     timeout = fields.Integer(validate=_TIMEOUT)
@@ -66,26 +67,15 @@ class JsonCursors(fields.Field[dict[str, tuple[int, str | None]]]):
         return Cursors(allow_none=True).deserialize(given)
 
 
-class SyncQuery(WaitQuery):
-    """What a client has, for a sync by GET."""
+class SyncQuery(SyncIn, WaitIn):
+    """The same for a sync by GET, with cursors as JSON."""
 
-    epoch = identifier()
-    since = Text(validate=validate.Length(max=200))
     cursors = JsonCursors(metadata={"type": "string", "description": "JSON: conversation id → seq or [seq, hash]"})
 
 
-class EntriesQuery(Query):
-    """A page of a log over REST; `after` and `before` are seqs, exclusive."""
+class EntriesIn(ConversationIdIn):
+    """A page of a log; `after` and `before` are seqs, exclusive."""
 
-    after = fields.Integer(validate=_SEQ)
-    before = fields.Integer(validate=_SEQ)
-    limit = fields.Integer(validate=_PAGE)
-
-
-class EntriesIn(In):
-    """A page of a log over a socket."""
-
-    conversationId = identifier(required=True)
     after = sequence(allow_none=True)
     before = sequence(allow_none=True)
     limit = fields.Integer(strict=True, validate=_PAGE)
@@ -97,20 +87,13 @@ class DeliveredIn(In):
     cursors = ById(sequence(), required=True, least=1, most=1000)
 
 
-class ProofQuery(Query):
+class ProofIn(ConversationIdIn):
     """A place in the log; the head without it."""
 
-    at = fields.Integer(validate=_SEQ)
-
-
-class ProofIn(In):
-    """A place in the log, over a socket."""
-
-    conversationId = identifier(required=True)
     at = sequence(allow_none=True)
 
 
 class MessageIdIn(In):
     """Names a message."""
 
-    messageId = identifier(required=True)
+    message_id = identifier(required=True)

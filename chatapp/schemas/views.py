@@ -1,7 +1,4 @@
-"""The shapes of answers and of pushed events, as types. `answers` and `pushed` document the same shapes for clients.
-
-Services build them as plain dicts: dumping a page of messages through marshmallow costs more than everything else.
-"""
+"""The shapes of answers and of pushed events, as types. `answers` and `pushed` document the same shapes for clients."""
 
 from typing import Generic, NotRequired, TypedDict, TypeVar
 

@@ -26,10 +26,10 @@ def new_conversation(
     name: str | None = None,
     avatar: str | None = None,
     history: str = "all",
-    clientMsgId: str | None = None,
+    client_msg_id: str | None = None,
 ) -> Answer:
     """Open a direct conversation or found a group; a new one is emitted to every member."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history, clientMsgId)
+    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history, client_msg_id)
     if not is_new:
         realtime.reply(caller.sid, "newConversation", {"success": True, **answer})
     return answer
@@ -43,29 +43,29 @@ def new_conversation(
     out=ConversationOut,
     reads=True,
 )
-def get_conversation(caller: Caller, conversationId: str) -> Answer:
+def get_conversation(caller: Caller, conversation_id: str) -> Answer:
     """One conversation."""
-    return conversations.get(caller.user_id, conversationId)
+    return conversations.get(caller.user_id, conversation_id)
 
 
 @event("getMembers", MembersIn, reply="getMembers", bare="conversationId", out=MembersOut, reads=True)
-def get_members(caller: Caller, conversationId: str, **page: Any) -> Answer:
+def get_members(caller: Caller, conversation_id: str, **page: Any) -> Answer:
     """A page of a conversation's members, by id; `after` is the last one of the page before."""
-    return conversations.members(caller.user_id, conversationId, **page)
+    return conversations.members(caller.user_id, conversation_id, **page)
 
 
 @event("joinConversation", ConversationIdIn, reply="conversationJoined", bare="conversationId", out=JoinedPushed)
-def join_conversation(caller: Caller, conversationId: str) -> Answer:
+def join_conversation(caller: Caller, conversation_id: str) -> Answer:
     """Confirm membership. The server decides by itself who hears what; old apps ask for this first."""
-    access.load_for_member(caller.user_id, conversationId)
-    return {"conversationId": conversationId}
+    access.load_for_member(caller.user_id, conversation_id)
+    return {"conversationId": conversation_id}
 
 
 @event("leaveConversation", ConversationIdIn, reply="conversationLeft", bare="conversationId", out=JoinedPushed)
-def leave_conversation(caller: Caller, conversationId: str) -> Answer:
+def leave_conversation(caller: Caller, conversation_id: str) -> Answer:
     """Leave the old live room; the membership stays as it is."""
-    access.load_for_reader(caller.user_id, conversationId)
-    return {"conversationId": conversationId}
+    access.load_for_reader(caller.user_id, conversation_id)
+    return {"conversationId": conversation_id}
 
 
 @event("rejoinConversations", EmptyIn, reply="rejoinedConversations", out=CountPushed, reads=True)
@@ -75,6 +75,6 @@ def rejoin_conversations(caller: Caller) -> Answer:
 
 
 @event("deleteConversation", ConversationIdIn, reply="deleteConversation", bare="conversationId", out=HiddenOut)
-def delete_conversation(caller: Caller, conversationId: str) -> Answer:
+def delete_conversation(caller: Caller, conversation_id: str) -> Answer:
     """Hide the conversation and its past for the caller until the next message."""
-    return conversations.hide(caller.user_id, conversationId)
+    return conversations.hide(caller.user_id, conversation_id)

@@ -7,9 +7,9 @@ from chatapp.schemas.answers import HistoryOut, MessageOut, ReadOut
 from chatapp.schemas.conversations import (
     HistoryIn,
     LegacyRelayIn,
-    MarkAsReadIn,
+    MessageIn,
     MessageReadIn,
-    NewMessageIn,
+    ReadIn,
     TypingIn,
 )
 from chatapp.schemas.pushed import ReceiptOut, TypingOut
@@ -18,52 +18,52 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut, reads=True)
-def get_messages(caller: Caller, conversationId: str, **page: Any) -> Answer:
+def get_messages(caller: Caller, conversation_id: str, **page: Any) -> Answer:
     """A page of messages, newest first."""
-    return messages.history(caller.user_id, conversationId, **page)
+    return messages.history(caller.user_id, conversation_id, **page)
 
 
-@event("newMessage", NewMessageIn, out=MessageOut)
+@event("newMessage", MessageIn, out=MessageOut)
 def new_message(
     caller: Caller,
-    conversationId: str,
+    conversation_id: str,
     content: str | None = None,
     attachment: str | None = None,
-    clientMsgId: str | None = None,
-    tempId: str | None = None,
+    client_msg_id: str | None = None,
+    temp_id: str | None = None,
 ) -> Answer:
     """Send a message; it is emitted as `newMessage` to every device of every member, the sender's too."""
-    answer = messages.send(caller.user_id, conversationId, content, attachment, clientMsgId or tempId)
-    if tempId:
+    answer = messages.send(caller.user_id, conversation_id, content, attachment, client_msg_id or temp_id)
+    if temp_id:
         message = answer["data"]
-        queued = {"tempId": tempId, "seq": message["seq"], "timestamp": message["createdAt"]}
+        queued = {"tempId": temp_id, "seq": message["seq"], "timestamp": message["createdAt"]}
         realtime.reply(caller.sid, "messageQueued", queued)
     return answer
 
 
 @event("sendMessage", LegacyRelayIn, failure="newMessage", out=MessageOut)
-def send_message(caller: Caller, conversationId: str, message: Any, tempId: str | None = None) -> Answer:
+def send_message(caller: Caller, conversation_id: str, message: Any, temp_id: str | None = None) -> Answer:
     """The oldest apps' name for newMessage; `message` is the text, or an object with content and attachment."""
     fields = {"content": message} if isinstance(message, str) else message
     if not isinstance(fields, dict):
         raise errors.invalid("message", "Send a text, or an object with content.")
-    loaded = NewMessageIn().load({**fields, "conversationId": conversationId})
-    return new_message(caller, **{"tempId": tempId, **loaded})
+    loaded = MessageIn().load({**fields, "conversationId": conversation_id})
+    return new_message(caller, **{"temp_id": temp_id, **loaded})
 
 
-@event("markAsRead", MarkAsReadIn, reply="markAsRead", bare="conversationId", out=ReadOut)
-def mark_as_read(caller: Caller, conversationId: str, seq: int | None = None) -> Answer:
+@event("markAsRead", ReadIn, reply="markAsRead", bare="conversationId", out=ReadOut)
+def mark_as_read(caller: Caller, conversation_id: str, seq: int | None = None) -> Answer:
     """Mark the conversation as read, up to `seq` or to the end."""
-    return receipts.mark_read(caller.user_id, conversationId, seq)
+    return receipts.mark_read(caller.user_id, conversation_id, seq)
 
 
 @event("messageRead", MessageReadIn, out=ReceiptOut)
-def message_read(caller: Caller, conversationId: str, messageId: str) -> Answer:
+def message_read(caller: Caller, conversation_id: str, message_id: str) -> Answer:
     """Mark as read up to this message; members get `messageReadReceipt`."""
-    return receipts.mark_message_read(caller.user_id, conversationId, messageId)
+    return receipts.mark_message_read(caller.user_id, conversation_id, message_id)
 
 
 @event("typing", TypingIn, out=TypingOut)
-def typing(caller: Caller, conversationId: str, isTyping: bool) -> Answer:
+def typing(caller: Caller, conversation_id: str, is_typing: bool) -> Answer:
     """Tell the other members that the caller types, or stopped."""
-    return presence.typing(caller.user_id, conversationId, isTyping)
+    return presence.typing(caller.user_id, conversation_id, is_typing)

@@ -18,15 +18,15 @@ def get_sync(caller: Caller, **has: Any) -> Answer:
 
 
 @event("getEntries", EntriesIn, out=EntriesOut, reads=True)
-def get_entries(caller: Caller, conversationId: str, limit: int = entry_views.PAGE, **page: Any) -> Answer:
+def get_entries(caller: Caller, conversation_id: str, limit: int = entry_views.PAGE, **page: Any) -> Answer:
     """A page of entries of every type, ascending."""
-    return entry_views.page(caller.user_id, conversationId, limit=limit, **page)
+    return entry_views.page(caller.user_id, conversation_id, limit=limit, **page)
 
 
 @event("getProof", ProofIn, out=ProofOut, reads=True)
-def get_proof(caller: Caller, conversationId: str, at: int | None = None) -> Answer:
+def get_proof(caller: Caller, conversation_id: str, at: int | None = None) -> Answer:
     """The hash chain's value at a place of the log."""
-    return proof.at(caller.user_id, conversationId, at)
+    return proof.at(caller.user_id, conversation_id, at)
 
 
 @event("markAsDelivered", DeliveredIn, out=DoneOut)
@@ -37,12 +37,12 @@ def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
 
 
 @event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut, reads=True)
-def get_receipts(caller: Caller, messageId: str) -> Answer:
+def get_receipts(caller: Caller, message_id: str) -> Answer:
     """Who has got and read a message, and when."""
-    return receipts.of_message(caller.user_id, messageId)
+    return receipts.of_message(caller.user_id, message_id)
 
 
 @event("getTrace", MessageIdIn, bare="messageId", out=TraceOut, reads=True)
-def get_trace(caller: Caller, messageId: str) -> Answer:
+def get_trace(caller: Caller, message_id: str) -> Answer:
     """How far a message has come."""
-    return receipts.trace(caller.user_id, messageId)
+    return receipts.trace(caller.user_id, message_id)

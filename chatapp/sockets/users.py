@@ -30,7 +30,7 @@ def update_profile(
     caller: Caller,
     name: str | None = None,
     email: str | None = None,
-    currentPassword: str | None = None,
+    current_password: str | None = None,
     **avatar: str | None,
 ) -> Answer:
     """Change name, e-mail (with currentPassword) or avatar; gives a token with the new claims."""
@@ -38,7 +38,7 @@ def update_profile(
         caller.identity,
         name=name,
         email=email,
-        password=currentPassword,
+        password=current_password,
         avatar=avatar.get("avatar"),
         clear_avatar=avatar.get("avatar", "") is None,
     )
@@ -79,6 +79,8 @@ def get_privacy(caller: Caller) -> Answer:
 
 
 @event("updatePrivacy", PrivacyIn, out=PrivacyOut)
-def update_privacy(caller: Caller, hideLastSeen: bool | None = None, hideReadReceipts: bool | None = None) -> Answer:
+def update_privacy(
+    caller: Caller, hide_last_seen: bool | None = None, hide_read_receipts: bool | None = None
+) -> Answer:
     """Hide or show when one was online and what one has read; hiding is mutual."""
-    return privacy.update(caller.user_id, hideLastSeen, hideReadReceipts)
+    return privacy.update(caller.user_id, hide_last_seen, hide_read_receipts)

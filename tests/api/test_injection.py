@@ -5,7 +5,8 @@ import json
 import pytest
 from marshmallow import fields
 
-from chatapp.schemas import accounts, conversations, groups, sync
+from chatapp import schemas
+from chatapp.api import auth, conversations, groups, sync, users
 from chatapp.schemas.fields import In
 from chatapp.sockets import EVENTS
 
@@ -30,11 +31,11 @@ HOSTILE = {
 }
 # (schema, field): what it legitimately takes.
 NULLS = {
-    (schema.__name__, name)
-    for module in (accounts, conversations, groups, sync)
+    (schema.__name__, field.data_key)
+    for module in (schemas.accounts, schemas.conversations, schemas.groups, schemas.sync)
     for schema in vars(module).values()
     if isinstance(schema, type) and issubclass(schema, In)
-    for name, field in schema().fields.items()
+    for field in schema().fields.values()
     if field.allow_none
 }
 BOOLEAN = {"true", "false"}
@@ -44,42 +45,42 @@ LEGITIMATE = {
     ("PrivacyIn", "hideReadReceipts"): BOOLEAN,
     ("UserIdsIn", "userIds"): {"array"},
 }
-# Only schemas that fields are read from; a value in a query string is text, so what is text is only text there.
+# (method, path): a body that is taken, and the view that takes it.
 BODIES = {
-    ("POST", "/api/auth/register"): ({"email": "new@test.com", "password": "password123"}, accounts.RegisterIn),
-    ("POST", "/api/auth/login"): ({"email": "ann@test.com", "password": "password123"}, accounts.LoginIn),
-    ("POST", "/api/auth/refresh"): ({"refreshToken": "x"}, accounts.RefreshIn),
+    ("POST", "/api/auth/register"): ({"email": "new@test.com", "password": "password123"}, auth.register),
+    ("POST", "/api/auth/login"): ({"email": "ann@test.com", "password": "password123"}, auth.login),
+    ("POST", "/api/auth/refresh"): ({"refreshToken": "x"}, auth.refresh),
     ("POST", "/api/auth/password"): (
         {"currentPassword": "password123", "newPassword": "password456"},
-        accounts.PasswordIn,
+        auth.password,
     ),
-    ("PUT", "/api/user/profile"): ({}, accounts.ProfileIn),
-    ("POST", "/api/user/ensure-stream-users"): ({"userIds": ["x"]}, accounts.UserIdsIn),
+    ("PUT", "/api/user/profile"): ({}, users.put_profile),
+    ("POST", "/api/user/ensure-stream-users"): ({"userIds": ["x"]}, users.ensure_stream_users),
     ("POST", "/api/user/conversations"): (
         {"type": "group", "participants": ["{bob}", "{eve}"], "name": "Team"},
-        conversations.ConversationIn,
+        conversations.create_conversation,
     ),
-    ("POST", "/api/conversations/{conversation}/messages"): ({"content": "hello"}, conversations.MessageIn),
-    ("POST", "/api/conversations/{conversation}/read"): ({}, conversations.ReadIn),
-    ("PATCH", "/api/conversations/{conversation}"): ({"name": "Team"}, groups.ChangeIn),
-    ("POST", "/api/conversations/{conversation}/members"): ({"userIds": ["{eve}"]}, groups.AddMembersIn),
-    ("PATCH", "/api/conversations/{conversation}/members/{bob}"): ({"role": "admin"}, groups.RoleIn),
-    ("POST", "/api/conversations/{conversation}/hand-over"): ({"userId": "{bob}"}, groups.HandOverIn),
-    ("POST", "/api/conversations/{conversation}/leave"): ({}, groups.RepeatableIn),
-    ("POST", "/api/sync"): ({}, sync.SyncIn),
-    ("PUT", "/api/user/privacy"): ({}, accounts.PrivacyIn),
+    ("POST", "/api/conversations/{conversation}/messages"): ({"content": "hello"}, conversations.send_message),
+    ("POST", "/api/conversations/{conversation}/read"): ({}, conversations.mark_read),
+    ("PATCH", "/api/conversations/{conversation}"): ({"name": "Team"}, groups.change_group),
+    ("POST", "/api/conversations/{conversation}/members"): ({"userIds": ["{eve}"]}, groups.add_members),
+    ("PATCH", "/api/conversations/{conversation}/members/{bob}"): ({"role": "admin"}, groups.change_role),
+    ("POST", "/api/conversations/{conversation}/hand-over"): ({"userId": "{bob}"}, groups.hand_over),
+    ("POST", "/api/conversations/{conversation}/leave"): ({}, groups.leave_group),
+    ("POST", "/api/sync"): ({}, sync.post_sync),
+    ("PUT", "/api/user/privacy"): ({}, users.put_privacy),
 }
 QUERIES = {
-    "/api/user/contacts": accounts.ContactsQuery,
-    "/api/user/conversations": conversations.ListQuery,
-    "/api/conversations/{conversation}/members": conversations.MembersQuery,
-    "/api/conversations/{conversation}/messages": conversations.HistoryQuery,
-    "/api/conversations/{conversation}/entries": sync.EntriesQuery,
-    "/api/conversations/{conversation}/proof": sync.ProofQuery,
-    "/api/sync": sync.SyncQuery,
+    "/api/user/contacts": users.get_contacts,
+    "/api/user/conversations": conversations.list_conversations,
+    "/api/conversations/{conversation}/members": conversations.get_members,
+    "/api/conversations/{conversation}/messages": conversations.get_messages,
+    "/api/conversations/{conversation}/entries": sync.get_entries,
+    "/api/conversations/{conversation}/proof": sync.get_proof,
+    "/api/sync": sync.get_sync,
 }
 # Bodies come with them, or there is none: their fields are of types that the others have too.
-QUERIES_OF_OTHER_METHODS = {sync.WaitQuery, groups.RepeatableQuery}
+QUERIES_OF_OTHER_METHODS = [sync.post_sync, groups.remove_member]
 PAYLOADS = {
     "newConversation": {"type": "group", "participants": ["{bob}", "{eve}"], "name": "Team"},
     "newMessage": {"conversationId": "{conversation}", "content": "hello"},
@@ -87,8 +88,16 @@ PAYLOADS = {
     "messageRead": {"conversationId": "{conversation}", "messageId": "{message}"},
     "auth:refresh": {"token": "x"},
 }
-CASES_OF_BODIES = [(key, field) for key, (_, schema) in BODIES.items() for field in schema().fields]
-CASES_OF_EVENTS = [(name, field) for name, spec in EVENTS.items() for field in spec.schema().fields]
+
+
+def sent_fields(schema):
+    """The fields of a schema by the names that clients send."""
+    return {field.data_key: field for field in schema.fields.values()}
+
+
+CASES_OF_BODIES = [(key, field) for key, (_, view) in BODIES.items() for field in sent_fields(view.contract.body)]
+CASES_OF_QUERIES = [(path, field) for path, view in QUERIES.items() for field in sent_fields(view.contract.query)]
+CASES_OF_EVENTS = [(name, field) for name, spec in EVENTS.items() for field in sent_fields(spec.schema())]
 
 
 @pytest.fixture
@@ -112,13 +121,15 @@ def is_legitimate(schema, field, kind):
 
 def test_the_tables_cover_every_body_query_and_event(app):
     contracts = [view.contract for view in app.view_functions.values() if hasattr(view, "contract")]
-    assert {row.body for row in contracts if row.body} == {schema for _, schema in BODIES.values()}
-    assert {row.query for row in contracts if row.query} == {*QUERIES.values(), *QUERIES_OF_OTHER_METHODS}
+    assert {row.body for row in contracts if row.body} == {view.contract.body for _, view in BODIES.values()}
+    queries = {view.contract.query for view in (*QUERIES.values(), *QUERIES_OF_OTHER_METHODS)}
+    assert {row.query for row in contracts if row.query} == queries
 
 
 @pytest.mark.parametrize(("key", "field"), CASES_OF_BODIES)
 def test_a_body(ann, client, scene, key, field):
-    (method, path), (body, schema) = key, BODIES[key]
+    (method, path), (body, view) = key, BODIES[key]
+    schema = type(view.contract.body)
     for kind, value in HOSTILE.items():
         text = json.dumps({**fill(body, scene), field: value})
         answer = ann.rest(method, fill(path, scene), data=text, content_type="application/json")
@@ -128,9 +139,9 @@ def test_a_body(ann, client, scene, key, field):
             assert answer.json["success"] is False
 
 
-@pytest.mark.parametrize(("path", "field"), [(path, name) for path, row in QUERIES.items() for name in row().fields])
+@pytest.mark.parametrize(("path", "field"), CASES_OF_QUERIES)
 def test_a_query(ann, scene, path, field):
-    is_text = isinstance(QUERIES[path]().fields[field], fields.String)
+    is_text = isinstance(sent_fields(QUERIES[path].contract.query)[field], fields.String)
     for kind, value in HOSTILE.items():
         text = value if isinstance(value, str) else json.dumps(value)
         text = text[:5000].encode("utf-8", "surrogatepass")
