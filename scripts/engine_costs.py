@@ -22,7 +22,8 @@ from chatapp.engine import frame_reader, frames, packets, timer_wheel
 from chatapp.engine.engineio_session import Session
 from chatapp.engine.packets import Outgoing, Packet
 from chatapp.engine.socketio_server import SocketServer
-from chatapp.engine.websocket import Limits, WebSocket
+from chatapp.engine.traffic_limits import Limits
+from chatapp.engine.websocket import WebSocket
 
 ROUNDS, CALLS = 7, 2_000
 MASK = b"\x01\x02\x03\x04"
@@ -92,9 +93,9 @@ def masked(text: str) -> bytes:
 def inbound() -> list[tuple[str, float]]:
     """From a frame to its handler."""
     _server, ((session, websocket, theirs),) = served(1)
-    frame, reader = masked(EVENT), websocket._reader
+    frame, reader = masked(EVENT), websocket._reader._frames
     pong, payload = masked("3"), frame[8:]
-    websocket._sock = Quiet(websocket._sock)  # type: ignore[assignment]
+    websocket._writer._sock = Quiet(websocket._sock)  # type: ignore[assignment]
 
     def received() -> None:
         theirs.send(frame)
@@ -104,14 +105,14 @@ def inbound() -> list[tuple[str, float]]:
         session.received(EVENT)
         gevent.sleep(0)
 
-    ours = websocket._sock._sock  # type: ignore[attr-defined]  # Quiet's
+    ours = websocket._sock
     return [
         ("read: recv of a frame of 250 bytes, and the sender's send", cost(received)),
         ("frame: header, unmask, UTF-8", cost(lambda: reader.feed(frame))),
         ("  of it unmask", cost(lambda: frame_reader.apply_mask(payload, MASK))),
         ("packet: Socket.IO text to event and arguments", cost(lambda: Packet(encoded_packet=EVENT[1:]))),
         ("session: inbox, a greenlet, packet, an empty handler", cost(handled)),
-        ("a pong: frame to heartbeat", cost(lambda: websocket._feed(pong))),
+        ("a pong: frame to heartbeat", cost(lambda: websocket._reader.feed(pong))),
     ]
 
 
@@ -133,7 +134,7 @@ def outbound(members: int) -> list[tuple[str, float]]:
     with_kernel = cost(drained, 5) / members
     receiving = cost(lambda: [row[2].send(b"x" * 300) and row[1]._sock.recv(65_536) for row in rows], 5) / members
     for _, websocket, _ in rows:
-        websocket._sock = Quiet(websocket._sock)  # type: ignore[assignment]
+        websocket._writer._sock = Quiet(websocket._sock)  # type: ignore[assignment]
     ours = cost(broadcast, 20) / members
     return [
         ("once: packet to JSON and frame", cost(lambda: Outgoing(packets.MESSAGE, Packet(2, data=data).encode()))),
@@ -146,10 +147,10 @@ def outbound(members: int) -> list[tuple[str, float]]:
 def heartbeat() -> list[tuple[str, float]]:
     """A ping by the wheel."""
     _server, ((session, websocket, _),) = served(1)
-    websocket._sock = Quiet(websocket._sock)  # type: ignore[assignment]
+    websocket._writer._sock = Quiet(websocket._sock)  # type: ignore[assignment]
 
     def ping() -> None:
-        session._ping_at = session._pong_by = 0.0
+        session._heartbeat.ping_at = session._heartbeat.pong_by = 0.0
         session.tick(time.monotonic())
         gevent.sleep(0)
 

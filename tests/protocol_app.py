@@ -22,7 +22,8 @@ from chatapp.engine import handshake, http_handler, stock_server
 from chatapp.engine.engineio_server import EngineServer
 from chatapp.engine.frames import build_message
 from chatapp.engine.socketio_server import SocketServer
-from chatapp.engine.websocket import Limits, WebSocket
+from chatapp.engine.traffic_limits import Limits
+from chatapp.engine.websocket import WebSocket
 
 OPTIONS = {
     "async_mode": "gevent",

@@ -30,7 +30,8 @@ from chatapp.engine.engineio_session import Session
 from chatapp.engine.frames import POLICY, TOO_BIG, Message, ProtocolError
 from chatapp.engine.http_request import Unacceptable
 from chatapp.engine.packets import Outgoing
-from chatapp.engine.websocket import Limits, WebSocket
+from chatapp.engine.traffic_limits import Limits
+from chatapp.engine.websocket import WebSocket
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]

@@ -16,7 +16,7 @@ from chatapp.engine.answers import FORBIDDEN, Refusal
 from chatapp.engine.http_handler import Handler
 from chatapp.engine.http_request import Unacceptable
 from chatapp.engine.socketio_server import SocketServer
-from chatapp.engine.websocket import Limits
+from chatapp.engine.traffic_limits import Limits
 from chatapp.settings import config as current_config
 from config import Config
 

@@ -7,7 +7,7 @@ import pytest
 
 from chatapp.engine import frames
 from chatapp.engine.inbox import LAGGING_PAUSE_SECONDS
-from chatapp.engine.websocket import Limits
+from chatapp.engine.traffic_limits import Limits
 from tests.engine import raw
 
 BUFFER = 200_000
@@ -59,14 +59,14 @@ def lags(bare, eio_sid):
     session = bare.sio.eio.sockets[eio_sid]
     if bare.kind == "stock":
         return bool(session._lags_since)
-    return session.lagging or (session._websocket is not None and session._websocket.lagging)
+    return session.is_lagging
 
 
 def waiting(bare, eio_sid):
     session = bare.sio.eio.sockets[eio_sid]
     if bare.kind == "stock":
         return session._waiting
-    return session._websocket.waiting_bytes if session._websocket is not None else session._queued_bytes
+    return session.unread_bytes
 
 
 def chunk_numbers(texts):
@@ -121,10 +121,10 @@ def test_the_answer_to_a_poll_that_is_being_written_counts_as_waiting(serve_bare
     path = f"/socket.io/?EIO=4&transport=polling&sid={client.sid}"
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     session = bare.sio.eio.sockets[eio_sid]
-    raw.until(lambda: session._answering)
+    raw.until(lambda: session._polling.answering)
     bare.sio.emit("chunk", [0, CHUNK], to=sid)
-    assert session.lagging
-    assert session._queued_bytes == 0
+    assert session.is_lagging
+    assert session._polling.queued_bytes == 0
     sock.close()
 
 

@@ -8,7 +8,9 @@ import pytest
 from gevent import socket as gevent_socket
 
 from chatapp.engine import fair_queue, frames, timer_wheel
-from chatapp.engine.websocket import READ_BYTES, SMALL_READ_BYTES, Limits, WebSocket
+from chatapp.engine.socket_reader import READ_BYTES, SMALL_READ_BYTES
+from chatapp.engine.traffic_limits import Limits
+from chatapp.engine.websocket import WebSocket
 from tests.engine import raw
 
 
@@ -174,10 +176,10 @@ def test_small_messages_are_read_by_the_hundred_and_who_sends_more_is_read_from_
     pong = raw.masked(frames.TEXT, b"3")
     client.sendall(pong * 190)
     raw.until(lambda: len(owner.heard) == 190)
-    assert not websocket._sends_a_lot()
+    assert not websocket._reader._sends_a_lot()
     client.sendall(pong * 1_000)
     raw.until(lambda: len(owner.heard) == 1_190)
-    assert websocket._sends_a_lot()
+    assert websocket._reader._sends_a_lot()
     assert max(owner.heard.count(turn) for turn in owner.heard) <= SMALL_READ_BYTES // len(pong) + 1
     assert owner.codes == []
 
@@ -187,15 +189,15 @@ def test_who_waits_in_line_and_is_paused_or_closed_is_not_read_from(connect):
     client.sendall(raw.masked(frames.TEXT, b"3") * 300)
     raw.until(lambda: len(owner.heard) == 300)
     client.sendall(raw.masked(frames.TEXT, b"3") * 300)
-    websocket._on_readable()
-    assert websocket._line
+    websocket._reader._on_readable()
+    assert websocket._reader._line
     websocket.pause()
     gevent.sleep(0.02)
     assert len(owner.heard) == 300
     websocket.resume()
     raw.until(lambda: len(owner.heard) == 600)
     client.sendall(raw.masked(frames.TEXT, b"3") * 10)
-    websocket._on_readable()
+    websocket._reader._on_readable()
     websocket._end(frames.NORMAL)
     gevent.sleep(0.02)
     assert len(owner.heard) == 600
@@ -272,10 +274,10 @@ def test_a_large_message_is_not_read_before_its_time_and_then_without_a_break(co
     sender = gevent.spawn(client.sendall, raw.masked(frames.TEXT, b"x" * LARGE) * 2)
     raw.until(lambda: large_line.waiting)
     gevent.sleep(0.15)  # longer than the rest may take: that it waits is not the client's fault
-    assert len(large_line.waiting) == 1 and websocket._reader.held <= SMALL_READ_BYTES
+    assert len(large_line.waiting) == 1 and websocket._reader._frames.held <= SMALL_READ_BYTES
     assert large_line.waiting[0]() is True
     raw.until(lambda: len(large_line.waiting) == 2)
-    assert len(owner.heard) == 1 and large_line.sizes == [LARGE] and websocket._reader.held < READ_BYTES
+    assert len(owner.heard) == 1 and large_line.sizes == [LARGE] and websocket._reader._frames.held < READ_BYTES
     large_line.waiting[1]()
     raw.until(lambda: len(owner.heard) == 2)
     sender.join()
@@ -304,7 +306,7 @@ def test_who_is_closed_while_waiting_with_a_large_message_leaves_the_line(connec
     ends(websocket)
     assert large_line.waiting[0]() is False
     sender.join()  # what it still sends is read, so that it reads why it was closed
-    assert websocket._reader.held == 0 and large_line.sizes == []
+    assert websocket._reader._frames.held == 0 and large_line.sizes == []
 
 
 def test_a_pause_outlasts_the_line_of_large_messages(connect, large_line):
