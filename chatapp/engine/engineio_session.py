@@ -279,11 +279,16 @@ class Session:
 
     # Time
 
-    def joined(self, has_namespace: bool) -> None:
-        """A namespace was joined (or is being joined), or the last one was left: then the client has to join again."""
+    def joined(self, has_namespace: bool, seconds: float | None = None) -> None:
+        """A namespace was joined (or is being joined), or the last one was left: then the client has to join again.
+
+        It has `seconds` for that, at most `connect_timeout`.
+        """
         if self.closed:
             return
         timeout = self.server.connect_timeout
+        if seconds is not None:
+            timeout = min(timeout, seconds)
         self._ends_at = monotonic() + timeout if timeout and not has_namespace else 0.0
         if self._ends_at:
             timer_wheel.current().at(self._ends_at, self)

@@ -22,6 +22,7 @@ _INVALID_NAMESPACE = {"message": "Invalid namespace"}
 _INTERNAL = {"message": "Internal error"}
 BinaryRefusal = Callable[[str], Any]
 LARGE_PACKET = 65_536
+REFUSED_SECONDS = 1.0  # for another CONNECT; clients that hang up after a refusal do not always say so
 
 
 class SocketServer(socketio.Server):  # type: ignore[misc]
@@ -164,7 +165,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         else:
             self._refuse(eio_sid, namespace, refusal)
             self.manager.disconnect(sid, namespace, ignore_queue=True)
-            self._note_namespaces(eio_sid)
+            self._note_namespaces(eio_sid, REFUSED_SECONDS)
 
     def _is_known(self, namespace: str) -> bool:
         return (
@@ -189,12 +190,12 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
             return _INTERNAL
         return refusal if allowed is False else None
 
-    def _note_namespaces(self, eio_sid: str) -> None:
-        """A connection without a namespace has to join one in time."""
+    def _note_namespaces(self, eio_sid: str, seconds: float | None = None) -> None:
+        """Let a connection without a namespace join one in this time, at most in `connect_timeout`."""
         session = self.eio.sockets.get(eio_sid)
         if session is not None:
             joined = (self.manager.sid_from_eio_sid(eio_sid, name) for name in self.manager.get_namespaces())
-            session.joined(any(sid is not None for sid in joined))
+            session.joined(any(sid is not None for sid in joined), seconds)
 
     # Events
 

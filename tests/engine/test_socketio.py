@@ -253,6 +253,34 @@ def test_a_refused_connect_hears_why(serve_bare, kind, refusal):
     assert websocket.message() == reasons[refusal is False]
 
 
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_refused_client_is_not_kept_until_the_time_to_connect_is_over(serve_bare, transport):
+    bare = serve_bare(connect_timeout=600, ping_interval=300)
+    bare.sio.on("connect", lambda *_: False)
+    refusal = '44{"message":"Connection rejected by server"}'
+    if transport == "polling":  # python-engineio's client sends no CLOSE when its POST is still being answered
+        session = bare.polling("socket.io")
+        session.post("40")
+        assert session.packets() == [refusal]
+        assert session.get().text == "1"
+    else:
+        websocket = bare.session("socket.io")
+        websocket.text("40")
+        assert websocket.message() == refusal
+        assert websocket.message() == "1" and websocket.end() == frames.POLICY
+    assert not bare.sio.eio.sockets
+
+
+def test_a_refused_client_may_connect_again(serve_bare):
+    bare, answers = serve_bare(connect_timeout=600, ping_interval=300), [False, True]
+    bare.sio.on("connect", lambda *_: answers.pop(0))
+    websocket = bare.session("socket.io")
+    websocket.text("40")
+    assert str(websocket.message()).startswith("44{")
+    websocket.text("40")
+    assert str(websocket.message()).startswith("40{")
+
+
 def test_a_connect_handler_that_fails_lets_nobody_in(bare, monkeypatch):
     monkeypatch.setitem(bare.sio.handlers["/"], "connect", lambda *_: 1 / 0)
     websocket = bare.session("socket.io")
