@@ -13,7 +13,7 @@ from chatapp.sockets.dispatch import EVENTS, Event
 
 
 def document(version: str) -> JsonObject:
-    """The whole document."""
+    """Return the whole document."""
     schemas = _Schemas()
     messages: JsonObject = {}
     operations: JsonObject = {}
@@ -58,7 +58,7 @@ def document(version: str) -> JsonObject:
 
 
 def _key(name: str) -> str:
-    """A component's key: letters, digits, dots, hyphens and underscores only."""
+    """Return a component's key: letters, digits, dots, hyphens and underscores only."""
     return name.replace(":", "_")
 
 
@@ -67,7 +67,7 @@ def _message_ref(name: str) -> dict[str, str]:
 
 
 def _operation(action: str, message: str, sentence: str) -> JsonObject:
-    """`action` is the server's: it sends what clients hear."""
+    """Return an operation. `action` is the server's: it sends the messages that clients hear."""
     return {
         "action": action,
         "channel": {"$ref": "#/channels/socket"},

@@ -58,7 +58,7 @@ def _device(
 
 
 def _protocol(header: str) -> int:
-    """The protocol that a client asks for; a header that says no number of two digits at most asks for the old one."""
+    """Return the protocol in a client's header: the old one unless it is a number of at most two digits."""
     return int(header) if header.isascii() and header.isdecimal() and len(header) <= 2 else sessions.LEGACY
 
 
@@ -70,7 +70,7 @@ def _protocol(header: str) -> int:
     signed_in=False,
 )
 def refresh(refresh_token: str) -> Answer:
-    """Exchange a refresh token; within the grace time a repeat gives the same answer."""
+    """Exchange a refresh token; within the grace time a repeat gets the same answer."""
     return sessions.refresh(refresh_token)
 
 
@@ -99,7 +99,7 @@ def password(caller: Identity, current_password: str, new_password: str) -> Answ
 @bp.get("/sessions")
 @endpoint(out=SessionsOut)
 def list_sessions(caller: Identity) -> Answer:
-    """The caller's sessions that work, last seen first."""
+    """Return the caller's sessions that work, last seen first."""
     return {"data": sessions.of_user(caller)}
 
 

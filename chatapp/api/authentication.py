@@ -1,4 +1,4 @@
-"""Who calls, from the request's Authorization header; kept for the request."""
+"""The caller of a request, by its Authorization header; read once and kept for the request."""
 
 from flask import g, request
 
@@ -22,13 +22,13 @@ def identify() -> None:
 
 
 def identity_or_error() -> Identity | ChatError:
-    """Who calls, or why nobody knows."""
+    """Return the caller, or the error that says why they are not known."""
     found: Identity | ChatError = g.identity
     return found
 
 
 def current_identity() -> Identity:
-    """Who calls. Raises Unauthorized TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED."""
+    """Return the caller. Raises Unauthorized TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or TOKEN_REVOKED."""
     if isinstance(g.identity, ChatError):
         raise g.identity
     found: Identity = g.identity

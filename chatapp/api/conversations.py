@@ -27,7 +27,7 @@ _PATH = ("conversation_id",)
 @bp.get("/user/conversations")
 @endpoint(query=ListIn, out=ConversationsOut)
 def list_conversations(caller: Identity, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
-    """The caller's conversations with last message and unread count, last active first."""
+    """Return the caller's conversations with last message and unread count, last active first."""
     for_old_app = sessions.is_of_old_app(caller.session_id)
     return conversations.list_for(caller.user_id, skip=skip, limit=limit, for_old_app=for_old_app)
 
@@ -49,14 +49,14 @@ def create_conversation(
 @bp.get("/conversations/<conversation_id>")
 @endpoint(out=ConversationOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
 def get_conversation(caller: Identity, conversation_id: str) -> Answer:
-    """One conversation."""
+    """Return one conversation."""
     return conversations.get(caller.user_id, conversation_id)
 
 
 @bp.get("/conversations/<conversation_id>/members")
 @endpoint(query=MembersIn, without=_PATH, out=MembersOut, codes=(Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED))
 def get_members(caller: Identity, conversation_id: str, **page: Any) -> Answer:
-    """A page of a conversation's members, by id; `after` is the last one of the page before."""
+    """Return a page of a conversation's members, by id; `after` is the last one of the page before."""
     return conversations.members(caller.user_id, conversation_id, **page)
 
 
@@ -71,7 +71,7 @@ def hide_conversation(caller: Identity, conversation_id: str) -> Answer:
 @bp.get("/user/messages/<conversation_id>", endpoint="get_messages_legacy")
 @endpoint(query=HistoryIn, without=(*_PATH, "skip"), out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
-    """A page of messages, newest first; `before` and `after` are seqs."""
+    """Return a page of messages, newest first; `before` and `after` are seqs."""
     return messages.history(caller.user_id, conversation_id, **page)
 
 
@@ -97,7 +97,7 @@ def send_message(
     attachment: str | None = None,
     client_msg_id: str | None = None,
 ) -> tuple[Answer, int]:
-    """Send a message; a repeat with the same clientMsgId gives the original with 200."""
+    """Send a message; a repeat with the same clientMsgId gets the original with 200."""
     answer = messages.send(caller.user_id, conversation_id, content, attachment, client_msg_id)
     return answer, 200 if answer.get("duplicate") else 201
 

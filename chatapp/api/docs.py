@@ -35,7 +35,7 @@ _START = 'window.ui = SwaggerUIBundle({url: "/api/openapi.json", dom_id: "#swagg
 
 
 def documents(app: Flask) -> dict[str, openapi.JsonObject]:
-    """Both documents by name."""
+    """Return both documents by name."""
     return {"openapi": openapi.document(app, __version__), "asyncapi": asyncapi.document(__version__)}
 
 
@@ -54,13 +54,13 @@ def _made_once(name: str, make: Any) -> Any:
 
 @bp.get("/api/openapi.json")
 def get_openapi() -> Response:
-    """The OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     return jsonify(_made_once("openapi", lambda: openapi.document(current_app, __version__)))
 
 
 @bp.get("/api/asyncapi.json")
 def get_asyncapi() -> Response:
-    """The AsyncAPI 3.0 document."""
+    """Return the AsyncAPI 3.0 document."""
     return jsonify(_made_once("asyncapi", lambda: asyncapi.document(__version__)))
 
 
@@ -75,7 +75,7 @@ def page() -> Response:
 
 @bp.get("/api/docs/<path:name>")
 def file(name: str) -> Response:
-    """A file of Swagger UI, from its package."""
+    """Return a file of Swagger UI, from its package."""
     _require_enabled()
     if name == "start.js":
         return Response(_START, mimetype="text/javascript")

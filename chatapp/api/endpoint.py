@@ -1,4 +1,4 @@
-"""What each route takes and gives, said once: used to load the input and to write the OpenAPI document."""
+"""The input and output of each route, said once: used to load the input and to write the OpenAPI document."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def endpoint(
     """Decorator: load body or query, check the token, wrap the answer in `{success: true}`.
 
     The view gets `caller` (an Identity) first when `signed_in`, then the route's variables, then the loaded
-    fields by name. It gives a dict, or (dict, status). `codes` are the errors of its own that it can raise.
+    fields by name. It returns a view, or (view, status). `codes` are the errors of its own that it can raise.
     `without` names fields that only the socket event has: the route's variables, and what old apps send.
     `large`: the body may have MAX_BODY_BYTES; others have no use for more than 128 KiB, nor strangers for 32 KiB.
     """

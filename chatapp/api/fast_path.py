@@ -1,6 +1,6 @@
-"""What is answered before Flask is asked, at a sixth of its cost or less: the health check, which load balancers and
-clients call most of all, and what hostile clients send many of: bodies that say themselves that they are too large,
-hosts (the client's, or a trusted proxy's word for it) that no address can be made of, and queries of raw bytes.
+"""Answers that need no Flask, at a sixth of its cost or less: the health check, which load balancers and clients call
+most of all, and requests that hostile clients send many of: bodies that are too large by their own length, hosts (the
+client's, or a trusted proxy's word for it) that no address can be made of, and queries of raw bytes.
 
 The answers are those that Flask would give (tests compare them).
 """
@@ -95,7 +95,7 @@ def _begin(environ: Environ) -> float:
 
 
 def _counted(environ: Environ, route: str, status: int, started: float) -> dict[str, object]:
-    """Count the request, and give what its log line says."""
+    """Count the request, and return the fields of its log line."""
     method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - started
     metrics.request(method, route, status, seconds)
     return {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2)}

@@ -18,19 +18,19 @@ _DATABASE_SECONDS = 3
 @bp.get("/health")
 @endpoint(out=HealthOut, signed_in=False)
 def health() -> Answer:
-    """Is the process there? Asks nobody else."""
+    """Answer that the process is there, without asking the database."""
     return status()
 
 
 def status() -> Answer:
-    """The answer of who is there."""
+    """Return the answer to a health check."""
     return {"status": "ok", "timestamp": clock.iso(clock.now())}
 
 
 @bp.get("/health/live")
 @endpoint(out=HealthOut, signed_in=False)
 def live() -> Answer:
-    """The same for orchestrators: restart the process when this fails."""
+    """Answer the same to orchestrators, which restart the process when this fails."""
     return status()
 
 
@@ -41,7 +41,7 @@ def live() -> Answer:
     signed_in=False,
 )
 def ready() -> Answer:
-    """Can it serve? 503 while the database is out of reach or the process is stopping."""
+    """Answer whether it can serve: 503 while the database is out of reach or the process is stopping."""
     if lifecycle.is_draining():
         raise errors.Unavailable(Code.SHUTTING_DOWN, "The server is stopping", 5)
     try:

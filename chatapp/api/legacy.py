@@ -15,7 +15,7 @@ bp = Blueprint("legacy", __name__)
 
 
 def base_url() -> str:
-    """The address under which clients reach this server."""
+    """Return the address under which clients reach this server."""
     return config().PUBLIC_URL.rstrip("/") or request.host_url.rstrip("/")
 
 
@@ -33,7 +33,7 @@ def test_connection() -> Answer:
 @bp.get("/api/discover")
 @endpoint(out=DiscoverOut, signed_in=False)
 def discover() -> Answer:
-    """The public base URL, never an inner address."""
+    """Return the public base URL, never an inner address."""
     url = base_url()
     parts = urlsplit(url)
     return {
@@ -45,7 +45,7 @@ def discover() -> Answer:
 
 @bp.get("/metrics")
 def get_metrics() -> Response:
-    """Metrics for Prometheus; outside development with METRICS_TOKEN as Bearer token only."""
+    """Return metrics for Prometheus; outside development only with METRICS_TOKEN as Bearer token."""
     wanted = config().METRICS_TOKEN
     given = request.headers.get("Authorization", "")
     if wanted or config().is_production:

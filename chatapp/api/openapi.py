@@ -35,7 +35,7 @@ _PLAIN = {
 
 
 def document(app: Flask, version: str) -> JsonObject:
-    """The whole document for this app's routes."""
+    """Return the whole document for this app's routes."""
     spec = APISpec(
         title="chatapp",
         version=version,
@@ -110,7 +110,7 @@ def _success(schema: type[Schema]) -> JsonObject:
 
 
 def _failures(codes: tuple[Code, ...]) -> JsonObject:
-    """The error answers by status, with the codes that each can carry."""
+    """Return the error answers by status, with the codes that each can carry."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(errors.STATUS[code], []).append(str(code))

@@ -1,4 +1,4 @@
-"""What every request has in common: id, limits, log line, metrics, headers, and the central error handler."""
+"""The frame around every request: id, limits, log line, metrics, headers, and the central error handler."""
 
 import re
 import time
@@ -139,7 +139,7 @@ def _count_out(_: BaseException | None) -> None:
 
 
 def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
-    """The central error handler: any exception, in the one envelope."""
+    """Answer any exception in the one envelope: the central error handler."""
     known = _counted(errors.from_exception(error))
     g.code = str(known.code)
     metrics.error(known.code)
@@ -153,7 +153,7 @@ def answer_failure(error: Exception) -> tuple[Response, int, dict[str, str]]:
 
 
 def _counted(error: errors.ChatError) -> errors.ChatError:
-    """The error, or RateLimited: a crash counts where calls don't (pages, documents), so that nobody fills the log."""
+    """Return the error, or RateLimited: crashes count even where calls don't (pages), so that nobody fills the log."""
     if error.code == errors.Code.INTERNAL_ERROR and not g.get("counted"):
         try:
             limits.spend("calls", f"address:{address_key(request.remote_addr)}", config().RATE_ANONYMOUS)
@@ -172,11 +172,11 @@ def _count_call(identity: Identity | errors.ChatError) -> None:
 
 
 def _payer(identity: Identity | errors.ChatError) -> tuple[str, str, str]:
-    """Whose call it is: a user's, or that of a session whose token is over, or of whoever has the address.
+    """Return the limit that pays for the call: of a user, of a session whose token has expired, or of an address.
 
-    What takes no token counts by address even when one is sent: else the limits of register and log-in would be
-    walked around with it. A genuine refresh token is its session's, so that an office can refresh whatever
-    a stranger in it does; and an app that goes on with a token that is over shuts out nobody but itself.
+    A route that takes no token counts by address even when one is sent: else a token would be a way around the limits
+    of register and log-in. A genuine refresh token counts for its session, so that a stranger at the same address
+    can't keep others from refreshing; an app that goes on with an expired token shuts out nobody but itself.
     """
     if request.endpoint == "auth.refresh" and (session_id := _refreshing()):
         return "calls", f"session:{session_id}", config().RATE_SESSION
@@ -195,7 +195,7 @@ def _takes_no_token() -> bool:
 
 
 def _refreshing() -> ObjectId | None:
-    """The session of the genuine refresh token in the body, if there is one."""
+    """Return the session of the genuine refresh token in the body, if there is one."""
     if (request.content_length or 0) > _REFRESH_BYTES:
         return None
     body = request.get_json(silent=True)

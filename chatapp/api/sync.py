@@ -19,7 +19,7 @@ bp = Blueprint("log", __name__)
 @bp.post("/sync")
 @endpoint(body=SyncIn, query=WaitIn, out=SyncOut, large=True)
 def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
-    """What the client does not have; with `timeout` it waits until there is something."""
+    """Return everything that the client lacks; with `timeout`, wait until there is something."""
     g.may_take_seconds = timeout
     return sync.answer(caller.user_id, timeout, **has)
 
@@ -27,7 +27,7 @@ def post_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
 @bp.get("/sync")
 @endpoint(query=SyncQuery, out=SyncOut)
 def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
-    """The same by GET."""
+    """Return the same by GET."""
     g.may_take_seconds = timeout
     return sync.answer(caller.user_id, timeout, **has)
 
@@ -35,26 +35,26 @@ def get_sync(caller: Identity, timeout: int = 0, **has: Any) -> Answer:
 @bp.get("/conversations/<conversation_id>/entries")
 @endpoint(query=EntriesIn, without=("conversation_id",), out=EntriesOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_entries(caller: Identity, conversation_id: str, **page: Any) -> Answer:
-    """A page of entries of every type, ascending; `after` and `before` are seqs."""
+    """Return a page of entries of every type, ascending; `after` and `before` are seqs."""
     return entry_views.page(caller.user_id, conversation_id, **page)
 
 
 @bp.get("/conversations/<conversation_id>/proof")
 @endpoint(query=ProofIn, without=("conversation_id",), out=ProofOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_proof(caller: Identity, conversation_id: str, at: int | None = None) -> Answer:
-    """The hash chain's value at a place of the log, to compare with one's own."""
+    """Return the hash chain's value at a place of the log, to compare with one's own."""
     return proof.at(caller.user_id, conversation_id, at)
 
 
 @bp.get("/messages/<message_id>/receipts")
 @endpoint(out=MessageReceiptsOut, codes=(Code.MESSAGE_NOT_FOUND,))
 def get_receipts(caller: Identity, message_id: str) -> Answer:
-    """Who has got and read a message, and when."""
+    """Return which members have got and read a message, and when."""
     return receipts.of_message(caller.user_id, message_id)
 
 
 @bp.get("/messages/<message_id>/trace")
 @endpoint(out=TraceOut, codes=(Code.MESSAGE_NOT_FOUND, Code.NOT_ALLOWED))
 def get_trace(caller: Identity, message_id: str) -> Answer:
-    """How far a message has come; for its sender, and a group's owner and admins."""
+    """Return how far a message has come; for its sender, and a group's owner and admins."""
     return receipts.trace(caller.user_id, message_id)

@@ -30,7 +30,7 @@ PROFILE_CODES = (
 @bp.get("/user/profile")
 @endpoint(out=ProfileOut, codes=(Code.ACCOUNT_GONE,))
 def get_profile(caller: Identity) -> Answer:
-    """The caller's profile."""
+    """Return the caller's profile."""
     return {"data": profiles.mine(caller.user_id)}
 
 
@@ -67,14 +67,14 @@ def get_contacts(
 @bp.get("/user/presence")
 @endpoint(out=PresenceOut)
 def get_presence(caller: Identity) -> Answer:
-    """Who of those who share a conversation is online, or was seen when."""
+    """Return which users who share a conversation are online, or when they were last seen."""
     return presence.of_partners(caller.user_id)
 
 
 @bp.get("/user/privacy")
 @endpoint(out=PrivacyOut, codes=(Code.ACCOUNT_GONE,))
 def get_privacy(caller: Identity) -> Answer:
-    """What the caller hides."""
+    """Return the caller's privacy settings."""
     return privacy.get(caller.user_id)
 
 

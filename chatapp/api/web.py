@@ -57,7 +57,7 @@ Node from PyPI, and its packages from the npm registry. When that fails, it says
 
 @bp.get("/")
 def root() -> Response:
-    """The web app; "Server is running" for clients that do not ask for HTML."""
+    """Serve the web app; "Server is running" to clients that do not ask for HTML."""
     wants_page = "text/html" in request.accept_mimetypes.values()
     answer = _page() if wants_page else Response("Server is running", mimetype="text/plain")
     answer.vary.add("Accept")
@@ -67,26 +67,26 @@ def root() -> Response:
 @bp.get("/app", endpoint="app_root")
 @bp.get("/app/<path:route>")
 def app(route: str = "") -> Response:
-    """The web app again: what the rest of the address means, it decides itself."""
+    """Serve the web app, which interprets the rest of the address itself."""
     return _page()
 
 
 @bp.get("/assets/<path:name>")
 def asset(name: str) -> Response:
-    """A file of the web app."""
+    """Serve a file of the web app."""
     return _file(f"assets/{name}", _FOR_EVER if _NAMED_BY_CONTENT.fullmatch(name) else _FOR_A_DAY)
 
 
 @bp.get("/sw.js")
 def worker() -> Response:
-    """The web app's service worker: at the root, because it may only serve what is below it."""
+    """Serve the web app's service worker from the root, since it controls only pages below its own address."""
     return _file("sw.js", _ASK_EACH_TIME)
 
 
 @bp.get("/api/web")
 @endpoint(out=WebOut, signed_in=False)
 def about() -> Answer:
-    """What the web app asks before anybody is signed in: the demo users, in development only."""
+    """Return the facts that the web app needs before log-in: the demo users, in development only."""
     return {"data": {"demoUsers": seeding.demo_users()}}
 
 
@@ -99,7 +99,7 @@ def _page() -> Response:
 
 
 def _file(name: str, caching: str) -> Response:
-    """A built file, in the smallest of its forms that the client takes. Raises NotFound."""
+    """Return a built file, in the smallest of its forms that the client takes. Raises NotFound."""
     encoding, path = next(_forms(name), (None, None))
     if path is None:
         raise errors.NotFound(Code.ROUTE_NOT_FOUND, "Route not found")
@@ -125,7 +125,7 @@ def _forms(name: str) -> Iterator[tuple[str | None, Path]]:
 
 
 def _is_file(path: Path) -> bool:
-    """Is it there? A name that no file can have (too long, with a null character) is the name of none."""
+    """Return whether the file exists: False for a name that no file can have (too long, with a null character)."""
     try:
         return path.is_file()
     except (OSError, ValueError):

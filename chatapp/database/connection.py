@@ -65,7 +65,7 @@ def db() -> Database[Any]:
 
 
 def is_embedded() -> bool:
-    """Is this the embedded store?"""
+    """Return whether this is the embedded store."""
     return current().is_embedded
 
 

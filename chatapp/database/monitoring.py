@@ -1,4 +1,4 @@
-"""What the database driver tells about itself: commands, slow ones, the connection, the pool."""
+"""Logs and metrics of the database driver: commands, slow ones, the connection, the pool."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ logger = structlog.get_logger("chatapp.database")
 
 
 def listeners(slow_ms: int) -> list[Any]:
-    """The listeners for one client. `slow_ms`: commands above it are logged."""
+    """Return the listeners for one client. `slow_ms`: commands above it are logged."""
     return [_Commands(slow_ms), _Topology(), _Pool()]
 
 

@@ -1,4 +1,4 @@
-"""What a store's failures mean for clients: the database is out of reach, or the command was at fault."""
+"""The meaning of a store's failures for clients: the database is out of reach, or the command was at fault."""
 
 import sqlite3
 
@@ -9,7 +9,7 @@ from chatapp import errors, metrics
 from chatapp.database.write_conflicts import is_aborted
 
 STORE_ERRORS = (mongo.PyMongoError, sqlite3.OperationalError)  # what a store raises when it can't do what it was asked
-# What a database behind a database (FerretDB's PostgreSQL) that is out of reach comes out as.
+# The errors of a database whose own database (FerretDB's PostgreSQL) is out of reach.
 _NO_PARTICULAR_CODE = 1
 # Interrupted, shutting down, no primary, host unreachable, network time-out (MongoDB's error codes).
 _OUTAGE_CODES = frozenset({6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436})
@@ -18,7 +18,7 @@ logger = structlog.get_logger("chatapp.database")
 
 
 def is_outage(error: mongo.PyMongoError) -> bool:
-    """Is the database out of reach, or too busy (rather than the command at fault)?"""
+    """Return whether the database is out of reach or too busy, rather than the command at fault."""
     if is_aborted(error):
         return True
     if isinstance(error, mongo.ConnectionFailure | mongo.WaitQueueTimeoutError | mongo.WTimeoutError):
@@ -40,7 +40,7 @@ def _database_unavailable(error: mongo.PyMongoError) -> errors.ChatError:
 
 @errors.translate(sqlite3.OperationalError)
 def _embedded_store_unavailable(error: sqlite3.OperationalError) -> errors.ChatError:
-    """The disk is full, or fails: what lies beneath the embedded store says so in its own words."""
+    """Translate an error of the disk, full or failing, which reaches us through the embedded store."""
     metrics.database_errors.inc()
     logger.error("the embedded store fails", error=str(error))
     return errors.Unavailable(errors.Code.DATABASE_UNAVAILABLE, "The database can't be written. Try again soon.", 5)

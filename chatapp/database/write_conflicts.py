@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 def is_aborted(error: Exception) -> bool:
-    """Did the database give the write up for the sake of another? Nothing of it is stored, and it can be done again."""
+    """Return whether the database gave up the write in favour of another: nothing is stored, and it can be repeated."""
     if isinstance(error, BulkWriteError):
         return any(failure["code"] in _ABORTED for failure in error.details["writeErrors"])
     return isinstance(error, OperationFailure) and error.code in _ABORTED

@@ -74,7 +74,7 @@ def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
 
 
 def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
-    """Emit to every device of these users that is connected here; gives how many sockets."""
+    """Emit to every device of these users that is connected here; return the number of sockets."""
     rooms, sockets = connections.rooms_of(user_ids)
     _emit(event, data, rooms)
     return sockets
@@ -97,12 +97,12 @@ def wait_for_turn() -> None:
 
 
 def is_online(user_id: ObjectId) -> bool:
-    """Is any device of the user connected, or waiting in a long-poll?"""
+    """Return whether any device of the user is connected, or waiting in a long-poll."""
     return connections.is_online(user_id) or waiting.is_online(user_id)
 
 
 def online_users() -> list[ObjectId]:
-    """Users with a connected device, or a long-poll that waits, in this process."""
+    """Return the users with a connected device or a waiting long-poll in this process."""
     return list({*connections.users(), *waiting.users()})
 
 
@@ -113,12 +113,12 @@ def reply(sid: str, event: str, data: Any) -> None:
 
 
 def publish_message(user_ids: list[ObjectId], message: MessageView) -> int:
-    """A new message, to all devices of all members, the sender's too; gives how many sockets."""
+    """Publish a new message to all devices of all members, the sender's too; return the number of sockets."""
     return _publish_entry("newMessage", user_ids, message)
 
 
 def publish_entry(user_ids: list[ObjectId], entry: ChangeView) -> int:
-    """Another new entry, to all devices of those whom it concerns; gives how many sockets."""
+    """Publish any other new entry to all devices of those whom it concerns; return the number of sockets."""
     return _publish_entry("entry", user_ids, entry)
 
 
@@ -130,24 +130,24 @@ def _publish_entry(event: str, user_ids: list[ObjectId], data: EntryView) -> int
 
 
 def publish_conversation(user_ids: list[ObjectId], conversation: ConversationView) -> None:
-    """A conversation that is new to these users."""
+    """Publish a conversation to users to whom it is new."""
     _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids)
     waiting.wake(user_ids)
 
 
 def publish_hidden(user_id: ObjectId, data: ConversationRef) -> None:
-    """The user has deleted a conversation for themselves: to their own devices."""
+    """Tell the user's own devices that they have deleted a conversation for themselves."""
     _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id])
     waiting.wake([user_id])
 
 
 def publish_receipt(user_ids: list[ObjectId], data: PushedReceipt) -> None:
-    """A member's marks have moved, to the members who may know."""
+    """Publish a member's moved marks to the members who may know."""
     _emit_to_users("receipt", data, user_ids)
 
 
 def publish_read(user_ids: list[ObjectId], data: PushedRead) -> None:
-    """The same by message, for old apps."""
+    """Publish the same by message, for old apps."""
     _emit_to_users("messageReadReceipt", data, user_ids)
 
 
@@ -157,30 +157,30 @@ def wake(user_ids: Iterable[ObjectId]) -> None:
 
 
 def publish_typing(user_ids: list[ObjectId], data: TypingView) -> None:
-    """Somebody types, or stopped, to the other members."""
+    """Tell the other members that somebody types, or stopped."""
     _emit_to_users("userTyping", data, user_ids)
 
 
 def publish_profile(user_ids: list[ObjectId], profile: UserView) -> None:
-    """A changed profile, to those who share a conversation with the user."""
+    """Publish a changed profile to those who share a conversation with the user."""
     data = {"userId": profile["id"], "name": profile["name"], "avatar": profile["avatar"]}
     _emit_to_users("userProfileUpdated", data, user_ids)
     waiting.wake(user_ids)
 
 
 def publish_email(user_id: ObjectId, before: str, now: str, moment: datetime) -> None:
-    """The user's e-mail address was changed, to all of their devices."""
+    """Tell all of the user's devices that their e-mail address was changed."""
     data = {"before": before, "email": now, "timestamp": clock.iso(moment)}
     _emit_to_users("emailChanged", data, [user_id])
 
 
 def publish_new_user(profile: UserView) -> None:
-    """A new account, to everybody who is connected."""
+    """Publish a new account to everybody who is connected."""
     _emit("newUserRegistered", profile, None)
 
 
 def publish_presence(user_ids: Iterable[ObjectId], user_id: ObjectId, status: str, moment: datetime) -> None:
-    """Somebody came online or went offline."""
+    """Tell these users that somebody came online or went offline."""
     users = list(user_ids)
     data = {"userId": str(user_id), "status": status, "timestamp": clock.iso(moment)}
     _emit_to_users("userStatusChanged", data, users)
@@ -194,7 +194,7 @@ def close_session(session_id: ObjectId, code: errors.Code, reason: str) -> None:
 
 
 def note_away(sid: str, away: bool) -> bool:
-    """A device goes to the background, or comes back; True when nothing of its user's is in the foreground."""
+    """Note that a device goes to the background or comes back; return whether its user has none in the foreground."""
     connection = connections.by_sid.get(sid)
     if connection is None:
         return False
@@ -217,7 +217,7 @@ def close(sid: str, event: str, code: errors.Code, reason: str) -> None:
 
 
 def announce_shutdown(code: errors.Code, reason: str) -> int:
-    """Tell every socket why its connection ends next; gives how many.
+    """Tell every socket why its connection ends next; return how many.
 
     No Socket.IO DISCONNECT follows: after one, clients would not connect again by themselves.
     """

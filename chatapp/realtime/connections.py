@@ -32,7 +32,7 @@ class _User:
 
 
 class Connections:
-    """Who is connected."""
+    """The connected sockets and their users."""
 
     def __init__(self) -> None:
         self.by_sid: dict[str, Connection] = {}
@@ -79,21 +79,21 @@ class Connections:
         return True
 
     def note_away(self, sid: str, away: bool) -> bool:
-        """A device goes to the background, or comes back; True when all of its user's are in the background."""
+        """Note that a device goes to the background or comes back; return whether all of its user's are there."""
         connection = self.by_sid[sid]
         connection.away = away
         return all(self.by_sid[other].away for other in self._by_user[connection.user_id.binary].sids)
 
     def is_online(self, user_id: ObjectId) -> bool:
-        """Has the user a socket here?"""
+        """Return whether the user has a socket here."""
         return user_id.binary in self._by_user
 
     def users(self) -> list[ObjectId]:
-        """Everybody who has a socket here."""
+        """Return everybody who has a socket here."""
         return [user.id for user in self._by_user.values()]
 
     def rooms_of(self, user_ids: Iterable[ObjectId]) -> tuple[list[str], int]:
-        """The rooms of those of these users who have sockets here, and how many sockets that are.
+        """Return the rooms of these users, as far as they have sockets here, and the number of sockets.
 
         For an Audience the answer is remembered until somebody comes or goes.
         """
@@ -110,7 +110,7 @@ class Connections:
         return rooms, sockets
 
     def of_session(self, session_id: ObjectId) -> list[Connection]:
-        """The sockets of one session, the oldest first."""
+        """Return the sockets of one session, the oldest first."""
         return [self.by_sid[sid] for sid in self._by_session.get(session_id, ())]
 
     def _changed(self) -> None:
@@ -120,5 +120,5 @@ class Connections:
 
 
 def room(user_id: ObjectId) -> str:
-    """The name of the room that all sockets of a user are in."""
+    """Return the name of the room that all sockets of a user are in."""
     return f"user:{user_id}"

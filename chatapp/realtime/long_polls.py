@@ -38,7 +38,7 @@ class Waiting:
 
     @contextmanager
     def call(self, user_id: ObjectId) -> Iterator[Call]:
-        """A call that is woken as soon as something of the user is published; the oldest of too many ends."""
+        """Register a call that is woken as soon as something is published to the user; the oldest of too many ends."""
         call, calls = Call(), self._calls.setdefault(user_id, [])
         calls.append(call)
         for oldest in calls[:-_MOST_PER_USER]:
@@ -65,15 +65,15 @@ class Waiting:
         self.wake(list(self._calls))
 
     def is_online(self, user_id: ObjectId) -> bool:
-        """Does the user wait just now, or did a moment ago?"""
+        """Return whether the user waits just now, or did a moment ago."""
         return user_id in self._calls or self._online_until.get(user_id, 0.0) > clock.monotonic()
 
     def users(self) -> list[ObjectId]:
-        """Everybody who waits just now."""
+        """Return everybody who waits just now."""
         return list(self._calls)
 
     def gone(self) -> list[ObjectId]:
-        """Users whose last call ended a while ago; each is given once."""
+        """Return users whose last call ended a while ago, each only once."""
         now = clock.monotonic()
         over = [user_id for user_id, until in self._online_until.items() if until <= now]
         for user_id in over:

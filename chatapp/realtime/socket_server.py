@@ -35,12 +35,12 @@ logger = structlog.get_logger("chatapp.requests")
 
 
 def is_engine(config: Config) -> bool:
-    """Does the engine serve?"""
+    """Return whether the engine serves."""
     return config.ENGINE == "chatapp"
 
 
 def handler_class(config: Config) -> type[WSGIHandler]:
-    """What handles a connection to the HTTP server."""
+    """Return the class that handles a connection to the HTTP server."""
     if not is_engine(config):
         stock_handler: type[WSGIHandler] = WebSocketHandler
         return stock_handler
@@ -56,7 +56,7 @@ def handler_class(config: Config) -> type[WSGIHandler]:
 
 
 def _refusal(status: int, seconds: float) -> tuple[list[tuple[str, str]], bytes]:
-    """Headers and body for a request that is no request: the envelope, counted and logged like any other answer."""
+    """Return headers and body for a malformed request: the envelope, counted and logged like any other answer."""
     error = _unacceptable(status)
     logs.begin(requestId=logs.request_id())
     metrics.request("(unreadable)", "(unreadable)", status, seconds)

@@ -20,12 +20,12 @@ _PASSWORD = validate.Length(min=6, max=256)
 
 
 def _searchable(search: str) -> None:
-    """The start of a name, or a whole e-mail address."""
+    """Check the length of a search: the start of a name, or a whole e-mail address."""
     validate.Length(max=MAX_EMAIL if "@" in search else 100)(search)
 
 
 class DeviceIn(In):
-    """What a client says of itself when it logs in; all of it optional."""
+    """A client's description of itself at log-in; all of it optional."""
 
     protocol = fields.Integer(strict=True, validate=validate.Range(min=1, max=99))
     device_name = Label(validate=validate.Length(max=100), allow_none=True)
@@ -82,7 +82,7 @@ class ProfileIn(In):
 
 
 class NewProfileIn(In):
-    """Of these changes those that are some: apps send the whole form, with what was taken before there were rules."""
+    """Real changes only: apps send the whole form, with values that were stored before there were rules."""
 
     name = Name()
     avatar = picture()
@@ -103,7 +103,7 @@ class UserIdsIn(In):
 
 
 class PrivacyIn(In):
-    """What to hide from others (and not to see of them); what is not sent stays."""
+    """Facts to hide from others (and not to see of them); a field that is not sent stays as it is."""
 
     hide_last_seen = fields.Boolean(truthy={True}, falsy={False})
     hide_read_receipts = fields.Boolean(truthy={True}, falsy={False})

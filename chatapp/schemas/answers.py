@@ -34,7 +34,7 @@ class Out(Schema):
 
 
 class ErrorBody(Schema):
-    """What went wrong."""
+    """The error."""
 
     code = _text()
     message = _text()
@@ -69,7 +69,7 @@ class WebData(Schema):
 
 
 class WebOut(Out):
-    """What the web app's log-in page needs to know."""
+    """The facts that the web app's log-in page needs."""
 
     data = fields.Nested(WebData, required=True)
 
@@ -283,7 +283,7 @@ class Sender(Schema):
 
 
 class Place(Schema):
-    """What every entry says."""
+    """The fields that every entry has."""
 
     id = _identifier()
     _id = fields.String(required=True)

@@ -59,7 +59,7 @@ class Name(Text):
 
 
 class Label(Text):
-    """What a device calls itself, without what a name may not have: nobody is kept out for it."""
+    """The name of a device, cleaned of characters that a name may not have instead of being refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         label: str = super()._deserialize(value, attr, data, **kwargs)
@@ -68,7 +68,7 @@ class Label(Text):
 
 
 def picture(**kwargs: Any) -> Text:
-    """The address of a picture; the empty text of old apps is none."""
+    """Return a field for the address of a picture; the empty text of old apps means none."""
     return Text(validate=_picture, allow_none=True, **kwargs)
 
 
@@ -78,18 +78,18 @@ def _picture(link: str) -> None:
 
 
 def identifier(**kwargs: Any) -> Text:
-    """An id as clients send it: any short text; the service decides whether it names something."""
+    """Return a field for an id: any short text; the service decides whether it names something."""
     return Text(validate=validate.Length(min=1, max=MAX_ID), **kwargs)
 
 
 def person(**kwargs: Any) -> Text:
-    """Somebody: an id, or a whole e-mail address."""
+    """Return a field that names a person by an id or a whole e-mail address."""
     described = {"description": "The id of a user, or their whole e-mail address"}
     return Text(validate=validate.Length(min=1, max=MAX_EMAIL), metadata=described, **kwargs)
 
 
 def sequence(**kwargs: Any) -> fields.Integer:
-    """A place in a log."""
+    """Return a field for a place in a log."""
     return fields.Integer(strict=True, validate=validate.Range(min=0, max=MAX_SEQ), **kwargs)
 
 
@@ -127,7 +127,7 @@ class ById(fields.Dict):
         super().__init__(keys=self._keys, values=element, validate=bounds, **kwargs)
 
     def most(self) -> int | None:
-        """How many there may be."""
+        """Return the largest number of keys."""
         return self._most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Cursor(fields.Field[tuple[int, str | None]]):
 
 
 def cursor(value: Any) -> tuple[int, str | None]:
-    """The cursor in a client's JSON. Raises ValidationError."""
+    """Return the cursor in a client's JSON. Raises ValidationError."""
     seq, shown_hash = value if isinstance(value, list) and len(value) == 2 else (value, None)
     if type(seq) is not int or not 0 <= seq <= MAX_SEQ:
         raise ValidationError("Send a seq, or [seq, hash].")
@@ -184,7 +184,7 @@ class In(Schema):
         field_obj.data_key = first + "".join(map(str.capitalize, others))
 
     def load(self, *arguments: Any, **options: Any) -> Any:
-        """What the fields say; raises ValidationError.
+        """Return the loaded fields. Raises ValidationError.
 
         marshmallow's frame keeps the error that it raises, and the error its frame: what was sent, up to a megabyte,
         would stay until the collector comes by.

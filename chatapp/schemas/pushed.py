@@ -1,4 +1,4 @@
-"""What the server emits by itself."""
+"""The events that the server emits by itself."""
 
 from marshmallow import Schema, fields
 

@@ -35,7 +35,7 @@ class Cursors(ById):
 
 
 class SyncIn(In):
-    """What a client has."""
+    """The state that a client has."""
 
     epoch = identifier(allow_none=True)
     since = Text(validate=validate.Length(max=200), allow_none=True)

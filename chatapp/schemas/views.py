@@ -289,7 +289,7 @@ class PushedReceipt(ReceiptView):
 
 
 class PushedRead(TypedDict):
-    """The same by message, for old apps."""
+    """Publish the same by message, for old apps."""
 
     messageId: str
     conversationId: str

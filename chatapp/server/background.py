@@ -1,4 +1,4 @@
-"""What runs beside the requests: token expiry on sockets, the report, tidying up, recovery after a crash."""
+"""Work beside the requests: token expiry on sockets, the report, tidying up, recovery after a crash."""
 
 import sys
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
 
 
 def _quietly(name: str, work: Callable[[], object]) -> bool:
-    """Do it; False when it failed, which is logged."""
+    """Do it; log a failure, and return whether it succeeded."""
     try:
         work()
     except Exception as error:  # the loop that calls this has to go on

@@ -1,11 +1,11 @@
-"""What the operator sees when the server is up."""
+"""The text that the operator sees when the server is up."""
 
 from chatapp import database
 from config import Config
 
 
 def text(config: Config, network_address: str | None) -> str:
-    """The banner: addresses, web app, store, demo log-in, where the documents are. Never a password of the store."""
+    """Return the banner: addresses, web app, store, demo log-in, documents; never a password of the store."""
     local = f"http://localhost:{config.PORT}"
     lines = ["", "SERVER STARTED SUCCESSFULLY", f"  Local:    {local}"]
     if config.HOST in ("0.0.0.0", "::") and network_address:

@@ -46,7 +46,7 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
 
     @property
     def wsgi_handler(self) -> type[WSGIHandler]:
-        """What handles a connection: the engine's handler, or gevent-websocket's for the stock server."""
+        """Return the class that handles a connection: the engine's, or gevent-websocket's for the stock server."""
         return handler_class(config())
 
     _draining = False
@@ -111,7 +111,7 @@ def _leave_out_of_collections() -> None:
 
 
 def _refuse_tls(settings: Any) -> None:
-    """The engine takes over plain connections only: TLS ends in the proxy in front."""
+    """Refuse settings for TLS: the engine takes over plain connections only, and TLS ends in the proxy in front."""
     if settings.is_ssl and is_engine(config()):
         print(
             "gunicorn's own TLS (--certfile) needs the stock server: let a proxy end TLS, or set ENGINE=stock.",
@@ -161,7 +161,7 @@ def _own_store(master: int) -> None:
 
 
 def _network_address() -> str | None:
-    """This machine's address in its network, where it has one; nothing is sent to find out."""
+    """Return this machine's address in its network, if it has one; nothing is sent to find out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address reserved for documentation (RFC 5737)

@@ -1,7 +1,7 @@
-"""Who may see what. Services reach a conversation on behalf of a person only through these functions.
+"""Access to conversations: services reach them on behalf of a person only through these functions.
 
-Whatever is shown of a conversation is made of what `visible_state` returns: for a former member that is the
-conversation as it was at the entry that took them out. Views refuse any other state.
+Views are made of the state that `visible_state` returns, and refuse any other: for a former member that is the
+conversation as it was at the entry that took them out.
 """
 
 from bson import ObjectId
@@ -18,7 +18,7 @@ from chatapp.stores.documents import Entry
 
 
 def parse_conversation_id(text: object) -> ObjectId:
-    """The id that a client's text stands for; malformed looks like unknown. Raises NotFound."""
+    """Return the id in a client's text; a malformed one is answered like an unknown one. Raises NotFound."""
     found = object_id(text)
     if found is None:
         raise errors.not_a_conversation()
@@ -26,18 +26,18 @@ def parse_conversation_id(text: object) -> ObjectId:
 
 
 def load_for_reader(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
-    """The stored conversation as somebody who is or was a member sees it. Raises NotFound."""
+    """Return the stored conversation as somebody who is or was a member sees it. Raises NotFound."""
     return visible_state(user_id, cache.load(parse_conversation_id(conversation_text)))
 
 
 def load_for_member(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
-    """The stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
+    """Return the stored conversation for a current member. Raises NotFound, or Forbidden for a former member."""
     conversation, member = find_member(user_id, cache.load(parse_conversation_id(conversation_text)))
     return conversation, _not_former(member)
 
 
 def visible_state(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
-    """The conversation as the user may see it: a former member as it was at their last entry. Raises NotFound."""
+    """Return the conversation as the user may see it, for a former member as of their last entry. Raises NotFound."""
     conversation, member = find_member(user_id, conversation)
     if member.is_current:
         return conversation, member
@@ -54,7 +54,7 @@ def known_for_member(user_id: ObjectId, conversation_text: str) -> tuple[Convers
 
 
 def known_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[ObjectId, tuple[Conversation, Member]]:
-    """Those of the conversations that the user is a member of, remembered where possible, in two commands at most."""
+    """Return the conversations that the user is a member of, from memory where possible, in at most two commands."""
     unknown = [row for row in conversation_ids if cache.peek(row) is None]
     if unknown:
         cache.remember_all([row["conversation_id"] for row in membership_store.find_own(user_id, unknown)])
@@ -68,7 +68,7 @@ def known_among(user_id: ObjectId, conversation_ids: list[ObjectId]) -> dict[Obj
 
 
 def find_member(user_id: ObjectId, conversation: Conversation | None) -> tuple[Conversation, Member]:
-    """The member that the user is or was in this conversation. Raises NotFound."""
+    """Return the member that the user is or was in this conversation. Raises NotFound."""
     member = conversation.members.get(user_id) if conversation else None
     if conversation is None or member is None:
         raise errors.not_a_conversation()
@@ -76,12 +76,12 @@ def find_member(user_id: ObjectId, conversation: Conversation | None) -> tuple[C
 
 
 def current_member(user_id: ObjectId, conversation: Conversation) -> Member:
-    """The current member that the user is. Raises NotFound, or Forbidden for a former member."""
+    """Return the user's current membership. Raises NotFound, or Forbidden for a former member."""
     return _not_former(find_member(user_id, conversation)[1])
 
 
 def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Entry]:
-    """A message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
+    """Return a message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None
     conversation = cache.load(entry["conversation_id"]) if entry else None
@@ -92,7 +92,7 @@ def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Me
 
 
 def load_message_in(conversation: Conversation, member: Member, message_text: str) -> Entry:
-    """A message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
+    """Return a message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_by_id(message_id) if message_id else None
     if entry is None or entry["conversation_id"] != conversation.id or not _is_visible(conversation, member, entry):

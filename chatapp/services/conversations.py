@@ -25,7 +25,7 @@ DIRECT, GROUP = "direct", "group"
 
 
 def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> ConversationsPage:
-    """The caller's conversations, last active first: `{data, pagination, meta?}`, LARGEST_PAGE at most.
+    """Return the caller's conversations, last active first: `{data, pagination, meta?}`, LARGEST_PAGE at most.
 
     Each with some of its members: `get` has them all. Hidden ones are not there, and not counted by `skip`: a page is
     filled past them.
@@ -52,7 +52,7 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
 def _page(
     user_id: ObjectId, skip: int, limit: int, hidden: list[ObjectId]
 ) -> tuple[list[ConversationPlace], list[tuple[Conversation, Member]]]:
-    """The heads of a page without these conversations, and of one more; and what the caller sees on the page."""
+    """Return the heads of a page and one more, without the `hidden` ones, and the conversations to show on the page."""
     heads = conversation_store.find_page_of_user(user_id, skip, limit + 1, hidden)
     states = cache.current(heads[:limit])
     shown = []
@@ -64,7 +64,7 @@ def _page(
 
 
 def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
-    """The caller's conversations that they have hidden, and where nothing came since."""
+    """Return the caller's conversations that they have hidden and that have had no message since."""
     cleared = {row["conversation_id"]: row for row in membership_store.find_cleared(user_id)}
     limits.charge(user_id, rows=len(cleared))
     hidden = []
@@ -76,14 +76,14 @@ def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
 
 
 def get(user_id: ObjectId, conversation_text: str) -> Data[ConversationView]:
-    """One conversation. Raises NotFound, or Forbidden for a former member."""
+    """Return one conversation. Raises NotFound, or Forbidden for a former member."""
     return {"data": view(*access.load_for_member(user_id, conversation_text))}
 
 
 def members(
     user_id: ObjectId, conversation_text: str, *, after: str | None = None, limit: int = LARGEST_PAGE
 ) -> MembersPage:
-    """A page of the current members, by id: `{data, participantCount, head, pagination}`.
+    """Return a page of the current members, by id: `{data, participantCount, head, pagination}`.
 
     `after`: the id of the last one of the page before. Raises NotFound, or Forbidden for a former member.
     """
@@ -155,7 +155,7 @@ def _insert_or_find(document: ConversationDocument, user_id: ObjectId) -> tuple[
 
 
 def _founding(document: ConversationDocument) -> tuple[str, Founded, set[ObjectId]]:
-    """What a group was founded with."""
+    """Return the fields and members that a group was founded with."""
     return document["type"], document["founded"], {row["user_id"] for row in document["founders"]}
 
 
@@ -166,7 +166,7 @@ def _existing(conversation_id: ObjectId, user_id: ObjectId) -> Data[Conversation
 def _group(
     user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str
 ) -> ConversationDocument:
-    """A group without entries."""
+    """Return a group without entries."""
     if not name or not name.strip():
         raise errors.invalid("name", "A group needs a name.")
     if len(participants) > 2 * config().MAX_GROUP_SIZE:
@@ -194,7 +194,7 @@ def _document(
     avatar: str | None = None,
     history: str = "all",
 ) -> ConversationDocument:
-    """A conversation without entries. `role` is the creator's."""
+    """Return a conversation without entries. `role` is the creator's."""
     now, conversation_id = clock.now(), new_id()
     return {
         "_id": conversation_id,
@@ -245,5 +245,5 @@ def hide(user_id: ObjectId, conversation_text: str) -> HiddenAnswer:
 
 
 def ids_for(user_id: ObjectId) -> list[ObjectId]:
-    """Ids of the caller's current conversations."""
+    """Return ids of the caller's current conversations."""
     return conversation_store.find_ids_of_user(user_id)

@@ -16,7 +16,7 @@ from chatapp.stores.documents import UserDocument
 
 
 def of_account(email: str, password: str, device: Device) -> tuple[UserDocument, str]:
-    """The user with this e-mail, in any spelling, and the hash that the password matches.
+    """Return the user with this e-mail, in any spelling, and the hash that the password matches.
 
     Unknown user and wrong password look the same and take the same time. Wrong passwords are counted by account and
     address; a device that has been in is counted by itself, wherever it is, so that nobody else's guesses shut it out.
@@ -45,7 +45,7 @@ def of_account(email: str, password: str, device: Device) -> tuple[UserDocument,
 
 
 def of_caller(identity: Identity, password: str) -> str:
-    """The hash that the caller's password matches. Attempts are counted, right ones too: each costs a hash.
+    """Return the hash that the caller's password matches. Attempts are counted, right ones too: each costs a hash.
 
     They are counted by session: who has another one of the user's can't shut this one out.
     Raises Unauthorized INVALID_CREDENTIALS, RateLimited.
@@ -62,5 +62,5 @@ def _verified(user: UserDocument | None, password: str, caller: str) -> str:
 
 
 def invalid() -> errors.Unauthorized:
-    """The answer to a wrong password, and to an unknown account."""
+    """Return the error for a wrong password, and for an unknown account."""
     return errors.Unauthorized(errors.Code.INVALID_CREDENTIALS, "Invalid credentials")

@@ -1,4 +1,4 @@
-"""What a former member goes on seeing: the conversation as it was at the last entry that was for them.
+"""Departures: a former member goes on seeing the conversation as it was at the last entry that was for them.
 
 It is kept when the entry that takes somebody out is stored. Where it is missing (an older version stored the entry) the
 log is replayed once, and the result is kept; people then have the names that the log knows, and no marks.
@@ -21,7 +21,7 @@ _REPLAYED_AT_ONCE = 64
 
 
 def snapshot(conversation: Conversation) -> DepartureState:
-    """What is kept of the conversation as it is now. Of those who left before, the last thousand."""
+    """Return the conversation as it is now, for a former member: with the last thousand of those who left before."""
     former = [member for member in conversation.members.values() if not member.is_current]
     former.sort(key=lambda member: member.left_seq or 0)
     people = [*conversation.current_members, *former[-_MOST_FORMER_MEMBERS:]]
@@ -56,7 +56,7 @@ def keep(conversation_id: ObjectId, departed: list[tuple[ObjectId, int, Departur
 
 
 def state_for(conversation: Conversation, member: Member) -> Conversation:
-    """The conversation at the entry that took this former member out."""
+    """Return the conversation at the entry that took this former member out."""
     seq = member.left_seq
     assert seq is not None
     kept = store.find(conversation.id, member.user_id, seq)

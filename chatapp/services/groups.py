@@ -189,7 +189,7 @@ def _is_member(state: Conversation, user_id: ObjectId) -> bool:
 
 
 def _member(state: Conversation, user_id: ObjectId | None) -> Member:
-    """Somebody who is or was a member."""
+    """Return somebody who is or was a member."""
     if user_id is None or user_id not in state.members:
         raise errors.NotFound(errors.Code.MEMBER_NOT_FOUND, "This user is not a member")
     return state.members[user_id]

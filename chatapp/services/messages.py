@@ -26,7 +26,7 @@ def send(
 ) -> MessageAnswer:
     """Append a message and deliver it to every member: `{data: message, duplicate?: true}`.
 
-    A repeat with the same client_msg_id gives the original. Raises NotFound CONVERSATION_NOT_FOUND,
+    A repeat with the same client_msg_id returns the original. Raises NotFound CONVERSATION_NOT_FOUND,
     BadRequest, TooLarge CONTENT_TOO_LARGE, Conflict IDEMPOTENCY_MISMATCH, RateLimited.
     """
     conversation_id = access.parse_conversation_id(conversation_text)
@@ -54,7 +54,7 @@ def _is_same(entry: Entry, conversation_id: ObjectId, body: MessageBody) -> bool
 
 
 def _body(content: str | None, attachment: str | None) -> MessageBody:
-    """The stored body of a message. Raises BadRequest and TooLarge."""
+    """Return the stored body of a message. Raises BadRequest and TooLarge."""
     words = content or ""
     if len(words) > config().MAX_TEXT_LENGTH or len(words.encode()) > config().MAX_TEXT_BYTES:
         raise errors.TooLarge(
@@ -77,7 +77,7 @@ def history(
     limit: int = PAGE,
     skip: int = 0,
 ) -> HistoryPage:
-    """A page of messages, newest first: `{data, pagination: {hasMore, nextBefore, limit}}`.
+    """Return a page of messages, newest first: `{data, pagination: {hasMore, nextBefore, limit}}`.
 
     `before` and `after` are seqs, both exclusive. With `after` alone the page is the one that follows it.
     `skip` leaves so many messages of it out, for old apps that page by number.

@@ -23,13 +23,13 @@ _PATIENCE_SECONDS = 120
 
 
 def names() -> list[str]:
-    """All migrations there are, in order."""
+    """Return all migrations there are, in order."""
     folder = Path(migrations_seed.__path__[0])
     return sorted(path.stem for path in folder.glob("*.py") if _NUMBERED.fullmatch(path.stem))
 
 
 def pending() -> list[str]:
-    """Those that have not run on this database."""
+    """Return the migrations that have not run on this database."""
     done = meta_store.find_migrations()
     return [name for name in names() if name not in done]
 
@@ -52,7 +52,7 @@ def refuse_foreign() -> None:
 
 
 def run(told: Callable[[str], None]) -> int:
-    """Run what is pending, telling each name; gives how many ran. Safe to run twice and by two at once.
+    """Run what is pending, telling each name; return how many ran. Safe to run twice and by two at once.
 
     Raises ForeignDatabase when the database is another program's.
     """

@@ -1,7 +1,7 @@
-"""Who is online and who is typing: outside the log, told only to people who share a conversation.
+"""Presence and typing: outside the log, told only to people who share a conversation.
 
-Both are leases. Typing ends by itself after TYPING_SECONDS, on the server as on the clients. Who is online is known to
-the process that holds their connection; `last_seen_at` is renewed while they are, so a crash loses a minute of it.
+Both are leases. Typing ends by itself after TYPING_SECONDS, on the server as on the clients. Only the process that
+holds a user's connection knows them to be online; it renews `last_seen_at`, so a crash loses a minute of it.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def reset() -> None:
 
 
 def _hiding() -> frozenset[ObjectId]:
-    """Users who hide when they are and were online, asked for at most once a minute."""
+    """Return the users who hide when they are and were online, read from the store at most once a minute."""
     if _state.hiding_known_until <= clock.monotonic():
         _state.hiding = frozenset(user_store.find_hiding_last_seen())
         _state.hiding_known_until = clock.monotonic() + _HIDING_SECONDS
@@ -54,28 +54,28 @@ def _hiding() -> frozenset[ObjectId]:
 
 
 def forget_hiding() -> None:
-    """Ask again who hides: somebody has changed it."""
+    """Read again which users hide: somebody has changed it."""
     _state.hiding_known_until = 0.0
 
 
 def is_hiding(user_id: ObjectId) -> bool:
-    """Does the user hide when they are and were online?"""
+    """Return whether the user hides when they are and were online."""
     return user_id in _hiding()
 
 
 def _partners(user_id: ObjectId) -> set[ObjectId]:
-    """Those with whom the user shares presence: a conversation, and neither hides."""
+    """Return the users who share a conversation with this one, unless one of the two hides."""
     hiding = _hiding()
     return set() if user_id in hiding else conversation_store.find_partner_ids(user_id) - hiding
 
 
 def arrived(user_id: ObjectId) -> None:
-    """The user's first device connected: tell those who share a conversation."""
+    """Tell those who share a conversation that the user's first device has connected."""
     _tell_arrival(user_id, _partners(user_id))
 
 
 def welcome(user_id: ObjectId, first: bool) -> list[str]:
-    """A device of the user connected: the answer of `online_partners`. Where it is their first, it is told as well."""
+    """Return `online_partners` for a device that has connected; if it is the user's first, tell partners."""
     partners = _partners(user_id)
     if first:
         _tell_arrival(user_id, partners)
@@ -88,7 +88,7 @@ def _tell_arrival(user_id: ObjectId, partners: set[ObjectId]) -> None:
 
 
 def left(user_id: ObjectId) -> None:
-    """The user's last device is gone."""
+    """Tell partners that the user's last device is gone."""
     now = clock.now()
     user_store.set_last_seen([user_id], now)
     partners = _partners(user_id)
@@ -102,12 +102,12 @@ def announce(user_id: ObjectId, status: str) -> None:
 
 
 def hidden(user_id: ObjectId) -> None:
-    """The user hides from now on: to the others it looks as if they left."""
+    """Tell partners that a user who hides from now on has left."""
     realtime.publish_presence(conversation_store.find_partner_ids(user_id), user_id, "offline", clock.now())
 
 
 def online_partners(user_id: ObjectId) -> list[str]:
-    """Ids of the users online now who share a conversation with the user, and the user's own."""
+    """Return the ids of the users online now who share a conversation with the user, and the user's own id."""
     return _online_among(user_id, _partners(user_id))
 
 
@@ -116,7 +116,7 @@ def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
 
 
 def of_partners(user_id: ObjectId) -> Data[list[PresenceView]]:
-    """`{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
+    """Return `{data: [{userId, status, lastSeen | None}]}` of everybody with whom the user shares presence."""
     rows = user_store.find_last_seen(list(_partners(user_id)))
     limits.charge(user_id, rows=len(rows))
     return {"data": [_row(user, moment) for user, moment in rows]}
@@ -146,7 +146,7 @@ def sweep() -> None:
 
 
 def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
-    """Those of the users who have not left meanwhile."""
+    """Return the users who have not left meanwhile."""
     conversation = cache.latest(conversation_id)
     return user_ids if conversation is None else [row for row in user_ids if row in conversation.member_ids]
 
@@ -171,5 +171,5 @@ def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> Data[T
 
 
 def stopped_typing(user_id: ObjectId, conversation_id: ObjectId) -> None:
-    """The user has sent what they typed: clients see that by the message."""
+    """Forget that the user types: they have sent it, and clients see that by the message."""
     _state.typing.pop((conversation_id, user_id), None)

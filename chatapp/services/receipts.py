@@ -91,7 +91,7 @@ def mark_message_read(user_id: ObjectId, conversation_text: str, message_text: s
 
 
 def _old_receipt(conversation_id: ObjectId, user_id: ObjectId, message_id: ObjectId, moment: datetime) -> PushedRead:
-    """The receipt as old apps know it: by message instead of by seq."""
+    """Return the receipt as old apps know it: by message instead of by seq."""
     return {
         "messageId": str(message_id),
         "conversationId": str(conversation_id),
@@ -241,7 +241,7 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
 
 
 def of_message(user_id: ObjectId, message_text: str) -> Data[MessageReceipts]:
-    """Who has got and read a message, and when: `{data: {messageId, …, members: [{userId, status, …}]}}`.
+    """Return which members have got and read a message, and when.
 
     For every member who may see the message. Raises NotFound MESSAGE_NOT_FOUND.
     """
@@ -249,7 +249,7 @@ def of_message(user_id: ObjectId, message_text: str) -> Data[MessageReceipts]:
 
 
 def trace(user_id: ObjectId, message_text: str) -> Data[TraceView]:
-    """How far a message has come: what `of_message` says, and when it was accepted, stored and announced.
+    """Return how far a message has come: what `of_message` says, and when it was accepted, stored and announced.
 
     For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
     """
@@ -289,7 +289,7 @@ def _of_member(
 
 
 def _first_time(marks: list[MovedMark], seq: int) -> str | None:
-    """When a mark first reached `seq`; None when that is longer ago than what is kept."""
+    """Return the time at which a mark first reached `seq`; None when that is older than the times that are kept."""
     reached = [row for row in marks if row["seq"] >= seq]
     if not reached or (len(reached) == len(marks) == receipt_store.KEPT):
         return None

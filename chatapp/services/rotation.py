@@ -1,6 +1,6 @@
 """The token pairs of a session: which are good, which were killed, which comes next.
 
-A refresh gives the next pair. A repeat of it (its answer was lost, or the refresh token was copied) gives a pair of its
+A refresh makes the next pair. A repeat of it (its answer was lost, or the refresh token was copied) makes a pair of its
 own, a sibling. The first of the siblings that is used is the session's; the others are killed, and whoever comes with
 one of those shows that two have had the same refresh token.
 
@@ -24,7 +24,7 @@ _MOST_BRANCHES = 999
 
 
 class Standing(Enum):
-    """What it means that somebody comes with a token."""
+    """The meaning of a token that is shown: its pair is in use, is used for the first time, or was killed."""
 
     GOOD = "good"
     FIRST_USE = "first use"
@@ -32,18 +32,18 @@ class Standing(Enum):
 
 
 def first(session_id: ObjectId, now: datetime) -> RefreshState:
-    """The state of a new session."""
+    """Return the state of a new session."""
     return _state(session_id, 0, now, previous_hash=None)
 
 
 def after(session_id: ObjectId, pair: int, now: datetime) -> RefreshState:
-    """The state after a refresh with this pair's token."""
+    """Return the state after a refresh with this pair's token."""
     previous_hash = tokens.digest(tokens.refresh_token(session_id, pair))
     return _state(session_id, pair % STEP + 1, now, previous_hash=previous_hash) | {"previous": pair}
 
 
 def sibling(session_id: ObjectId, state: RefreshState) -> RefreshState | None:
-    """The state after a repeat of the last refresh; None when there were too many."""
+    """Return the state after a repeat of the last refresh; None when there were too many."""
     pair = state["generation"] + STEP
     if pair // STEP > _MOST_BRANCHES:
         return None
@@ -65,7 +65,7 @@ def _state(session_id: ObjectId, pair: int, now: datetime, previous_hash: str | 
 
 
 def standing(state: RefreshState, pair: int) -> Standing:
-    """What an access token of this pair means."""
+    """Return the standing of this pair, whose access token was shown."""
     rotation, present = pair % STEP, state["generation"] % STEP
     if rotation == present:
         if state.get("confirmed_at") is not None:
@@ -77,7 +77,7 @@ def standing(state: RefreshState, pair: int) -> Standing:
 
 
 def is_present(state: RefreshState, pair: int) -> bool:
-    """May the refresh token of this pair be exchanged?"""
+    """Return whether the refresh token of this pair may be exchanged."""
     return pair == state["generation"] if state.get("confirmed_at") is not None else pair in _unused(state)
 
 
@@ -88,6 +88,6 @@ def _unused(state: RefreshState) -> range:
 
 
 def _first_branch(state: RefreshState) -> int:
-    """An older version of the server, beside this one, goes on in the branch that it finds."""
+    """Return the first branch of the state; an older server beside this one goes on in the branch that it finds."""
     branch: int = state.get("first_branch", state["generation"] // STEP)
     return branch

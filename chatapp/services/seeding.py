@@ -16,7 +16,7 @@ Progress = Callable[[Iterable[int], str], Iterable[int]]
 
 
 def demo_data() -> dict[str, int]:
-    """The four demo users, their conversations and history; gives how many of each were added."""
+    """Add the four demo users, their conversations and history; return how many of each were added."""
     counts = {"users": 0, "conversations": 0, "messages": 0}
     people: dict[str, ObjectId] = {}
     for name, email in demo.USERS:
@@ -34,7 +34,7 @@ def demo_data() -> dict[str, int]:
 
 
 def demo_users() -> list[dict[str, str]]:
-    """The demo users that are there, with their password: in development, and nowhere else."""
+    """Return the demo users that are there, with their password: in development, and nowhere else."""
     if config().APP_ENV != "development":
         return []
     return [
@@ -45,7 +45,7 @@ def demo_users() -> list[dict[str, str]]:
 
 
 def _user(email: str, name: str, password: str, password_hash: str | None = None) -> tuple[ObjectId, bool]:
-    """The user with this e-mail, and whether they were added now."""
+    """Return the user with this e-mail, and whether they were added now."""
     known = profiles.with_address(email)
     if known is not None:
         return known["_id"], False
@@ -56,7 +56,7 @@ def _user(email: str, name: str, password: str, password_hash: str | None = None
 
 
 def _conversation(kind: str, title: str | None, members: list[ObjectId]) -> tuple[str, bool]:
-    """The direct conversation of two, or the first one's group of this name; and whether it was added now."""
+    """Return the direct conversation of two, or the first one's group of this name; and whether it was added now."""
     if kind == conversations.GROUP:
         for row in conversations.list_for(members[0], limit=conversations.LARGEST_PAGE)["data"]:
             if row["type"] == kind and row["name"] == title:
@@ -66,7 +66,7 @@ def _conversation(kind: str, title: str | None, members: list[ObjectId]) -> tupl
 
 
 def many(user_count: int, message_count: int, progress: Progress) -> dict[str, int]:
-    """`user_count` users who know each other in pairs and `message_count` messages between them.
+    """Add `user_count` users who know each other in pairs, and `message_count` messages between them.
 
     The same numbers make the same data; what is there stays.
     """

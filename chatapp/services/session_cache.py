@@ -29,7 +29,7 @@ class Row:
     pairs: tuple[int, ...] = ()
 
     def takes(self, pair: int | None) -> bool:
-        """Is this pair known to be good? (None: of a token that belongs to none.)"""
+        """Return whether this pair is known to be good. (None: a token without a pair.)"""
         return pair is None or pair in self.pairs
 
     def allow(self, pair: int | None) -> None:
@@ -50,7 +50,7 @@ class SessionCache:
         self.forgotten = 0  # grows with every revocation
 
     def find(self, session_id: ObjectId) -> Row | None:
-        """The session, if it is known to be live; it counts as used."""
+        """Return the session, if it is known to be live; it counts as used."""
         row = self.rows.get(session_id)
         if row is None or row.ends_at <= clock.now() or row.known_until < clock.monotonic():
             return None
@@ -58,7 +58,7 @@ class SessionCache:
         return row
 
     def take_stored(self, session_id: ObjectId) -> SessionDocument | None:
-        """The session as this process has just stored it, once."""
+        """Return the session as this process has just stored it, once."""
         return self.fresh.pop(session_id, None)
 
     def add(self, session: SessionDocument, *, is_new: bool = False) -> Row:
@@ -79,7 +79,7 @@ class SessionCache:
         return row
 
     def due(self) -> dict[ObjectId, Row]:
-        """Those in use whose time is nearly over; others whose time is over are forgotten."""
+        """Return the sessions in use that have to be looked up soon; forget unused ones whose time is over."""
         now, due = clock.monotonic(), {}
         soon = takewhile(lambda item: item[1].known_until < now + RENEW_SECONDS, self.rows.items())
         for session_id, row in list(soon):
@@ -97,7 +97,7 @@ class SessionCache:
             self.rows.move_to_end(session_id)
 
     def forget(self, session_id: ObjectId, *, revoked: bool = True) -> None:
-        """The session was revoked, or is not needed."""
+        """Forget a session that was revoked or is not needed."""
         self.forgotten += revoked
         self.rows.pop(session_id, None)
         self.fresh.pop(session_id, None)

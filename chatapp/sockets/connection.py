@@ -110,7 +110,7 @@ def _welcome(sid: str, user_id: ObjectId, ready: dict[str, object], first: bool)
 
 
 def resync(sid: str) -> None:
-    """A socket was too slow, and something was dropped: tell it where its logs end, so that it pulls."""
+    """Tell a socket that was too slow, so that something was dropped, where its logs end, so that it syncs."""
     connection = realtime.connections.by_sid.get(sid)
     if connection is None:
         return

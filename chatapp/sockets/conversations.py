@@ -13,7 +13,7 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 
 @event("getConversations", ListIn, reply="getConversations", out=ConversationsOut, reads=True)
 def get_conversations(caller: Caller, skip: int = 0, limit: int = conversations.PAGE) -> Answer:
-    """The caller's conversations, last active first."""
+    """Return the caller's conversations, last active first."""
     for_old_app = sessions.is_of_old_app(caller.identity.session_id)
     return conversations.list_for(caller.user_id, skip=skip, limit=limit, for_old_app=for_old_app)
 
@@ -44,13 +44,13 @@ def new_conversation(
     reads=True,
 )
 def get_conversation(caller: Caller, conversation_id: str) -> Answer:
-    """One conversation."""
+    """Return one conversation."""
     return conversations.get(caller.user_id, conversation_id)
 
 
 @event("getMembers", MembersIn, reply="getMembers", bare="conversationId", out=MembersOut, reads=True)
 def get_members(caller: Caller, conversation_id: str, **page: Any) -> Answer:
-    """A page of a conversation's members, by id; `after` is the last one of the page before."""
+    """Return a page of a conversation's members, by id; `after` is the last one of the page before."""
     return conversations.members(caller.user_id, conversation_id, **page)
 
 

@@ -1,4 +1,4 @@
-"""What every socket event has in common: request id, limits, schema, one answer as ack and as event, one log line."""
+"""The frame around every socket event: request id, limits, schema, one answer as ack and as event, one log line."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent the event, and over which socket."""
+    """The sender of an event, and the socket that it came over."""
 
     sid: str
     identity: Identity
@@ -65,7 +65,7 @@ def event(
     out: type[Schema] | None = None,
     reads: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Define a socket event. The handler gets a Caller and the loaded fields, and gives what is added to
+    """Define a socket event. The handler gets a Caller and the loaded fields, and returns the fields to add to
     `{success: true}`."""
 
     def define(handler: Handler) -> Handler:
@@ -77,7 +77,7 @@ def event(
 
 
 def handler_of(spec: Event) -> Callable[..., Answer]:
-    """The Socket.IO handler of an event."""
+    """Return the Socket.IO handler of an event."""
     schema = spec.schema()
 
     def handle(sid: str, *payloads: Any) -> Answer:
@@ -109,7 +109,7 @@ def _fields(spec: Event, payload: Any) -> dict[str, Any]:
 
 
 def answer_unknown(name: str, sid: str, *payloads: Any) -> Answer:
-    """The answer to an event that nobody defined."""
+    """Return the answer to an event that nobody defined."""
     payload = payloads[0] if payloads else None
 
     def refuse(_: Caller) -> Answer:
@@ -119,7 +119,7 @@ def answer_unknown(name: str, sid: str, *payloads: Any) -> Answer:
 
 
 def answer_binary(sid: str) -> Answer:
-    """The answer to an event that carries bytes."""
+    """Return the answer to an event that carries bytes."""
 
     def refuse(_: Caller) -> Answer:
         raise errors.invalid("payload", "Bytes are not taken. Upload the file, and send its address as attachment.")
@@ -128,7 +128,7 @@ def answer_binary(sid: str) -> Answer:
 
 
 def charge_bytes(sid: str, size: int) -> None:
-    """A large packet costs its sender more than one call."""
+    """Charge the sender of a large packet more than one call."""
     connection = realtime.connections.by_sid.get(sid)
     if connection is not None:
         limits.charge(connection.user_id, size=size)
@@ -164,7 +164,7 @@ def _answer(
 
 
 def refusal(error: Exception, request_id: str) -> errors.Envelope:
-    """What the client is told of an exception; what nobody foresaw is logged with its stack.
+    """Return the envelope for an exception; an unexpected one is logged with its stack.
 
     Not in the frame that has caught it: the exception has that frame, and with it the payload. A frame that had the
     exception, too, would keep both until the collector comes by.

@@ -19,7 +19,7 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 
 @event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut, reads=True)
 def get_messages(caller: Caller, conversation_id: str, **page: Any) -> Answer:
-    """A page of messages, newest first."""
+    """Return a page of messages, newest first."""
     return messages.history(caller.user_id, conversation_id, **page)
 
 
@@ -43,7 +43,7 @@ def new_message(
 
 @event("sendMessage", LegacyRelayIn, failure="newMessage", out=MessageOut)
 def send_message(caller: Caller, conversation_id: str, message: Any, temp_id: str | None = None) -> Answer:
-    """The oldest apps' name for newMessage; `message` is the text, or an object with content and attachment."""
+    """Send a message, under the oldest apps' name; `message` is the text, or an object with content and attachment."""
     fields = {"content": message} if isinstance(message, str) else message
     if not isinstance(fields, dict):
         raise errors.invalid("message", "Send a text, or an object with content.")

@@ -13,19 +13,19 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 
 @event("sync", SyncIn, out=SyncOut)
 def get_sync(caller: Caller, **has: Any) -> Answer:
-    """What the client does not have, by its cursors."""
+    """Return everything that the client lacks, by its cursors."""
     return sync.answer(caller.user_id, 0, **has)
 
 
 @event("getEntries", EntriesIn, out=EntriesOut, reads=True)
 def get_entries(caller: Caller, conversation_id: str, limit: int = entry_views.PAGE, **page: Any) -> Answer:
-    """A page of entries of every type, ascending."""
+    """Return a page of entries of every type, ascending."""
     return entry_views.page(caller.user_id, conversation_id, limit=limit, **page)
 
 
 @event("getProof", ProofIn, out=ProofOut, reads=True)
 def get_proof(caller: Caller, conversation_id: str, at: int | None = None) -> Answer:
-    """The hash chain's value at a place of the log."""
+    """Return the hash chain's value at a place of the log."""
     return proof.at(caller.user_id, conversation_id, at)
 
 
@@ -38,11 +38,11 @@ def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
 
 @event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut, reads=True)
 def get_receipts(caller: Caller, message_id: str) -> Answer:
-    """Who has got and read a message, and when."""
+    """Return which members have got and read a message, and when."""
     return receipts.of_message(caller.user_id, message_id)
 
 
 @event("getTrace", MessageIdIn, bare="messageId", out=TraceOut, reads=True)
 def get_trace(caller: Caller, message_id: str) -> Answer:
-    """How far a message has come."""
+    """Return how far a message has come."""
     return receipts.trace(caller.user_id, message_id)

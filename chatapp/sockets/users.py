@@ -33,7 +33,7 @@ def update_profile(
     current_password: str | None = None,
     **avatar: str | None,
 ) -> Answer:
-    """Change name, e-mail (with currentPassword) or avatar; gives a token with the new claims."""
+    """Change name, e-mail (with currentPassword) or avatar; returns a token with the new claims."""
     return profiles.update(
         caller.identity,
         name=name,
@@ -62,19 +62,19 @@ def user_offline(caller: Caller) -> Answer:
 
 @event("onlineUsers", reply="onlineUsers", out=OnlineUsersPushed, reads=True)
 def online_users(caller: Caller) -> Answer:
-    """Ids of the users online now who share a conversation with the caller."""
+    """Return ids of the users online now who share a conversation with the caller."""
     return {"data": presence.online_partners(caller.user_id)}
 
 
 @event("getPresence", out=PresenceOut, reads=True)
 def get_presence(caller: Caller) -> Answer:
-    """Who of those who share a conversation is online, or was seen when."""
+    """Return which users who share a conversation are online, or when they were last seen."""
     return presence.of_partners(caller.user_id)
 
 
 @event("getPrivacy", out=PrivacyOut, reads=True)
 def get_privacy(caller: Caller) -> Answer:
-    """What the caller hides."""
+    """Return the caller's privacy settings."""
     return privacy.get(caller.user_id)
 
 

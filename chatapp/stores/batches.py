@@ -19,7 +19,7 @@ _STEP_SECONDS = 0.004
 
 
 def in_steps(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The rows, so many at a time."""
+    """Return the rows, so many at a time."""
     for start in range(0, len(rows), size):
         if start:
             gevent.sleep(_TURN_SECONDS)

@@ -40,20 +40,20 @@ def insert(conversation: ConversationDocument) -> bool:
 
 
 def find_by_key(document: ConversationDocument) -> ConversationDocument | None:
-    """The conversation that has the same direct_key or creation_key."""
+    """Return the conversation that has the same direct_key or creation_key."""
     head_store.settle()
     keys: Document = {name: document.get(name) for name in ("direct_key", "creation_key") if name in document}
     return db().conversations.find_one(keys)
 
 
 def find_direct(direct_key: str) -> ConversationDocument | None:
-    """The one direct conversation of two people."""
+    """Return the one direct conversation of two people."""
     head_store.settle()
     return db().conversations.find_one({"direct_key": direct_key})
 
 
 def find_with_members(conversation_ids: list[ObjectId]) -> list[LoadedConversation]:
-    """These conversations, in no order, each with all its memberships, former ones too, under `members`."""
+    """Return these conversations, in no order, each with all its memberships, former ones too, under `members`."""
     head_store.settle(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
     found: list[LoadedConversation] = []
@@ -64,7 +64,7 @@ def find_with_members(conversation_ids: list[ObjectId]) -> list[LoadedConversati
 
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[ConversationPlace]:
-    """Where the user's current conversations stand but these, last active first: `{_id, head, touched_at}`."""
+    """Return `{_id, head, touched_at}` of the user's current conversations except these, last active first."""
     head_store.settle()
     fields = {"head": 1, "touched_at": 1}
     if is_embedded():
@@ -77,13 +77,13 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[Ob
 
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[ConversationHead]:
-    """Where these conversations stand: `{_id, head, last_activity, touched_at, sent}`, `sent` of this user only."""
+    """Return `{_id, head, last_activity, touched_at, sent}` of these conversations, `sent` of this user only."""
     head_store.settle(conversation_ids)
     return _find_in_turns(conversation_ids, _head_fields(user_id))
 
 
 def _find_in_turns(conversation_ids: list[ObjectId], fields: Document) -> list[Any]:
-    """These conversations, in no order. Whoever has large groups makes others wait for a few of them at most."""
+    """Return these conversations, in no order. A few of them at a time: they may be large, and others have to wait."""
     found: list[Any] = []
     for step in batches(conversation_ids):
         found += all_of(db().conversations.find({"_id": {"$in": step}}, dict(fields)).batch_size(len(step) + 1))
@@ -95,7 +95,7 @@ def _last_active(row: ConversationHead) -> tuple[datetime, ObjectId]:
 
 
 def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limit: int) -> list[ConversationHead]:
-    """The same of the user's current conversations that come after `before` (last active, id), last active first."""
+    """Return the same of the user's current conversations after `before` (last active, id), last active first."""
     head_store.settle()
     if is_embedded():
         rows = _find_in_turns(find_ids_of_user(user_id), _head_fields(user_id))
@@ -115,7 +115,7 @@ def _head_fields(user_id: ObjectId) -> Document:
 
 
 def find_many(conversation_ids: list[ObjectId]) -> list[ConversationDocument]:
-    """These conversations, in no order."""
+    """Return these conversations, in no order."""
     head_store.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
     return list(cursor.batch_size(len(conversation_ids) + 1))
@@ -136,7 +136,7 @@ def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
 
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
-    """Everybody who shares a conversation with the user, without the user."""
+    """Return everybody who shares a conversation with the user, without the user."""
     if not is_embedded():
         return set(_partners.find(user_id) or ()) - {user_id}
     rows = _find_in_turns(find_ids_of_user(user_id), {"participants": 1})
@@ -162,7 +162,7 @@ _partners = Gathered(_find_partners_of)
 
 
 def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[ObjectId]:
-    """Those of the `people` who share a conversation with the user, in one command.
+    """Return the `people` who share a conversation with the user, in one command.
 
     Asked of the store, which knows who has left, whichever process took them out.
     """
@@ -182,7 +182,7 @@ def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[Object
 
 
 def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[ObjectId]:
-    """The same, one conversation after the other until all are found: a large group has many of them."""
+    """Return the same, one conversation after the other until all are found: a large group has many of them."""
     missing = set(people)
     for step in batches(find_ids_of_user(user_id)):
         for conversation_id in step:
@@ -194,7 +194,7 @@ def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[Obj
 
 
 def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
-    """Ids of the user's current conversations."""
+    """Return ids of the user's current conversations."""
     if is_embedded():  # conversations hold all their members, and are decoded in this process
         own = db().memberships.find({"user_id": user_id, "left_seq": None}, {"conversation_id": 1})
         return [row["conversation_id"] for row in own]
@@ -209,13 +209,13 @@ def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) ->
 
 
 def count_active_since(moment: datetime | None) -> int:
-    """How many conversations there are, with something since then."""
+    """Return the number of conversations that have been active since then."""
     head_store.settle()
     return db().conversations.count_documents(_active_since(moment))
 
 
 def iterate_active_since(moment: datetime | None) -> Iterator[ConversationDocument]:
-    """All conversations with something since then, oldest first, without holding them all in memory."""
+    """Yield all conversations that have been active since then, oldest first, without holding them all in memory."""
     head_store.settle()
     yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
 
@@ -225,5 +225,5 @@ def _active_since(moment: datetime | None) -> Document:
 
 
 def find_all_ids() -> set[ObjectId]:
-    """Ids of all conversations."""
+    """Return ids of all conversations."""
     return {row["_id"] for row in db().conversations.find({}, {"_id": 1})}

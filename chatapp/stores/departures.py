@@ -27,7 +27,7 @@ def keep(conversation_id: ObjectId, user_id: ObjectId, seq: int, state: Departur
 
 
 def find(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> DepartureState | None:
-    """The state that was kept when the entry `seq` took the user out."""
+    """Return the state that was kept when the entry `seq` took the user out."""
     row = db().departures.find_one({"_id": _id(conversation_id, user_id), "seq": seq})
     return row["state"] if row else None
 

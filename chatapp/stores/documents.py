@@ -13,7 +13,7 @@ Mark = Literal["delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared
 
 
 class Privacy(TypedDict, total=False):
-    """What a user hides from others."""
+    """The facts that a user hides from others."""
 
     hide_last_seen: bool
     hide_read_receipts: bool
@@ -42,7 +42,7 @@ class UserDocument(UserProfile):
 
 
 class NameKeys(TypedDict):
-    """What the directory is sorted and searched by."""
+    """Return the keys by which the directory is sorted and searched."""
 
     name_key: str
     name_keys: list[str]

@@ -38,7 +38,7 @@ def insert(entry: Entry) -> bool:
 
 
 def insert_run(run: list[Entry]) -> int:
-    """Append several in this order, until one's number or client's id is taken: gives how many were stored.
+    """Append several in this order, until one's number or client's id is taken; return how many were stored.
 
     One command. Those after a failure are not tried, so that no conversation among them gets a hole.
     """
@@ -55,22 +55,22 @@ def insert_run(run: list[Entry]) -> int:
 
 
 def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Entry | None:
-    """The entry that this sender made under this id."""
+    """Return the entry that this sender made under this id."""
     return db().entries.find_one({"sender_id": sender_id, "client_msg_id": client_msg_id})
 
 
 def find_by_id(entry_id: ObjectId) -> Entry | None:
-    """The entry with this id."""
+    """Return the entry with this id."""
     return db().entries.find_one({"_id": entry_id})
 
 
 def find_run_after(conversation_id: ObjectId, seq: int) -> list[Entry]:
-    """Up to WINDOW entries that follow `seq`, ascending."""
+    """Return up to WINDOW entries that follow `seq`, ascending."""
     return find_range(conversation_id, seq + 1, seq + WINDOW)
 
 
 def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Entry]:
-    """Entries first … last (both included), ascending."""
+    """Return entries first … last (both included), ascending."""
     if last < first:
         return []
     cursor = db().entries.find({"conversation_id": conversation_id, "seq": _keys(first, last)})
@@ -80,7 +80,7 @@ def find_range(conversation_id: ObjectId, first: int, last: int) -> list[Entry]:
 def find_messages_in_range(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
 ) -> list[ShownEntry]:
-    """At most `limit` message entries within first … last, without what only the chain and the trace need."""
+    """Return at most `limit` message entries within first … last, without what only the chain and the trace need."""
     if is_embedded():
         return _find_messages_in_steps(conversation_id, first, last, limit=limit, descending=descending)
     if last < first:
@@ -93,7 +93,7 @@ def find_messages_in_range(
 def _find_messages_in_steps(
     conversation_id: ObjectId, first: int, last: int, *, limit: int, descending: bool
 ) -> list[ShownEntry]:
-    """The same from the embedded store, 0.05 ms for an entry. (Leaving fields out would only be more work.)
+    """Return the same from the embedded store, 0.05 ms for an entry. (Leaving fields out would only be more work.)
 
     One page after the other: the steps of ten at once would be a long turn again, and ten halves would be in memory.
     """
@@ -109,7 +109,7 @@ def _find_messages_in_steps(
 
 
 def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[ShownEntry]:
-    """Entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order.
+    """Return entries of several logs: (conversation_id, first, last) each; in one command (on MongoDB), in no order.
 
     Without what only the chain and the trace need.
     """
@@ -126,21 +126,21 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[ShownEntry]
 
 
 def iterate_log(conversation_id: ObjectId) -> Iterator[Entry]:
-    """All entries of a conversation, ascending, without holding them all in memory."""
+    """Yield all entries of a conversation, ascending, without holding them all in memory."""
     yield from db().entries.find({"conversation_id": conversation_id}).sort("seq", 1)
 
 
 def find_conversation_ids() -> set[ObjectId]:
-    """Ids of the conversations that have entries."""
+    """Return ids of the conversations that have entries."""
     if is_embedded():  # its cursors copy all that is left at each step
         return set(db().entries.find({}, {"conversation_id": 1}).distinct("conversation_id"))
     return {row["_id"] for row in db().entries.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
 def find_newest(limit: int) -> list[EntryPlace]:
-    """The entries made last, of all conversations, newest first: ids and numbers only.
+    """Return the entries made last, of all conversations, newest first: ids and numbers only.
 
-    The embedded store would have to read and sort all: it gives only those that follow a stored head.
+    The embedded store would have to read and sort all: it returns only those that follow a stored head.
     """
     fields = {"conversation_id": 1, "seq": 1}
     if is_embedded():

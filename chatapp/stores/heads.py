@@ -26,7 +26,7 @@ _RETRY_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Head:
-    """What a conversation's document is to say, `changes`, after the entries from_seq + 1 … to_seq."""
+    """The `changes` of a conversation's document after the entries from_seq + 1 … to_seq."""
 
     conversation_id: ObjectId
     from_seq: int
@@ -34,12 +34,12 @@ class Head:
     changes: Document
 
     def followed_by(self, later: "Head") -> "Head":
-        """Both in one step."""
+        """Return both changes as one step."""
         return Head(self.conversation_id, self.from_seq, later.to_seq, self.changes | later.changes)
 
 
 class _Behind:
-    """What waits to be stored, and what is being stored. Steps are numbered as they come."""
+    """Heads that wait to be stored, and those being stored. Steps are numbered as they come."""
 
     def __init__(self) -> None:
         self.waiting: dict[ObjectId, Head] = {}
@@ -81,7 +81,7 @@ class _Behind:
 
 
 def _together(earlier: dict[ObjectId, Head], later: dict[ObjectId, Head]) -> dict[ObjectId, Head]:
-    """Both, in one step for each conversation."""
+    """Return both, as one step for each conversation."""
     steps = {key: earlier[key].followed_by(head) if key in earlier else head for key, head in later.items()}
     return earlier | steps
 
@@ -120,7 +120,7 @@ def make_room() -> None:
 
 
 def settle(conversation_ids: Iterable[ObjectId] | None = None) -> None:
-    """When this returns, what was waiting is stored; nothing is done when none of these conversations waits."""
+    """Store everything that waits before returning; do nothing if none of these conversations waits."""
     behind = _behind
     wanted = behind.newest_step
     if behind.stored_step >= wanted or (conversation_ids is not None and not behind.concerns(conversation_ids)):
@@ -132,7 +132,7 @@ def settle(conversation_ids: Iterable[ObjectId] | None = None) -> None:
 
 
 def find_seqs(conversation_ids: Collection[ObjectId]) -> dict[ObjectId, int]:
-    """Up to where these conversations' documents stand for their logs."""
+    """Return the seq that each of these conversations' documents has reached in its log."""
     settle(conversation_ids)
     return _find_seqs(conversation_ids)
 
@@ -165,7 +165,7 @@ def _bring_forward(heads: list[Head]) -> None:
 
 
 def _update(heads: list[Head]) -> int:
-    """Give the number of those that were where they were thought to be."""
+    """Store these heads; return how many of them were where they were expected."""
     updates = [({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": head.changes}) for head in heads]
     if is_embedded() or len(updates) == 1:
         return sum(db().conversations.update_one(*update).matched_count for step in batches(updates) for update in step)
@@ -174,7 +174,7 @@ def _update(heads: list[Head]) -> int:
 
 
 def _remaining(heads: list[Head]) -> list[Head]:
-    """What is left of them: each from where its conversation's stored head is now."""
+    """Return the heads that are still to be stored, each from its conversation's stored head."""
     stored = _find_seqs([head.conversation_id for head in heads])
     return [
         replace(head, from_seq=stored[head.conversation_id])

@@ -77,18 +77,18 @@ def set_by_the_log(conversation_id: ObjectId, rows: list[MembershipDocument]) ->
 
 
 def find_conversation_ids() -> set[ObjectId]:
-    """Ids of the conversations that have memberships."""
+    """Return ids of the conversations that have memberships."""
     return {row["_id"] for row in db().memberships.aggregate([{"$group": {"_id": "$conversation_id"}}])}
 
 
 def find_in_conversations(conversation_ids: list[ObjectId]) -> list[MembershipDocument]:
-    """All memberships, former ones too, of these conversations."""
+    """Return all memberships, former ones too, of these conversations."""
     cursor = db().memberships.find({"conversation_id": {"$in": conversation_ids}})
     return list(cursor.batch_size(_MOST_ROWS))
 
 
 def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[MembershipDocument]:
-    """Memberships in these conversations that have changed, but by the log; and this user's own, changed or not."""
+    """Return memberships in these conversations that changed other than by the log, and this user's own in any case."""
     changed = [{name: {"$gt": since}} for name in ("changed_at", "delivered_at")]
     rules = [{"user_id": user_id}, *changed, {"profile_at": {"$gt": since}}]
     return list(
@@ -97,7 +97,7 @@ def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: Obj
 
 
 def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) -> list[OwnMembership]:
-    """The marks of one user's memberships, former ones too: of all, or in these conversations."""
+    """Return the marks of one user's memberships, former ones too: of all, or in these conversations."""
     wanted: Document = {"user_id": user_id}
     if conversation_ids is not None:
         wanted["conversation_id"] = {"$in": conversation_ids}
@@ -105,7 +105,7 @@ def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) 
 
 
 def find_cleared(user_id: ObjectId) -> list[Cleared]:
-    """`{conversation_id, cleared_seq, cleared_mseq}` of the user's conversations that they have once deleted."""
+    """Return `{conversation_id, cleared_seq, cleared_mseq}` of the user's conversations that they have once deleted."""
     wanted = {"user_id": user_id, "left_seq": None, "cleared_seq": {"$gte": 0}}
     fields = {"_id": 0, "conversation_id": 1, "cleared_seq": 1, "cleared_mseq": 1}
     return list(db().memberships.find(wanted, fields).batch_size(_MOST_ROWS))
@@ -131,7 +131,7 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
 
 
 def set_profile(user_id: ObjectId, profile: MemberProfile, moment: datetime) -> int:
-    """Renew the copy of the user's profile on all their memberships; gives how many these are."""
+    """Renew the copy of the user's profile on all their memberships; return how many these are."""
     change = {"$set": {"profile": profile, "profile_at": moment}}
     if not is_embedded():
         return db().memberships.update_many({"user_id": user_id}, change).matched_count

@@ -9,7 +9,7 @@ from chatapp.database import db
 
 
 def find_or_make_epoch() -> str:
-    """The random id that was stored with this database when it was first used."""
+    """Return the random id that was stored with this database when it was first used."""
     row = db().meta.find_one({"_id": "epoch"})
     if row is None:
         try:
@@ -22,14 +22,14 @@ def find_or_make_epoch() -> str:
 
 
 def replace_epoch() -> str:
-    """Give this database a new random id."""
+    """Store a new random id for this database, and return it."""
     value = uuid.uuid4().hex
     db().meta.update_one({"_id": "epoch"}, {"$set": {"value": value}}, upsert=True)
     return value
 
 
 def find_clock() -> tuple[datetime, datetime] | None:
-    """When changes were last known to be stamped, and the time that no stamp is beyond; see `set_clock`."""
+    """Return when changes were last known to be stamped, and a time that no stamp exceeds; see `set_clock`."""
     row = db().meta.find_one({"_id": "clock"})
     return (row["at"], row["until"]) if row else None
 
@@ -40,7 +40,7 @@ def set_clock(at: datetime, until: datetime) -> None:
 
 
 def find_migrations() -> set[str]:
-    """Names of the migrations that ran."""
+    """Return names of the migrations that ran."""
     return {row["name"] for row in db().meta.find({"kind": "migration"})}
 
 
@@ -72,7 +72,7 @@ _OWN_FIELDS = {"users": "password_hash", "conversations": "head"}
 
 
 def find_foreign() -> list[str]:
-    """Names of collections with documents that are not chatapp's, as far as their first and oldest ones tell."""
+    """Return names of collections with documents that are not chatapp's, as far as their first and oldest ones tell."""
     found = [name for name, field in _OWN_FIELDS.items() if _has_foreign(name, field)]
     return found if db().messages.find_one({}) is None else [*found, "messages"]
 
@@ -84,6 +84,6 @@ def _has_foreign(name: str, field: str) -> bool:
 
 
 def index_names() -> dict[str, set[str]]:
-    """Names of the indexes that exist, by collection."""
+    """Return names of the indexes that exist, by collection."""
     names = ("users", "sessions", "conversations", "memberships", "entries")
     return {name: set(db()[name].index_information()) for name in names}

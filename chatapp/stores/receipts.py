@@ -27,7 +27,7 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> No
         changes.append(UpdateOne(key, {"$setOnInsert": place}, upsert=True))
         for name, seq in (("delivered", delivered), ("read", read)):
             if not seq:
-                continue  # nothing is less than nothing
+                continue  # a mark of 0 never advances
             newer = key | {f"{name}_seq": {"$lt": seq}}
             mark = {"$each": [{"seq": seq, "at": moment}], "$slice": -KEPT}
             changes.append(UpdateOne(newer, {"$push": {name: mark}, "$set": {f"{name}_seq": seq}}))
@@ -36,5 +36,5 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> No
 
 
 def find_of_conversation(conversation_id: ObjectId) -> list[ReceiptTimes]:
-    """The rows of all its members."""
+    """Return the rows of all its members."""
     return list(db().receipts.find({"conversation_id": conversation_id}).batch_size(_MOST_ROWS))

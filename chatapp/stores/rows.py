@@ -6,6 +6,6 @@ from chatapp.database import is_embedded
 
 
 def all_of(cursor: Any) -> list[Any]:
-    """All that the cursor has left: `to_list` takes whole batches, where `list` would ask for each row."""
+    """Return all that the cursor has left: `to_list` takes whole batches, where `list` would ask for each row."""
     found: list[Any] = list(cursor) if is_embedded() else cursor.to_list()
     return found

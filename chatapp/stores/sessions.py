@@ -22,12 +22,12 @@ def insert(session: SessionDocument) -> None:
 
 
 def find_by_id(session_id: ObjectId) -> SessionDocument | None:
-    """The session, revoked or not."""
+    """Return the session, revoked or not."""
     return db().sessions.find_one({"_id": session_id})
 
 
 def find_live(session_id: ObjectId, now: datetime) -> SessionDocument | None:
-    """The session when it is neither revoked nor over. Who asks at the same time shares the command."""
+    """Return the session when it is neither revoked nor over. Calls at the same time share a command."""
     if is_embedded():  # it has no commands to save
         return db().sessions.find_one({"_id": session_id, **_live(now)})
     session = _not_revoked.find(session_id)
@@ -43,7 +43,7 @@ _not_revoked = Gathered(_find_not_revoked)
 
 
 def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:
-    """When those of the sessions end that are neither revoked nor over."""
+    """Return the ends of those sessions that are neither revoked nor over."""
     rows = db().sessions.find({"_id": {"$in": list(session_ids)}, **_live(now)}, {"expires_at": 1})
     return {row["_id"]: row["expires_at"] for row in rows.batch_size(len(session_ids) + 1)}
 
@@ -58,24 +58,24 @@ def _live(now: datetime) -> Document:
 
 
 def find_live_of_user(user_id: ObjectId, now: datetime) -> list[SessionDocument]:
-    """All sessions of the user that work, last seen first."""
+    """Return all sessions of the user that work, last seen first."""
     cursor = db().sessions.find({"user_id": user_id, **_live(now)})
     return list(cursor.sort("last_seen_at", -1))
 
 
 def find_last_uses(user_id: ObjectId, now: datetime) -> list[SessionUse]:
-    """`{_id, last_seen_at}` of the user's sessions that work, in no order."""
+    """Return `{_id, last_seen_at}` of the user's sessions that work, in no order."""
     return all_of(db().sessions.find({"user_id": user_id, **_live(now)}, {"last_seen_at": 1}))
 
 
 def was_at(user_id: ObjectId, address: str | None, address_key: str) -> bool:
-    """Has the user had a session at this address? (`address_key` is missing in sessions of before it was stored.)"""
+    """Return whether the user has had a session at this address. (Older sessions have no `address_key`.)"""
     ways: list[Document] = [{"address": address}, {"address_key": address_key}]
     return db().sessions.find_one({"user_id": user_id, "$or": ways}, {"_id": 1}) is not None
 
 
 def was_on(user_id: ObjectId, device_hash: str) -> bool:
-    """Has the user had a session on this device?"""
+    """Return whether the user has had a session on this device."""
     return db().sessions.find_one({"user_id": user_id, "device_hash": device_hash}, {"_id": 1}) is not None
 
 
@@ -116,7 +116,7 @@ def revoke_these(session_ids: list[ObjectId], user_id: ObjectId, now: datetime, 
 
 
 def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None) -> list[ObjectId]:
-    """End the user's sessions but `keep`; gives those that were ended."""
+    """End the user's sessions but `keep`; return those that were ended."""
     live = {"user_id": user_id, "revoked_at": None}
     ids = [row["_id"] for row in db().sessions.find(live, {"_id": 1}) if row["_id"] != keep]
     if ids:
@@ -125,7 +125,7 @@ def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None
 
 
 def has_more_than(user_id: ObjectId, most: int) -> bool:
-    """Has the user more sessions than that, ended ones too?"""
+    """Return whether the user has more sessions than that, including ended ones."""
     return db().sessions.find_one({"user_id": user_id}, {"_id": 1}, skip=most) is not None
 
 
@@ -136,5 +136,5 @@ def delete_ended(user_id: ObjectId, now: datetime) -> None:
 
 
 def delete_over(before: datetime) -> int:
-    """Remove sessions that ended before that time; gives how many."""
+    """Remove sessions that ended before that time; return how many."""
     return db().sessions.delete_many({"expires_at": {"$lt": before}}).deleted_count

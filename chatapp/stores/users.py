@@ -2,7 +2,8 @@
 
 A user: `{_id, email (as it is shown, unique), email_key? (as it is compared, unique), name, avatar | None,
 password_hash, name_key (as it is sorted), name_keys? (as it is searched), created_at, updated_at, last_seen_at?,
-privacy?: {hide_last_seen, hide_read_receipts}}`. What an older version of the server stores has neither of the two.
+privacy?: {hide_last_seen, hide_read_receipts}}`. Users stored by an older version of the server have neither
+`email_key` nor `name_keys`.
 """
 
 import re
@@ -34,17 +35,17 @@ def insert(user: UserDocument) -> bool:
 
 
 def find_by_email(email: str, email_key: str) -> UserDocument | None:
-    """The whole user whose e-mail is spelled like this, else the one whose e-mail is another spelling of it."""
+    """Return the whole user whose e-mail is spelled like this, else the one whose e-mail is another spelling of it."""
     return db().users.find_one({"email": email}) or db().users.find_one({"email_key": email_key})
 
 
 def find_by_id(user_id: ObjectId) -> UserDocument | None:
-    """The whole user."""
+    """Return the whole user."""
     return db().users.find_one({"_id": user_id})
 
 
 def find_profiles(user_ids: list[ObjectId]) -> list[UserProfile]:
-    """Profiles of those of the users that exist, in no order."""
+    """Return the profiles of these users, as far as they exist, in no order."""
     return _find_in_turns(user_ids, _PROFILE)
 
 
@@ -63,7 +64,7 @@ def find_page(
     after: tuple[str, ObjectId] | None,
     limit: int,
 ) -> list[UserProfile]:
-    """Profiles by name, at most `limit`.
+    """Return profiles by name, at most `limit`.
 
     `among`: only these users (None: everybody). `prefix`: the start of one of their name keys.
     `after`: name key and id of the last one of the page before.
@@ -81,9 +82,9 @@ def find_page(
 
 
 def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> UserDocument | None:
-    """Set fields and give the user as it is then; None when the e-mail is taken by another.
+    """Set fields and return the user as it is then; None when the e-mail is taken by another.
 
-    `password_hash`: nothing is set, and None given, unless it is still the user's.
+    `password_hash`: unless it is still the user's, nothing is set, and None is returned.
     """
     wanted: Document = {"_id": user_id} if password_hash is None else {"_id": user_id, "password_hash": password_hash}
     try:
@@ -107,7 +108,7 @@ def exchange_password(user_id: ObjectId, old_hash: str, new_hash: str, moment: d
 
 
 def has_password(user_id: ObjectId, password_hash: str) -> bool:
-    """Is this the user's hash now?"""
+    """Return whether this is the user's hash now."""
     return db().users.find_one({"_id": user_id, "password_hash": password_hash}, {"_id": 1}) is not None
 
 
@@ -118,29 +119,29 @@ def set_last_seen(user_ids: list[ObjectId], moment: datetime) -> None:
 
 
 def find_last_seen(user_ids: list[ObjectId]) -> list[tuple[ObjectId, datetime | None]]:
-    """When these users were last connected, in no order."""
+    """Return the times at which these users were last connected, in no order."""
     rows = _find_in_turns(user_ids, {"last_seen_at": 1})
     return [(row["_id"], row.get("last_seen_at")) for row in rows]
 
 
 def find_hiding_last_seen() -> list[ObjectId]:
-    """Ids of the users who hide when they were online."""
+    """Return ids of the users who hide when they were online."""
     rows = db().users.find({"privacy.hide_last_seen": True}, {"_id": 1}).batch_size(_MOST_ROWS)
     return [row["_id"] for row in rows]
 
 
 def count() -> int:
-    """How many users there are."""
+    """Return the number of users."""
     return db().users.count_documents({})
 
 
 def find_oldest(limit: int) -> list[UserProfile]:
-    """The first users that were made, with their profiles."""
+    """Return the first users that were made, with their profiles."""
     return list(db().users.find({}, dict(_PROFILE)).sort("_id", 1).limit(limit))
 
 
 def profile_fields(user: UserProfile) -> MemberProfile:
-    """The part of a user that is copied onto memberships."""
+    """Return the part of a user that is copied onto memberships."""
     return {
         "name": user["name"],
         "email": user["email"],

@@ -37,12 +37,12 @@ def _email_in_use() -> errors.Conflict:
 
 
 def default_name(email: str) -> str:
-    """The name of somebody who gave none: what stands before the @, as far as it is a name."""
+    """Return a name for somebody who gave none: the part before the @, cleaned of what a name may not have."""
     return text.clean_name(email.partition("@")[0], _LONGEST_NAME) or "User"
 
 
 def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> UserDocument:
-    """A user as the store keeps it. `email` as emails.read gives it."""
+    """Return a user as it is stored. `email` is in the spelling of `emails.read`."""
     now, keys = clock.now(), profiles.name_keys(name)
     return {
         "_id": new_id(),
@@ -59,7 +59,7 @@ def new_user(email: str, name: str, avatar: str | None, password_hash: str) -> U
 
 
 def log_in(email: str, password: str, device: Device) -> SignedIn:
-    """Tokens for the right password. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
+    """Return tokens for the right password. Raises Unauthorized INVALID_CREDENTIALS, RateLimited."""
     user, password_hash = credentials.of_account(email, password, device)
     caller = str(user["_id"])
     if passwords.needs_rehash(password_hash) or passwords.is_of_another_spelling(password_hash, password, caller):

@@ -58,7 +58,7 @@ class _Hashing:
 
     @contextmanager
     def thread(self, caller: str) -> Iterator[None]:
-        """Have a thread when it is the caller's turn."""
+        """Hold a thread once it is the caller's turn."""
         self._take_thread(caller)
         try:
             yield
@@ -116,7 +116,7 @@ def _ready() -> _Hashing:
 
 
 def hash_password(password: str, caller: str = "") -> str:
-    """The argon2id hash of the password in NFC, in PHC format. `caller` is whose turn it takes.
+    """Return the argon2id hash of the password in NFC, in PHC format. `caller` is charged with the turn.
 
     Raises Unavailable when too many wait, RateLimited when too many of the caller do.
     """
@@ -125,7 +125,7 @@ def hash_password(password: str, caller: str = "") -> str:
 
 
 def matches(password_hash: str | None, password: str, caller: str = "") -> bool:
-    """Is it this password? Without a hash (unknown user) it takes as long and is False. Else as `hash_password`.
+    """Return whether it is this password; without a hash (unknown user), False after as long. Else as `hash_password`.
 
     Keyboards write the same letters in different characters; hashes of before are of what was typed then.
     """
@@ -137,12 +137,12 @@ def matches(password_hash: str | None, password: str, caller: str = "") -> bool:
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Have the parameters grown since this hash was made?"""
+    """Return whether the parameters have grown since this hash was made."""
     return _ready().hasher.check_needs_rehash(password_hash)
 
 
 def is_of_another_spelling(password_hash: str, password: str, caller: str = "") -> bool:
-    """Was this hash, which the password matches, made of the password as it was typed, not of its NFC?"""
+    """Return whether this hash, which the password matches, was made of the password as typed instead of its NFC."""
     return not unicodedata.is_normalized("NFC", password) and not matches(password_hash, _normal(password), caller)
 
 

@@ -1,4 +1,4 @@
-"""What a user hides from others, and in turn does not see of them."""
+"""Privacy: the facts that a user hides from others, and in turn does not see of them."""
 
 from bson import ObjectId
 
@@ -11,7 +11,7 @@ from chatapp.stores.documents import Privacy, UserProfile
 
 
 def get(user_id: ObjectId) -> Data[PrivacyView]:
-    """`{data: {hideLastSeen, hideReadReceipts}}`."""
+    """Return `{data: {hideLastSeen, hideReadReceipts}}`."""
     return {"data": _view(profiles.existing(user_id))}
 
 

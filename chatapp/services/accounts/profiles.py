@@ -27,7 +27,7 @@ _ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, be
 
 
 def view(user: UserProfile, *, with_email: bool = True) -> UserView:
-    """The user as the API shows it: `{id, _id, name, email, avatar, created}`. `with_email`: to themself, or to
+    """Return the user as the API shows it: `{id, _id, name, email, avatar, created}`. `with_email`: to themself, or to
     somebody who may see their address?"""
     user_id = str(user["_id"])
     return {
@@ -41,12 +41,12 @@ def view(user: UserProfile, *, with_email: bool = True) -> UserView:
 
 
 def mine(user_id: ObjectId) -> UserView:
-    """The caller's own profile. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
+    """Return the caller's own profile. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
     return view(existing(user_id))
 
 
 def existing(user_id: ObjectId) -> UserDocument:
-    """The whole user. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
+    """Return the whole user. Raises Unauthorized ACCOUNT_GONE when the account was removed."""
     user = user_store.find_by_id(user_id)
     if user is None:
         raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
@@ -65,7 +65,7 @@ def update(
     """Change the caller's profile and tell everybody who shares a conversation.
 
     Another e-mail takes the password: who has it can log in, and an access token alone must not lead there. All
-    devices are told of it. Gives `{msg, data: {id, _id, name, email, avatar, created, token}}`.
+    devices are told of it. Returns `{msg, data: {id, _id, name, email, avatar, created, token}}`.
     Raises Conflict EMAIL_IN_USE, Forbidden PASSWORD_REQUIRED, Unauthorized INVALID_CREDENTIALS, RateLimited.
     """
     user = existing(identity.user_id)
@@ -90,7 +90,7 @@ def update(
 
 
 def _read_changes(user: UserDocument, name: str | None, avatar: str | None) -> Document:
-    """What changes of name and avatar. Raises ValidationError; not for what was taken before there was a rule."""
+    """Return changes of name and avatar. Raises ValidationError, but not for values stored before there was a rule."""
     given = {"name": name, "avatar": avatar}
     changes: Document = NewProfileIn().load(
         {key: value for key, value in given.items() if value is not None and value != user.get(key)}
@@ -115,7 +115,7 @@ def copy_to_memberships(user: UserProfile) -> None:
 
 
 def name_keys(name: str) -> NameKeys:
-    """What the directory is sorted and searched by."""
+    """Return the keys by which the directory is sorted and searched."""
     return {"name_key": text.sort_key(name), "name_keys": text.search_keys(name)}
 
 
@@ -128,12 +128,12 @@ def renew_keys(user: UserDocument) -> None:
 
 
 def with_address(address: str) -> UserDocument | None:
-    """The whole user who has this e-mail address, in whatever spelling."""
+    """Return the whole user who has this e-mail address, in whatever spelling."""
     return user_store.find_by_email(address.strip().lower(), emails.key(address))
 
 
 def reachable(user_id: ObjectId, people: list[str]) -> list[UserProfile]:
-    """The caller's profile, then those of the other `people` whom they may write to, in the order given.
+    """Return the caller's profile, then those of the other `people` whom they may write to, in the order given.
 
     `people` are ids or whole e-mail addresses. While the directory is closed, an id is known only of somebody who
     shares a conversation with the caller: of others it looks like one of nobody. Raises Unauthorized, RateLimited.
@@ -150,7 +150,7 @@ def reachable(user_id: ObjectId, people: list[str]) -> list[UserProfile]:
 
 
 def _ids_of_addresses(user_id: ObjectId, people: list[str]) -> dict[str, ObjectId]:
-    """Whose the addresses among `people` are."""
+    """Return the owners of the addresses among `people`."""
     addresses = [row for row in dict.fromkeys(people) if "@" in row]
     if addresses:
         limits.spend("addresses", str(user_id), config().RATE_ADDRESS_LOOKUPS, cost=len(addresses))
@@ -193,7 +193,7 @@ def contacts(
 
 
 def _owner_of(user_id: ObjectId, address: str) -> ContactsPage:
-    """Whose address this is: who asks knows it, so it is shown."""
+    """Return the owner of an address. The caller knows it already, so it is shown."""
     limits.spend("addresses", str(user_id), config().RATE_ADDRESS_LOOKUPS)
     owner = with_address(address)
     if owner is None or owner["_id"] == user_id:

@@ -27,7 +27,7 @@ _REUSED = "token reused"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a client says of itself when it logs in."""
+    """A device, as its client describes it at log-in."""
 
     protocol: int = LEGACY
     name: str | None = None
@@ -37,18 +37,18 @@ class Device:
 
     @property
     def hash(self) -> str | None:
-        """What is kept of the device's id."""
+        """The digest under which the device's id is stored."""
         return hashlib.sha256(self.id.encode()).hexdigest() if self.id else None
 
 
 def is_of_old_app(session_id: ObjectId) -> bool:
-    """Does an app of the first protocol use this session, which was verified for the running call?"""
+    """Return whether an app of the first protocol uses this session, which was verified for the running call."""
     row = cache.rows.get(session_id)
     return row is not None and row.protocol < ROTATING
 
 
 def begin(user: UserProfile, device: Device) -> Tokens:
-    """Make a session and give its first tokens: `{token, accessToken?, refreshToken?, expiresIn}`."""
+    """Make a session and return its first tokens."""
     now = clock.now()
     session_id = new_id()
     rotating = device.protocol >= ROTATING
@@ -77,7 +77,7 @@ def begin(user: UserProfile, device: Device) -> Tokens:
 
 
 def _last_end(created_at: datetime) -> datetime:
-    """When a session ends however often it is refreshed."""
+    """Return the time at which a session ends, however often it is refreshed."""
     return created_at + timedelta(seconds=config().REFRESH_ABSOLUTE_SECONDS)
 
 
@@ -94,12 +94,12 @@ def _make_room(user_id: ObjectId, newest: ObjectId) -> None:
 
 
 def _is_connected(session_id: ObjectId) -> bool:
-    """Has the session a socket here?"""
+    """Return whether the session has a socket here."""
     return bool(realtime.connections.of_session(session_id))
 
 
 def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> Tokens:
-    """The tokens of a session as it stands: asked twice in a short time, it is the same to the byte."""
+    """Return the tokens of a session; a second call within a short time returns the same bytes."""
     refresh = session["refresh"]
     if refresh is None:
         seconds = config().LEGACY_TOKEN_SECONDS
@@ -120,7 +120,7 @@ def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> Token
 def refresh(token: str) -> Tokens:
     """Exchange a refresh token for new tokens.
 
-    The token before gives a pair of its own each time (the answer may have been lost), and the present one again until
+    The token before yields a pair of its own each time (the answer may have been lost), and the present one again until
     REFRESH_GRACE_SECONDS after that was used first. Later, or with one that was killed (see `rotation`), somebody has
     a copy: the whole session ends. Raises Unauthorized INVALID_REFRESH_TOKEN, TOKEN_REVOKED or TOKEN_EXPIRED.
     """
@@ -149,7 +149,7 @@ def refresh(token: str) -> Tokens:
 
 
 def _exchanged(session: SessionDocument, state: RefreshState, pair: int, presented: str, now: datetime) -> RefreshState:
-    """The refresh state after this token was shown. Ends the session when the token was copied."""
+    """Return the refresh state after this token was shown. Ends the session when the token was copied."""
     if rotation.is_present(state, pair):
         return rotation.after(session["_id"], pair, now)
     if presented == state["previous_hash"]:
@@ -166,7 +166,7 @@ def _unknown_refresh_token() -> errors.Unauthorized:
 
 
 def _end_reused(session_id: ObjectId, user_id: ObjectId) -> errors.Unauthorized:
-    """Two have had the same token: nobody knows which of them is the user."""
+    """End a session of which two have had the same token, since nobody knows which of them is the user."""
     refusal = _reused(session_id)
     _end([session_id], user_id, refusal.message, ended_by=_REUSED)
     return refusal
@@ -196,7 +196,7 @@ def _ended(session: SessionDocument | None, session_id: ObjectId) -> errors.Unau
 
 
 def authenticate(token: str) -> Identity:
-    """The caller behind an access token whose session still works. Raises Unauthorized."""
+    """Return the caller behind an access token whose session still works. Raises Unauthorized."""
     return verify(tokens.verify(token))
 
 
@@ -223,7 +223,7 @@ def _look_up(identity: Identity) -> None:
 
 
 def _is_settled(session: SessionDocument, identity: Identity, now: datetime) -> bool:
-    """Is the pair good? False when another call was faster, so that the session has to be read again."""
+    """Return whether the pair is good; False when another call was faster, so that the session has to be read again."""
     state, pair = session["refresh"], identity.generation
     if state is None or pair is None:
         return True
@@ -258,13 +258,13 @@ def renew() -> None:
 
 
 def renewed_token(user: UserProfile, identity: Identity) -> str:
-    """A token for the same session and time with the user's new name and avatar in it."""
+    """Return a token for the same session and time with the user's new name and avatar in it."""
     now = clock.now()
     return tokens.access_token(user, identity.session_id, now, identity.expires_at - clock.timestamp(), str(new_id()))
 
 
 def of_user(identity: Identity) -> list[SessionView]:
-    """All sessions of the caller that work, last seen first."""
+    """Return all sessions of the caller that work, last seen first."""
     return [_view(row, identity) for row in session_store.find_live_of_user(identity.user_id, clock.now())]
 
 
@@ -289,7 +289,7 @@ def revoke(identity: Identity, session_id: ObjectId | None) -> None:
 
 
 def revoke_all(user_id: ObjectId, reason: str, *, keep: ObjectId | None = None) -> int:
-    """End all of the user's sessions but `keep`; gives how many."""
+    """End all of the user's sessions but `keep`; return how many."""
     ended = session_store.revoke_all(user_id, clock.now(), keep=keep)
     _close(ended, reason)
     return len(ended)
@@ -307,5 +307,5 @@ def _close(session_ids: list[ObjectId], reason: str) -> None:
 
 
 def tidy() -> int:
-    """Delete sessions that ended a week ago; gives how many."""
+    """Delete sessions that ended a week ago; return how many."""
     return session_store.delete_over(clock.now() - timedelta(days=7))

@@ -33,7 +33,7 @@ _REMEMBERED = 20_000  # each of them some 400 bytes, whatever its token's length
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls: from a token that was checked. `expires_at` is seconds since 1970."""
+    """The caller, by a token that was checked. `expires_at` is in seconds since 1970."""
 
     user_id: ObjectId
     session_id: ObjectId
@@ -51,7 +51,7 @@ def reset() -> None:
 
 
 def in_header(authorization: str | None) -> str:
-    """The token in an Authorization header: `Bearer` in any case, spaces, and all that follows.
+    """Return the token in an Authorization header: `Bearer` in any case, spaces, and all that follows.
 
     Raises Unauthorized TOKEN_MISSING where there is no header or another scheme, else TOKEN_INVALID.
     """
@@ -64,7 +64,7 @@ def in_header(authorization: str | None) -> str:
 
 
 def in_payload(token: object) -> str:
-    """The token in a socket's handshake or event; old clients send it with `Bearer ` before it.
+    """Return the token in a socket's handshake or event; old clients send it with `Bearer ` before it.
 
     Raises Unauthorized TOKEN_MISSING where there is none, else TOKEN_INVALID.
     """
@@ -78,7 +78,7 @@ def _missing_token() -> errors.Unauthorized:
 
 
 def access_token(user: UserProfile, session_id: ObjectId, issued: datetime, seconds: int, serial: str) -> str:
-    """A token with the claims of every client generation. `serial` makes it unique (and repeatable).
+    """Return a token with the claims of every client generation. `serial` makes it unique (and repeatable).
 
     It goes with every call, in a header of bounded length: nothing in it grows with what a user may choose.
     """
@@ -100,7 +100,7 @@ def access_token(user: UserProfile, session_id: ObjectId, issued: datetime, seco
 
 
 def _claim(text: str) -> str:
-    """As much of the start of the text as a token has room for: JSON spells an emoji in twelve bytes."""
+    """Return the start of the text, as much as a token has room for: JSON spells an emoji in twelve bytes."""
     while len(json.dumps(text)) > _LONGEST_CLAIM:
         text = text[:-1]
     return text
@@ -126,7 +126,7 @@ def verify(token: str) -> Identity:
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
-    """The Identity in verified claims. Raises Unauthorized when they are not an access token's, or over."""
+    """Return the Identity in verified claims. Raises Unauthorized when they are not an access token's, or over."""
     user_id, session_id = object_id(claims.get("sub")), object_id(claims.get("sid"))
     expires_at = claims.get("exp")
     if claims.get("type") != "access" or user_id is None or session_id is None or not isinstance(expires_at, int):
@@ -141,12 +141,12 @@ def _identity(claims: dict[str, Any]) -> Identity:
 
 
 def invalid_token() -> errors.Unauthorized:
-    """The answer to a token that is none of ours."""
+    """Return the error for a token that this server has not issued."""
     return errors.Unauthorized(errors.Code.TOKEN_INVALID, "Invalid or expired token")
 
 
 def refresh_token(session_id: ObjectId, generation: int) -> str:
-    """The one refresh token of this session and generation."""
+    """Return the one refresh token of this session and generation."""
     text = f"{session_id}.{generation}"
     mac = hmac.new(_refresh_key(), text.encode(), hashlib.sha256).digest()
     return f"{text}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
@@ -164,7 +164,7 @@ def read_refresh_token(token: str) -> tuple[ObjectId, int] | None:
 
 
 def digest(token: str) -> str:
-    """What the database keeps of a refresh token."""
+    """Return the digest under which a refresh token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

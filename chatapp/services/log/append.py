@@ -1,9 +1,9 @@
 """Append to a conversation's log: the one way in which anything in a conversation changes.
 
 The insert of the entry with `seq = head + 1` is allocation and commit in one; the unique index on
-(conversation_id, seq) is what makes it right. An entry that is in the log is announced and acknowledged. What is
-derived from the log (head, last message, read marks of senders) follows: for messages a moment later, behind the
-acknowledgement (`chatapp.stores.heads`); for what changes members before it. A crash in between leaves a log that is
+(conversation_id, seq) is what makes it right. An entry that is in the log is announced and acknowledged. Data
+that is derived from the log (head, last message, read marks of senders) is stored a moment after the acknowledgement
+of a message (`chatapp.stores.heads`), and before that of a change of members. A crash in between leaves a log that is
 ahead of its head, with entries that may be neither announced nor acknowledged: recovery, the next append, or a repeat
 of the same send finds them and does the rest (`catch_up`).
 

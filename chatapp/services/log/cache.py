@@ -60,7 +60,7 @@ def reset() -> None:
 
 
 def slot(conversation_id: ObjectId) -> Slot:
-    """The conversation's slot; the least recently used free ones make room."""
+    """Return the conversation's slot; the least recently used free ones make room."""
     found = _slots.get(conversation_id)
     if found is None:
         found = _slots[conversation_id] = Slot()
@@ -77,7 +77,7 @@ def _make_room() -> None:
 
 
 def _weigh(state: Conversation) -> int:
-    """About how many bytes the state takes."""
+    """Return about how many bytes the state takes."""
     text = len(state.last_message["body"]["content"] or "") if state.last_message else 0
     avatars = sum(len(member.profile["avatar"] or "") for member in state.members.values())
     return _BYTES_OF_A_CONVERSATION + _BYTES_OF_A_MEMBER * len(state.members) + avatars + 2 * text
@@ -99,12 +99,12 @@ def _drop(conversation_id: ObjectId) -> None:
 
 
 def load(conversation_id: ObjectId) -> Conversation | None:
-    """The conversation as it is stored now, with its members, in one database command (but after a crash)."""
+    """Return the conversation as it is stored now, with its members, in one database command (but after a crash)."""
     return load_all([conversation_id]).get(conversation_id)
 
 
 def load_all(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
-    """Those of the conversations that exist, likewise in one command."""
+    """Return these conversations, as far as they exist, likewise in one command."""
     with _marks_meanwhile() as raised:
         documents = conversation_store.find_with_members(conversation_ids)
         loaded = {document["_id"]: _whole(document) for document in documents}
@@ -125,7 +125,7 @@ def _marks_meanwhile() -> Iterator[list[Raised]]:
 
 
 def _whole(document: LoadedConversation) -> Conversation:
-    """The state of a stored conversation; memberships that a crash has prevented are stored now."""
+    """Return the state of a stored conversation; memberships that a crash has prevented are stored now."""
     conversation = from_documents(document, document["members"])
     stored = {row["user_id"] for row in document["members"]}
     missing = [member for member in conversation.members.values() if member.user_id not in stored]
@@ -137,7 +137,7 @@ def _whole(document: LoadedConversation) -> Conversation:
 
 
 def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
-    """The conversations of these stored `{_id, head, touched_at}`, in no or one database command.
+    """Return the conversations of these stored `{_id, head, touched_at}`, in no or one database command.
 
     To be used before anything else is waited for: a remembered state goes on to change.
     """
@@ -154,7 +154,7 @@ def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
 
 
 def _is_known(stored: ConversationPlace) -> bool:
-    """Is the remembered state what is stored? (A head that is being moved has no remembered state.)"""
+    """Return whether the remembered state is the stored one. (A head that is being moved has no remembered state.)"""
     state = peek(stored["_id"])
     return (
         state is not None
@@ -171,7 +171,7 @@ def _remember(conversation_id: ObjectId, state: Conversation) -> None:
 
 
 def known(conversation_id: ObjectId) -> Conversation | None:
-    """The state to append with: remembered, or loaded now. None when there is no such conversation."""
+    """Return the state to append with: remembered, or loaded now. None when there is no such conversation."""
     place = _slots.get(conversation_id)
     if place is not None and place.state is not None:
         return place.state
@@ -190,13 +190,13 @@ def remember_all(conversation_ids: list[ObjectId]) -> None:
 
 
 def peek(conversation_id: ObjectId) -> Conversation | None:
-    """The remembered state, if there is one."""
+    """Return the remembered state, if there is one."""
     place = _slots.get(conversation_id)
     return place.state if place is not None else None
 
 
 def latest(conversation_id: ObjectId) -> Conversation | None:
-    """The remembered state, also while it is ahead of the store: who is a member as far as this process knows."""
+    """Return the remembered state, even while it is ahead of the store: the members as far as this process knows."""
     place = _slots.get(conversation_id)
     return (place.state or place.pending) if place is not None else None
 

@@ -1,4 +1,4 @@
-"""What is derived from entries and stored beside them: the conversation's head, memberships, departures."""
+"""Data that is derived from entries and stored beside them: the conversation's head, memberships, departures."""
 
 from bson import ObjectId
 
@@ -39,7 +39,7 @@ def store_members(state: Conversation, entries: list[Entry], departed: list[Depa
 
 
 def changes_members(entries: list[Entry]) -> bool:
-    """Does any of these entries do more than say something?"""
+    """Return whether any of these entries is not a message."""
     return any(entry["type"] != "message" for entry in entries)
 
 

@@ -1,4 +1,4 @@
-"""An entry before it has a place in the log, and what appending it gives."""
+"""An entry before it has a place in the log, and the result of appending it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

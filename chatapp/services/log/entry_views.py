@@ -32,7 +32,7 @@ PAGE, LARGEST_PAGE = 200, 500
 
 
 def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | None) -> EntryView:
-    """Any entry as the API shows it; a message's status is for its sender."""
+    """Return any entry as the API shows it; a message's status is for its sender."""
     return Views(conversation, for_user).of(entry)
 
 
@@ -42,7 +42,7 @@ def for_sender(message: MessageView, conversation: Conversation) -> MessageView:
 
 
 class Views:
-    """Entries of one conversation as one user sees them (None: all its members). What they share is made once."""
+    """Entries of one conversation as one user sees them (None: all its members). Shared parts are made once."""
 
     def __init__(self, conversation: Conversation, for_user: ObjectId | None) -> None:
         self._viewer = conversation.members[for_user] if for_user is not None else None
@@ -54,7 +54,7 @@ class Views:
         self._people: dict[ObjectId, Person] = {}
 
     def of(self, entry: ShownEntry) -> EntryView:
-        """Any entry."""
+        """Return any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
         return self.of_change(entry)
@@ -91,7 +91,7 @@ class Views:
         return answer
 
     def _place(self, entry: ShownEntry) -> PlaceView:
-        """What every entry says: where it stands, and when it was made."""
+        """Return the fields that every entry has."""
         entry_id = str(entry["_id"])
         return {
             "id": entry_id,
@@ -148,7 +148,7 @@ class _Audience:
 
 
 def _read_mark(conversation: Conversation, member: Member, sender: Member) -> int:
-    """What the sender may know of what the member has read: 0 for nothing."""
+    """Return the member's read mark as the sender may know it: 0 for nothing."""
     return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
 
 
@@ -194,7 +194,7 @@ _CHANGES: dict[str, Callable[[ShownEntry, Conversation, Member | None], Change]]
 def page(
     user_id: ObjectId, conversation_text: str, *, after: int | None = None, before: int | None = None, limit: int = PAGE
 ) -> EntriesPage:
-    """Entries of every type, ascending: `{data, meta: {firstSeq, headSeq, hasMore}}`.
+    """Return entries of every type, ascending: `{data, meta: {firstSeq, headSeq, hasMore}}`.
 
     `after` and `before` are seqs, both exclusive. With `after` alone those that follow it, else the last ones before
     `before`. Raises NotFound CONVERSATION_NOT_FOUND.

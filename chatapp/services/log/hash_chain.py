@@ -19,7 +19,7 @@ from chatapp.stores.documents import Body, CommittedEntry, Seal, UnsealedEntry
 
 
 def genesis(conversation_id: ObjectId) -> str:
-    """What stands for "the entry before" at seq 1."""
+    """Return the hash that stands for "the entry before" at seq 1."""
     return hashlib.sha256(f"chatapp conversation {conversation_id}".encode()).hexdigest()
 
 
@@ -31,12 +31,12 @@ def seal(entry: UnsealedEntry, previous_hash: str) -> Seal:
 
 
 def body_hash(salt: str, body: Body) -> str:
-    """The commitment to the body."""
+    """Return the commitment to the body."""
     return hashlib.sha256(salt.encode() + _canonical(body)).hexdigest()
 
 
 def entry_hash(entry: CommittedEntry, previous_hash: str) -> str:
-    """The hash that an entry has to carry after this predecessor."""
+    """Return the hash that an entry has to carry after this predecessor."""
     fixed = {
         "id": str(entry["_id"]),
         "conversationId": str(entry["conversation_id"]),

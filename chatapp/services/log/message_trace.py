@@ -1,7 +1,7 @@
-"""What became of a message: the answer to "I sent it, where is it?".
+"""The trace of a message: the answer to "I sent it, where is it?".
 
-Most of it stands in the store for ever. When it was stored and announced this process remembers for its newest
-messages. To how many sockets is not told: it would say who is online, also of those who hide it.
+Most of it is stored for ever. This process remembers when it stored and announced its newest messages. It does not
+tell to how many sockets, which would show who is online, even of those who hide it.
 """
 
 from collections import OrderedDict
@@ -35,13 +35,13 @@ def announced(entry: Entry) -> None:
 
 
 def require_right(member: Member, entry: Entry) -> None:
-    """A trace is for the sender, and in groups for owner and admins. Raises Forbidden NOT_ALLOWED."""
+    """Raise Forbidden NOT_ALLOWED unless the member sent the message, or is the group's owner or an admin."""
     if member.user_id != entry["sender_id"] and member.role not in (OWNER, ADMIN):
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "Only the sender and a group's admins may trace a message")
 
 
 def steps(entry: Entry) -> TraceSteps:
-    """`{accepted, stored, announced | None}`: times, and the id of the request that brought the message."""
+    """Return `{accepted, stored, announced | None}`: times, and the id of the request that brought the message."""
     known = _announced.get(entry["_id"])
     return {
         "accepted": {"at": clock.iso(entry["created_at"]), "requestId": entry["request_id"]},

@@ -1,4 +1,4 @@
-"""What a client can compare its own state with."""
+"""A proof of the log, for a client to compare its own state with."""
 
 from bson import ObjectId
 
@@ -11,7 +11,7 @@ from chatapp.stores.documents import LogHead
 
 
 def at(user_id: ObjectId, conversation_text: str, seq: int | None = None) -> Data[ProofView]:
-    """`{data: {seq, mseq, hash, count, head}}` at a seq that the caller may see (default: their last).
+    """Return `{data: {seq, mseq, hash, count, head}}` at a seq that the caller may see (default: their last).
 
     Raises NotFound CONVERSATION_NOT_FOUND.
     """

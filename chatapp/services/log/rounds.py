@@ -176,7 +176,7 @@ def _begin(queue: Queue, conversation_id: ObjectId) -> Run | None:
 
 
 def _abandon(run: Run) -> None:
-    """A run whose state can't be believed any more: its other calls are to try again, with what is stored."""
+    """Give up a run whose state can't be trusted any more: its other calls try again with what is stored."""
     run.slot.pending = None
     for call in run.calls:
         call.result.set(None)
@@ -223,7 +223,7 @@ def _store(runs: list[Run]) -> None:
 
 
 def _conclude(runs: list[Run]) -> None:
-    """Whole runs are in the log: bring forward what is derived, announce the entries, and answer their calls."""
+    """Finish runs that are in the log: bring forward what is derived, announce the entries, answer their calls."""
     if not runs:
         return
     head_store.advance([_head(run) for run in runs], at_once=any(changes_members(run.entries) for run in runs))
@@ -243,7 +243,7 @@ def _head(run: Run) -> Head:
 
 
 def _settle(run: Run, stored: int) -> None:
-    """A run of which only the first `stored` entries were inserted: the next one's place, or its id, was taken."""
+    """Finish a run of which only the first `stored` entries were inserted: the next one's place or id was taken."""
     run.slot.pending = None
     for call in run.calls[stored + 1 :]:
         call.result.set(None)

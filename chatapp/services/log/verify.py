@@ -1,4 +1,4 @@
-"""Is the store what the protocol promises? Replays every log and compares everything with it.
+"""Check that the store is as the protocol promises: replay every log, and compare everything with it.
 
 Faults are of two kinds. In the log itself (a hole, another hash, an entry by somebody who was no member): nothing
 mends that. In what is derived from it (head, last message, participants): `repair` computes it anew.
@@ -39,7 +39,7 @@ _MSEQS: tuple[tuple[Mark, Mark], ...] = (("read_seq", "read_mseq"), ("cleared_se
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and where: a conversation, and a seq or a user in it."""
+    """A fault and its place: a conversation, and a seq or a user in it."""
 
     conversation_id: ObjectId
     place: str
@@ -70,12 +70,12 @@ class Report:
 
 
 def count(since: datetime | None) -> int:
-    """How many conversations `verify` would look at."""
+    """Return the number of conversations that `verify` would look at."""
     return conversation_store.count_active_since(since)
 
 
 def verify(conversation_text: str | None = None, since: datetime | None = None) -> Iterator[Report]:
-    """A report for each conversation: the named one, those active since a time, or all. Raises NotFound.
+    """Return a report for each conversation: the named one, those active since a time, or all. Raises NotFound.
 
     At the end one report for each conversation id that has entries or memberships, but no conversation.
     """
@@ -106,7 +106,7 @@ def _orphans() -> Iterator[tuple[ObjectId, str]]:
 
 
 def repair(conversation_text: str | None, dry_run: bool, told: Callable[[Report, bool], None]) -> tuple[int, int]:
-    """Compute anew what is derived where it differs; gives (repaired, not repairable) conversations.
+    """Compute derived data anew where it differs; return (repaired, not repairable) conversations.
 
     `told` hears each faulty conversation, and whether it is (with `dry_run`: would be) repaired.
     """
@@ -125,7 +125,7 @@ def repair(conversation_text: str | None, dry_run: bool, told: Callable[[Report,
 
 
 def _replay(document: ConversationDocument) -> "_Replay":
-    """The replay of a conversation; once more when somebody has appended while it was compared."""
+    """Return the replay of a conversation; once more when somebody has appended while it was compared."""
     for _ in range(_ATTEMPTS):
         replay = _Replay(document)
         if not any(fault.is_derived for fault in replay.report.faults):
@@ -180,7 +180,7 @@ class _Replay:
         return True
 
     def _compare_conversation(self) -> None:
-        """The derived part of the conversation document."""
+        """Compare the derived part of the conversation document."""
         stored: Document = {**self.document}
         for name, value in _derived(self.state).items():
             found = stored[name]
@@ -203,7 +203,7 @@ class _Replay:
             self.report.add(f"user {user_id}", "There is a membership, but the log knows of none")
 
     def _compare_marks(self, user_id: ObjectId, row: MembershipDocument) -> None:
-        """Marks lie within the log, and each mseq belongs to its seq."""
+        """Check that marks lie within the log, and that each mseq belongs to its seq."""
         for name in _SEQS:
             if row[name] > self.state.seq:
                 self.report.add(f"user {user_id}", f"{name} is {row[name]}, but the log ends at {self.state.seq}")

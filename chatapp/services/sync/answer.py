@@ -1,7 +1,7 @@
 """Sync: what a client does not have, decided by its cursors alone (docs/protocol.md, section 6).
 
-What does not fit into one answer comes in a sweep: the caller's conversations page by page, last active first; then
-once more whatever has come meanwhile. Database commands of one call: two when there is nothing to report (the caller's
+Conversations that do not fit into one answer come in a sweep: page by page, last active first; then once more those
+in which something has come meanwhile. Database commands of one call: two when there is nothing to report (the caller's
 memberships, the heads of their conversations); one more when the cursors prove new deliveries; three more at most when
 there is something to report (entries, members that have changed, conversations that are not remembered). Never more,
 whatever the number of conversations; but one for each conversation that the caller has left, and did not know of.
@@ -42,7 +42,7 @@ _Stamp = Literal["changed_at", "delivered_at", "profile_at"]
 
 @dataclass(slots=True)
 class _Plan:
-    """What one call looked at, and what of it is to be reported, last active first."""
+    """The conversations that one call looked at, and those of them to be reported, last active first."""
 
     token: Token
     started: datetime
@@ -53,7 +53,7 @@ class _Plan:
     page_end: tuple[datetime, ObjectId] | None = None  # where the next page of a sweep begins, if there is one
 
     def left(self, reported: list[Place]) -> list[str]:
-        """Conversations of the cursors that the caller is not in, unless entries of them are still to come."""
+        """Return the cursors' conversations that the caller is not in, unless entries of them are still to come."""
         if self.token.after is not None:
             return []  # only some were looked at
         finished = {row.id for row in reported if row.is_complete}
@@ -76,7 +76,7 @@ def answer(
     since: str | None = None,
     cursors: Cursors | None = None,
 ) -> Data[Synced]:
-    """What the client does not have: `{data: {epoch, conversations, left, users, next, more, …}}`.
+    """Return everything that the client lacks: `{data: {epoch, conversations, left, users, next, more, …}}`.
 
     The caller pays for what is looked at. `cursors` maps conversation ids to (seq, hash or None); None: the client
     keeps none. With `seconds` the answer waits until there is something to report, so long at most, or until the
@@ -103,7 +103,7 @@ def _has_news(data: Synced) -> bool:
 
 
 def heads(user_id: ObjectId) -> dict[str, int]:
-    """Where the logs of the caller's conversations end: what a client that missed something has to reach."""
+    """Return the end of the log of each of the caller's conversations, for a client that missed something."""
     return {place.text: place.last for place in _all_places(user_id, {}) if not place.is_left}
 
 
@@ -131,14 +131,14 @@ def _plan(user_id: ObjectId, epoch: str | None, since: str | None, cursors: Curs
 
 
 def _is_news(place: Place) -> bool:
-    """Has it entries that the client does not have, or changed state? Left ones count where the client has cursors."""
+    """Return whether the client lacks entries or changed state. Left conversations count if the client has a cursor."""
     if place.is_left:
         return place.is_behind and place.cursor is not None
     return place.is_behind or place.has_changed()
 
 
 def _all_places(user_id: ObjectId, known: Mapping[str, Cursor]) -> list[Place]:
-    """Where all conversations of the caller stand, those that they left too."""
+    """Return the places of all conversations of the caller, including those that they left."""
     own = membership_store.find_own(user_id)
     return _places(user_id, known, own, conversation_store.find_heads([row["conversation_id"] for row in own], user_id))
 
@@ -146,7 +146,7 @@ def _all_places(user_id: ObjectId, known: Mapping[str, Cursor]) -> list[Place]:
 def _next_places(
     user_id: ObjectId, known: Mapping[str, Cursor], after: tuple[datetime, ObjectId]
 ) -> tuple[list[Place], tuple[datetime, ObjectId] | None]:
-    """Where those stand that were last active before `after`, a page of them; and where the next page begins."""
+    """Return the places of a page of conversations last active before `after`, and where the next page begins."""
     size = config().SYNC_MAX_CONVERSATIONS
     heads = conversation_store.find_heads_before(user_id, after, size)
     own = membership_store.find_own(user_id, [row["_id"] for row in heads])
@@ -157,7 +157,7 @@ def _next_places(
 def _places(
     user_id: ObjectId, known: Mapping[str, Cursor], own: list[OwnMembership], heads: list[ConversationHead]
 ) -> list[Place]:
-    """Each conversation; without those that the caller deleted, and where nothing came since."""
+    """Return the place of each conversation, without those that the caller deleted and that have had nothing since."""
     sender = str(user_id)
     by_id = {row["conversation_id"].binary: row for row in own}  # whose hash costs a fifth of the id's
     found = []
@@ -175,7 +175,7 @@ def _places(
 
 
 def _prove_deliveries(user_id: ObjectId, places: list[Place]) -> None:
-    """A cursor that is shown says that everything up to it was received."""
+    """Store deliveries: a cursor proves that everything up to it was received."""
     current = [row for row in places if not row.is_left]
     seqs = [(row.id, row.cursor[0]) for row in current if row.cursor and row.cursor[0] > row.delivered]
     if seqs:
@@ -223,7 +223,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> Synced:
 
 
 def _choose(plan: _Plan) -> list[Place]:
-    """The conversations that this answer is about, as long as entries fit."""
+    """Return the conversations of this answer: as many as its entries have room for."""
     chosen: list[Place] = []
     room = config().SYNC_MAX_ENTRIES
     for place in plan.news[:_MOST_LOOKED_AT]:
@@ -244,7 +244,7 @@ def _fetch_entries(behind: list[Place]) -> None:
 
 
 def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, list[MembershipDocument]]:
-    """The memberships of which the client may not know the marks or the profile; its user's own marks it does."""
+    """Return the memberships whose marks or profile the client may not know; it knows its user's own marks."""
     rows: dict[ObjectId, list[MembershipDocument]] = {place.id: [] for place in chosen}
     changed = {place.id: place.since for place in chosen if place.has_changed() and not place.is_left}
     known = [since for since in changed.values() if since is not None]
@@ -255,9 +255,9 @@ def _changed_members(user_id: ObjectId, chosen: list[Place]) -> dict[ObjectId, l
 
 
 def _told(rows: list[MembershipDocument], user_id: ObjectId, since: datetime | None) -> list[MembershipDocument]:
-    """Those of a conversation's rows in which something has changed that the caller may know.
+    """Return the rows of a conversation in which something has changed that the caller may know.
 
-    What is hidden changes nothing for others, at no time.
+    Marks that a member hides never count as a change for others.
     """
     assert since is not None
     viewer_hides = any(row["user_id"] == user_id and row["profile"].get("hide_reads") for row in rows)
@@ -281,7 +281,7 @@ def _is_since(row: MembershipDocument, name: _Stamp, since: datetime) -> bool:
 
 
 def _cut(chosen: list[Place], changed: dict[ObjectId, list[MembershipDocument]]) -> tuple[list[Place], list[Place]]:
-    """As many of the chosen as one answer may tell something of; and those of which there is something to tell."""
+    """Return as many of the chosen as one answer may report, and those of them that have something to report."""
     telling: list[Place] = []
     for number, place in enumerate(chosen):
         if place.is_behind or place.is_own_change() or changed[place.id]:
@@ -292,7 +292,7 @@ def _cut(chosen: list[Place], changed: dict[ObjectId, list[MembershipDocument]])
 
 
 def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
-    """The conversations as they are remembered; afresh where the answer is all that the client knows of their marks."""
+    """Return the remembered conversations; load afresh those of whose marks the client knows nothing."""
     afresh = [place.id for place in telling if place.since is None]
     return cache.load_all(afresh) | cache.current([place.stored for place in telling if place.since is not None])
 
@@ -311,7 +311,7 @@ def _take_marks(
 def _report(
     place: Place, conversation: Conversation, member: Member, changed: list[MembershipDocument] | None
 ) -> SyncedConversation:
-    """One conversation of the answer; `changed` are the memberships whose marks the client may not know (None: all).
+    """Return the report of one conversation; `changed`: memberships whose marks the client may not know (None: all).
 
     A conversation that was left is reported as it was then.
     """
@@ -346,7 +346,7 @@ def _report(
 
 
 def _rows(report: SyncedConversation) -> int:
-    """What a conversation of the answer is charged for."""
+    """Return the number of rows that a conversation of the answer is charged for."""
     return 1 + len(report["entries"]) + len(report["receipts"])
 
 
@@ -363,7 +363,7 @@ def _users(rows: list[MembershipDocument], since: datetime | None) -> dict[str, 
 
 
 def _next(plan: _Plan, reported: list[Place]) -> Token | None:
-    """Where the next call goes on; None when this answer was the last."""
+    """Return where the next call goes on; None when this answer was the last."""
     since, after = plan.token.since, plan.token.after
     begun = plan.token.begun if after else plan.started
     done = next((number for number, row in enumerate(reported) if not row.is_complete), len(reported))

@@ -49,7 +49,7 @@ def keep_order() -> None:
 
 @contextmanager
 def change() -> Iterator[datetime]:
-    """Store a change within this block, with the time that it gives."""
+    """Store a change within this block, stamped with the time that the block gets."""
     moment = clock.tick()
     _under_way.add(moment)
     try:
@@ -62,7 +62,7 @@ def change() -> Iterator[datetime]:
 
 
 def seen_until() -> datetime:
-    """Whoever reads from now on sees every change up to this time."""
+    """Return a time up to which every change is visible to reads from now on."""
     now = clock.monotonic()
     for moment in [moment for moment, until in _in_doubt.items() if until <= now]:
         del _in_doubt[moment]

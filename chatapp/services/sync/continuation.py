@@ -1,4 +1,4 @@
-"""The opaque text that a sync gives as `next` and takes as `since`."""
+"""The opaque text that a sync returns as `next` and takes as `since`."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ class Token:
 
     @classmethod
     def read(cls, text: str | None, now: datetime) -> Self:
-        """The token in a client's text. What is no token, or from the future (a clock was set back), is none."""
+        """Return the token in a client's text; an empty one for any other text, or a future time (a clock set back)."""
         try:
             parts = base64.urlsafe_b64decode((text or "").encode()).decode().split(".")
             since, begun, at = (_moment(part) for part in parts[:3])
@@ -43,13 +43,13 @@ class Token:
         return cls(since, begun, (at, last_id)) if begun is not None else cls(since)
 
     def since_for(self, active_at: datetime) -> datetime | None:
-        """What the client knows of a conversation that was last active then."""
+        """Return the time up to which the client knows a conversation that was last active then."""
         if self.begun is None or self.after is not None or active_at > self.begun:
             return self.since
         return self.begun
 
     def write(self) -> str:
-        """The text for the client."""
+        """Return the text for the client."""
         at, last = self.after or (None, "")
         moments = (self.since, self.begun, at)
         text = ".".join([*map(_milliseconds, moments), str(last)])

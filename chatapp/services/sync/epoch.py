@@ -15,13 +15,13 @@ def reset() -> None:
 
 
 def current() -> str:
-    """The database's epoch, made when it is first asked for."""
+    """Return the database's epoch, made when it is first asked for."""
     if _Known.value is None:
         _Known.value = meta_store.find_or_make_epoch()
     return _Known.value
 
 
 def renew() -> str:
-    """Make every client start anew with this database; gives the new epoch. Servers take it up at their start."""
+    """Make every client start anew with this database; return the new epoch. Servers read it at their start."""
     _Known.value = meta_store.replace_epoch()
     return _Known.value

@@ -61,7 +61,7 @@ class Place:
         self.is_behind = self.cursor is None or self.position < self.last
 
     def _contradicts(self, seq: int, shown_hash: str | None) -> bool:
-        """Does the stored log contradict the cursor: it is beyond the end, or the last entry is another?"""
+        """Return whether the stored log contradicts the cursor: it is beyond the end, or the last entry is another."""
         if seq > self.last:
             return True
         is_at_the_end = shown_hash is not None and seq == self.head["seq"] and seq > 0
@@ -69,24 +69,24 @@ class Place:
 
     @property
     def is_cut(self) -> bool:
-        """Does the client lack entries that its user may not see any more, so that it can't know what they changed?"""
+        """Whether the client lacks entries that its user may no longer see, so that it can't know what they changed."""
         return self.cursor is not None and self.cursor[0] < self.first - 1
 
     @property
     def is_hidden(self) -> bool:
-        """Has the caller deleted it, and nothing came since?"""
+        """Whether the caller has deleted it, and nothing came since."""
         return was_deleted(self.own["cleared_seq"], self.own["cleared_mseq"], self.head["mseq"])
 
     def has_changed(self) -> bool:
-        """Have receipts, profiles or the caller's own marks changed?"""
+        """Return whether receipts, profiles or the caller's own marks have changed."""
         return self.since is None or self.state_at > self.since
 
     def is_own_change(self) -> bool:
-        """Has the caller read or deleted on another device?"""
+        """Return whether the caller has read or deleted on another device."""
         return self.since is None or self.own["changed_at"] > self.since
 
     def plan(self, room: int) -> int:
-        """Choose the entries to fetch, at most `room`; gives how many."""
+        """Choose the entries to fetch, at most `room`; return how many."""
         if self.cursor is None or self.last - self.position > config().SYNC_GAP_ENTRIES:
             self.is_limited = True
             count = min(config().SYNC_NEWEST_ENTRIES, room)
@@ -96,7 +96,7 @@ class Place:
         return max(0, self.window[1] - self.window[0] + 1)
 
     def windows(self) -> list[tuple[ObjectId, int, int]]:
-        """The window, and the entry at the cursor where its hash is to be compared."""
+        """Return the window, and the entry at the cursor where its hash is to be compared."""
         found = [(self.id, *self.window)]
         if self.cursor and self.cursor[1] is not None and self.cursor[0] >= self.first:
             found.append((self.id, self.cursor[0], self.cursor[0]))
@@ -116,7 +116,7 @@ class Place:
             self._end_at_last()
 
     def _skip_hole(self) -> None:
-        """The stored log is broken here: give what follows the last hole, so that clients get on."""
+        """Keep the entries after the last hole of a stored log that is broken, so that clients get on."""
         logger.error("the log has a hole", conversation=str(self.id), first=self.window[0], last=self.window[1])
         self.is_limited = True
         self._end_at_last()
@@ -125,12 +125,12 @@ class Place:
         self.entries = self.entries[follows:]
 
     def _end_at_last(self) -> None:
-        """A limited answer reaches the end of the log, or has no entries."""
+        """Drop the entries of a limited answer that would not reach the end of the log."""
         if not self.entries or self.entries[-1]["seq"] < self.last:
             self.entries = []
 
     def shorten(self, room: int) -> int:
-        """Leave out entries beyond `room` bytes, but one; gives the bytes of the others."""
+        """Leave out entries beyond `room` bytes, except one; return the bytes of the others."""
         kept: list[ShownEntry] = []
         size = 0
         for entry in reversed(self.entries) if self.is_limited else self.entries:
@@ -143,11 +143,11 @@ class Place:
 
     @property
     def is_complete(self) -> bool:
-        """Does this answer bring the client to the end?"""
+        """Whether this answer brings the client to the end of the log."""
         return self.is_limited or not self.is_behind or bool(self.entries and self.entries[-1]["seq"] == self.last)
 
     def gap(self) -> GapView | None:
-        """The bounds of what a limited answer leaves out."""
+        """Return the bounds of what a limited answer leaves out."""
         if not self.is_limited:
             return None
         after = self.first - 1 if self.cursor is None or self.is_reset else self.position
@@ -155,6 +155,6 @@ class Place:
 
 
 def _size(entry: ShownEntry) -> int:
-    """About how many bytes an entry takes in an answer."""
+    """Return about how many bytes an entry takes in an answer."""
     text = entry["body"].get("content") if entry["type"] == "message" else None
     return _ENTRY_BYTES + len((text or "").encode())
