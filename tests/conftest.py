@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 20
 
 
 def eventually(holds: Callable[[], Any]) -> Any:
-    """The first true value of `holds()`: for what another greenlet does, which may wait for the database."""
+    """Return the first true value of `holds()`: for what another greenlet does, which may wait for the database."""
     with gevent.Timeout(PATIENCE_SECONDS):
         while not (value := holds()):
             gevent.sleep(0.005)
@@ -49,7 +49,7 @@ def eventually(holds: Callable[[], Any]) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_greenlet_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What fails where nobody waits for it is only printed: here it fails the test."""
+    """Fail the test for a failure in a greenlet that nobody waits for, which would only be printed."""
     failures: list[str] = []
 
     def note(context: Any, *failure: Any) -> None:
@@ -62,7 +62,7 @@ def no_greenlet_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """What a test's clients have left is collected before the next test is blamed for it."""
+    """Collect the garbage that a test's clients have left, before the next test is blamed for it."""
     gc.freeze()  # look only at what the test itself makes: the whole heap takes more than a second
     yield
     gc.collect()
@@ -189,7 +189,7 @@ class Socket:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def call(self, name: str, *payload: Any) -> Any:
-        """Emit and give the ack."""
+        """Emit and return the ack."""
         return self.inner.emit(name, *payload, callback=True)
 
     def emit(self, name: str, *payload: Any) -> None:
@@ -229,20 +229,20 @@ class Person:
         return str(self.user["id"])
 
     def rest(self, method: str, path: str, **kwargs: Any) -> Any:
-        """An HTTP call with this person's token; gives the response."""
+        """Make an HTTP call with this person's token; return the response."""
         headers = {"Authorization": f"Bearer {self.token}"} | kwargs.pop("headers", {})
         return self.app.test_client().open(path, method=method, headers=headers, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> Any:
-        """The JSON of a GET."""
+        """Return the JSON of a GET."""
         return self.rest("GET", path, **kwargs).json
 
     def post(self, path: str, body: Any = None, **kwargs: Any) -> Any:
-        """The JSON of a POST."""
+        """Return the JSON of a POST."""
         return self.rest("POST", path, json={} if body is None else body, **kwargs).json
 
     def socket(self) -> Socket:
-        """A new connected socket of this person."""
+        """Return a new connected socket of this person."""
         inner = socketio.test_client(self.app, auth={"token": self.token})
         socket = Socket(inner)
         eventually(lambda: socket.received("onlineUsers") or not socket.connected)
@@ -259,7 +259,7 @@ class Person:
         return str(self.post("/api/user/conversations", body)["data"]["id"])
 
     def send(self, conversation_id: str, content: str, **more: Any) -> Any:
-        """Send a message over REST; gives the JSON."""
+        """Send a message over REST; return the JSON."""
         return self.post(f"/api/conversations/{conversation_id}/messages", {"content": content, **more})
 
 
@@ -294,7 +294,7 @@ def eve(register: Callable[..., Person]) -> Person:
 
 @pytest.fixture
 def knock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Connect with any `auth`; gives the refusal that the client reads (`{message, data}`), or None when let in."""
+    """Connect with any `auth`; return the refusal that the client reads (`{message, data}`), or None when let in."""
     handlers, refusals = socketio.server.handlers["/"], []
     handler = handlers["connect"]
 
@@ -350,7 +350,7 @@ def other_app(app: Flask, config: TestConfig, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Flask], str]]:
-    """Serve an application for real, WebSocket too; gives its URL."""
+    """Serve an application for real, WebSocket too; return its URL."""
     servers = []
 
     def start(application: Flask) -> str:
@@ -367,7 +367,7 @@ def serve() -> Iterator[Callable[[Flask], str]]:
 
 @dataclass
 class Log:
-    """What was logged: the text, and each line's fields."""
+    """The log: its text, and each line's fields."""
 
     stream: io.StringIO
 
@@ -376,7 +376,7 @@ class Log:
         return self.stream.getvalue()
 
     def lines(self, **fields: Any) -> list[dict[str, Any]]:
-        """The lines that have these fields."""
+        """Return the lines that have these fields."""
         rows = [json.loads(line) for line in self.text.splitlines()]
         return [row for row in rows if all(row.get(name) == value for name, value in fields.items())]
 

@@ -54,7 +54,7 @@ class Planting:
 
     @contextmanager
     def at(self, line: int, exception: BaseException) -> Iterator[None]:
-        """The first time that this line is reached within this block, the exception is raised before it."""
+        """Raise the exception the first time that this line is reached within this block."""
         self._planted_line, self._exception = line, exception
         try:
             yield

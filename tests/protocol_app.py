@@ -53,7 +53,7 @@ class Echo:
 
 
 def echo(environ, start_response):
-    """The application at /echo."""
+    """Return the application at /echo."""
     try:
         switching = handshake.response(environ)
     except handshake.Refused as refused:
@@ -64,7 +64,7 @@ def echo(environ, start_response):
 
 
 def engine_io(kind, **options):
-    """The server at /engine.io/."""
+    """Return the server at /engine.io/."""
     if kind == "stock":
         waiting = {name: STOCK[name] for name in ("buffer_bytes", "slow_seconds")}
         server = stock_server.StockEngine(on_caught_up=lambda sid: None, **waiting | OPTIONS | options)
@@ -75,7 +75,7 @@ def engine_io(kind, **options):
 
 
 def socket_io(kind, **options):
-    """The server at /socket.io/."""
+    """Return the server at /socket.io/."""
     if kind == "stock":
         server = stock_server.StockServer(**STOCK | OPTIONS | {"connect_timeout": 10} | options)
     else:

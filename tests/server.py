@@ -79,7 +79,7 @@ class Server:
             time.sleep(0.05)
 
     def is_healthy(self) -> bool:
-        """Does it answer its health route?"""
+        """Return whether it answers its health route."""
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.url}/api/health", timeout=2).ok
         return False
@@ -101,13 +101,13 @@ class Server:
         return dict(self.call("POST", "/api/auth/register", None, body))
 
     def call(self, method: str, path: str, person: dict[str, Any] | None, body: Any = None) -> dict[str, Any]:
-        """The JSON of an HTTP call by this person."""
+        """Return the JSON of an HTTP call by this person."""
         headers = {"Authorization": f"Bearer {person['token']}"} if person else {}
         answer = requests.request(method, self.url + path, json=body, headers=headers, timeout=PATIENCE_SECONDS)
         return dict(answer.json())
 
     def connect(self, person: dict[str, Any], transports: list[str], **options: Any) -> socketio.Client:
-        """A connected socket of this person."""
+        """Return a connected socket of this person."""
         client = socketio.Client(**{"reconnection": False, **options})
         auth = {"token": person["token"]}
         client.connect(self.url, auth=auth, transports=transports, wait_timeout=PATIENCE_SECONDS)

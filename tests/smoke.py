@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 15
 
 
 def main(url: str) -> None:
-    """One message each way, over each transport; raises AssertionError where something is missing."""
+    """Send one message each way over each transport. Raises AssertionError where something is missing."""
     checks = 0
     health = requests.get(f"{url}/api/health", timeout=PATIENCE_SECONDS).json()
     assert health["success"] and health["status"] == "ok", health
@@ -33,7 +33,7 @@ def main(url: str) -> None:
 
 
 def chat(url: str, sender: dict[str, Any], receiver: dict[str, Any], conversation: str, transports: list[str]) -> int:
-    """A message acked to its sender, live at the receiver, and in the history."""
+    """Send a message and check that it is acked, live at the receiver, and in the history."""
     seen: queue.Queue[dict[str, Any]] = queue.Queue()
     there, here = connect(url, receiver, transports), connect(url, sender, transports)
     there.on("newMessage", seen.put)
@@ -50,14 +50,14 @@ def chat(url: str, sender: dict[str, Any], receiver: dict[str, Any], conversatio
 
 
 def connect(url: str, person: dict[str, Any], transports: list[str]) -> socketio.Client:
-    """A connected socket."""
+    """Return a connected socket."""
     client = socketio.Client(reconnection=False)
     client.connect(url, auth={"token": person["token"]}, transports=transports, wait_timeout=PATIENCE_SECONDS)
     return client
 
 
 def log_in(url: str, email: str) -> dict[str, Any]:
-    """The log-in's answer."""
+    """Return the log-in's answer."""
     body = {"email": email, "password": "password123"}
     answer = requests.post(f"{url}/api/auth/login", json=body, timeout=PATIENCE_SECONDS).json()
     assert answer["success"], answer
@@ -65,13 +65,13 @@ def log_in(url: str, email: str) -> dict[str, Any]:
 
 
 def get(url: str, path: str, person: dict[str, Any]) -> dict[str, Any]:
-    """The JSON of a GET."""
+    """Return the JSON of a GET."""
     headers = {"Authorization": f"Bearer {person['token']}"}
     return dict(requests.get(url + path, headers=headers, timeout=PATIENCE_SECONDS).json())
 
 
 def post(url: str, path: str, person: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """The JSON of a POST."""
+    """Return the JSON of a POST."""
     headers = {"Authorization": f"Bearer {person['token']}"}
     return dict(requests.post(url + path, json=body, headers=headers, timeout=PATIENCE_SECONDS).json())
 

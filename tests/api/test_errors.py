@@ -21,7 +21,7 @@ LOG_IN = "/api/auth/login"
 
 
 def assert_envelope(answer, status, code):
-    """The whole shape of a failure over REST."""
+    """Check the whole shape of a failure over REST."""
     error = answer.json["error"]
     assert (answer.status_code, error["code"], error["statusCode"]) == (status, code, status)
     assert answer.json["success"] is False and answer.json["msg"] == error["message"] and error["message"]
@@ -31,7 +31,7 @@ def assert_envelope(answer, status, code):
 
 @pytest.fixture(params=["rest", "socket"])
 def list_conversations(request, ann):
-    """Ask for the conversation list over one of the transports; gives the JSON."""
+    """Ask for the conversation list over one of the transports; return the JSON."""
     if request.param == "rest":
         return lambda: ann.get("/api/user/conversations")
     socket = ann.socket()

@@ -15,7 +15,7 @@ engine_only = pytest.mark.skipif(ENGINE == "stock", reason="the libraries' own s
 
 @pytest.fixture
 def ask(app, serve):
-    """Send bytes; gives (status, headers and body as text) of the first answer, and everything that came."""
+    """Send bytes; return (status, headers and body as text) of the first answer, and everything that came."""
     url = urlsplit(serve(app))
 
     def send(data):
@@ -26,18 +26,18 @@ def ask(app, serve):
 
 
 def post(path, token, body, *head):
-    """A POST with this body as it is."""
+    """Return a POST with this body as it is."""
     lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}", *head]
     return "\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + body
 
 
 def chunks(*parts, end=b"0\r\n\r\n"):
-    """A chunked body."""
+    """Return a chunked body."""
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + end
 
 
 def envelope(text):
-    """The last answer's body."""
+    """Return the last answer's body."""
     return json.loads(text.rpartition("\r\n\r\n")[2])
 
 
@@ -47,7 +47,7 @@ def conversation(ann, bob):
 
 
 def stored():
-    """How many messages there are."""
+    """Return how many messages there are."""
     return database.db().entries.count_documents({"type": "message"})
 
 

@@ -91,7 +91,7 @@ PAYLOADS = {
 
 
 def sent_fields(schema):
-    """The fields of a schema by the names that clients send."""
+    """Return the fields of a schema by the names that clients send."""
     return {field.data_key: field for field in schema.fields.values()}
 
 
@@ -115,7 +115,7 @@ def fill(value, scene):
 
 
 def is_legitimate(schema, field, kind):
-    """May this kind of value be in this field?"""
+    """Return whether this kind of value may be in this field."""
     return kind in LEGITIMATE.get((schema, field), ()) or (kind == "null" and (schema, field) in NULLS)
 
 

@@ -16,7 +16,7 @@ THERE = {"environ_base": {"REMOTE_ADDR": "192.0.2.2"}}
 
 
 def assert_limited(answer):
-    """A refusal that says when to come back, in the body and in the header alike."""
+    """Check a refusal that says when to come back, in the body and in the header alike."""
     error = answer.json["error"]
     assert (answer.status_code, error["code"], error["statusCode"]) == (429, "RATE_LIMITED", 429)
     assert int(answer.headers["Retry-After"]) == error["details"]["retryAfter"] > 0
@@ -24,7 +24,7 @@ def assert_limited(answer):
 
 @pytest.fixture(params=["rest", "socket"])
 def send(request, app):
-    """Send a message over one of the transports; gives the JSON."""
+    """Send a message over one of the transports; return the JSON."""
     if request.param == "rest":
         return lambda person, conversation, text: person.send(conversation, text)
 

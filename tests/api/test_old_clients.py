@@ -1,4 +1,4 @@
-"""What the three generations of old apps send, and the names and shapes that they wait for (contract)."""
+"""The three generations of old apps get the names and shapes that they wait for (contract)."""
 
 import jwt
 import pytest

@@ -14,13 +14,13 @@ PATIENCE_SECONDS = 10
 
 
 def last_address():
-    """The address of the newest session."""
+    """Return the address of the newest session."""
     (row,) = database.db().sessions.find({}).sort("_id", -1).limit(1)
     return row["address"]
 
 
 def register(application, forwarded):
-    """Make an account through a proxy at 10.0.0.1 that sends these headers; gives the JSON."""
+    """Make an account through a proxy at 10.0.0.1 that sends these headers; return the JSON."""
     body = {"email": f"user{database.db().users.count_documents({})}@test.com", "password": "password123"}
     return application.test_client().post("/api/auth/register", json=body, headers=forwarded, **PEER).json
 
@@ -208,7 +208,7 @@ SPELLINGS = ["https://CHAT.Example.com", "HTTPS://chat.example.com", "https://ch
 
 
 def cors_headers(url, path, origin):
-    """What a cross-origin answer says about CORS."""
+    """Return the CORS headers of a cross-origin answer."""
     answer = requests.get(url + path, headers={"Origin": origin}, timeout=PATIENCE_SECONDS)
     return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-Allow-")}
 

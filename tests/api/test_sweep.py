@@ -117,7 +117,7 @@ def call(app, method, path, query="", body=b"", **environ):
 
 
 def routes(app):
-    """Each method and rule (HEAD is GET), in an order in which those that end the caller's session come last."""
+    """Return each method and rule (HEAD is GET), in an order in which those that end the caller's session come last."""
     rows = [
         (method, rule) for rule in app.url_map.iter_rules() for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
     ]
@@ -131,7 +131,7 @@ def rounds(values):
 
 
 def path_of(rule, value):
-    """The rule's path with this in the place of each variable."""
+    """Return the rule's path with this in the place of each variable."""
     return "".join(value if is_variable else text for is_variable, text in rule._trace).removeprefix("|")
 
 

@@ -1,4 +1,4 @@
-"""The web app as the server gives it: pages, files, caching, compression, policy; and what is told without one."""
+"""The web app as it is served: pages, files, caching, compression, policy; and the answer where it is not built."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""What hostile clients do, one function each; it gives how the server ended it.
+"""Attacks of hostile clients, one function each, which returns how the server ended it.
 
 `make hostile` runs them beside 200 good clients and measures; tests/engine/test_hostile.py runs each for a moment.
 They go to a server on loopback only, and come from 127.0.0.2 on, so that its limits per address tell them apart.

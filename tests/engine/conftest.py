@@ -36,22 +36,22 @@ class Bare:
         return self.server.apps["engine.io"]
 
     def polling(self, app: str = "engine.io") -> raw.Polling:
-        """A new session over polling."""
+        """Return a new session over polling."""
         return raw.Polling(f"{self.url}/{app}/?EIO=4&transport=polling").open()
 
     def websocket(self, app: str = "engine.io", sid: str = "", **more: Any) -> raw.WebSocket:
-        """A new WebSocket; its own session without a sid."""
+        """Return a new WebSocket; its own session without a sid."""
         query = f"EIO=4&transport=websocket{f'&sid={sid}' if sid else ''}"
         return raw.WebSocket(self.address, f"/{app}/?{query}", **more)
 
     def session(self, app: str = "engine.io") -> raw.WebSocket:
-        """A new session over WebSocket, its OPEN packet read."""
+        """Return a new session over WebSocket, its OPEN packet read."""
         websocket = self.websocket(app)
         assert str(websocket.message()).startswith("0")
         return websocket
 
     def joined(self) -> raw.WebSocket:
-        """A new session that has joined the namespace / over WebSocket."""
+        """Return a new session that has joined the namespace / over WebSocket."""
         websocket = self.session("socket.io")
         websocket.text("40")
         assert str(websocket.message()).startswith('40{"sid":')
@@ -59,7 +59,7 @@ class Bare:
         return websocket
 
     def echo(self, **more: Any) -> raw.WebSocket:
-        """A plain WebSocket whose messages come back."""
+        """Return a plain WebSocket whose messages come back."""
         return raw.WebSocket(self.address, "/echo", **more)
 
 

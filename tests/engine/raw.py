@@ -19,7 +19,7 @@ MASK = b"\x01\x02\x03\x04"
 
 
 def masked(opcode: int, payload: bytes = b"", final: bool = True, reserved: int = 0, mask: bytes = MASK) -> bytes:
-    """One frame as clients send it."""
+    """Return one frame as clients send it."""
     head = bytes(((0x80 if final else 0) | reserved << 4 | opcode,))
     size = len(payload)
     if size < 126:
@@ -41,7 +41,7 @@ def close_all() -> None:
 
 
 def connect(address: tuple[str, int], source: str = "127.0.0.1") -> socket.socket:
-    """A TCP connection, from one of this machine's addresses."""
+    """Return a TCP connection, from one of this machine's addresses."""
     sock = socket.create_connection(address, timeout=PATIENCE_SECONDS, source_address=(source, 0))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _opened.append(sock)
@@ -49,7 +49,7 @@ def connect(address: tuple[str, int], source: str = "127.0.0.1") -> socket.socke
 
 
 def upgrade_request(path: str, **headers: str) -> bytes:
-    """The opening handshake; a header with an empty value is left out."""
+    """Return the opening handshake; a header with an empty value is left out."""
     usual = {
         "Host": "localhost",
         "Upgrade": "websocket",
@@ -101,7 +101,7 @@ class WebSocket:
         self.send(masked(frames.TEXT, text.encode()))
 
     def receive(self) -> tuple[int, bytes]:
-        """The next frame: opcode and payload. EOFError when the connection has ended."""
+        """Return the next frame: opcode and payload. EOFError when the connection has ended."""
         first, length = self._exactly(2)
         assert length < 0x80, "servers do not mask"
         if length == 126:
@@ -111,7 +111,7 @@ class WebSocket:
         return first & 0x0F, self._exactly(length)
 
     def message(self, pings: bool = False) -> str | bytes:
-        """The next message; Engine.IO pings are passed over, unless they are wanted."""
+        """Return the next message; Engine.IO pings are passed over, unless they are wanted."""
         while True:
             opcode, payload = self.receive()
             assert opcode in (frames.TEXT, frames.BINARY), (opcode, payload)
@@ -143,7 +143,7 @@ class Polling:
     opened: dict[str, Any] = field(default_factory=dict)
 
     def open(self) -> "Polling":
-        """The handshake."""
+        """Return the handshake."""
         self.opened = json.loads(requests.get(self.url, timeout=PATIENCE_SECONDS).text[1:])
         return self
 
@@ -161,7 +161,7 @@ class Polling:
         return requests.post(f"{self.url}&sid={self.sid}", data=data, timeout=PATIENCE_SECONDS, **more)
 
     def packets(self) -> list[str]:
-        """The packets of the next poll that has other ones than pings, which are answered."""
+        """Return the packets of the next poll that has other ones than pings, which are answered."""
         while True:
             got = self.get().text.split("\x1e")
             if "2" in got:
@@ -171,7 +171,7 @@ class Polling:
 
 
 def http(address: tuple[str, int], request: bytes, source: str = "127.0.0.1") -> bytes:
-    """Everything that a connection answers to these bytes, until it ends."""
+    """Return everything that a connection answers to these bytes, until it ends."""
     sock = connect(address, source)
     with contextlib.suppress(ConnectionError):
         send(sock, request)
@@ -186,7 +186,7 @@ def send(sock: socket.socket, data: bytes) -> None:
 
 
 def rest_of(sock: socket.socket) -> bytes:
-    """Everything until the connection ends."""
+    """Return everything until the connection ends."""
     answer = b""
     with contextlib.suppress(ConnectionError):
         while data := sock.recv(65_536):
@@ -196,7 +196,7 @@ def rest_of(sock: socket.socket) -> bytes:
 
 
 def until(holds: Any, seconds: float = PATIENCE_SECONDS) -> Any:
-    """The first true value of `holds()`."""
+    """Return the first true value of `holds()`."""
     end = time.monotonic() + seconds
     while not (value := holds()):
         assert time.monotonic() < end, "waited in vain"

@@ -39,14 +39,14 @@ def serve_bare_of(serve_bare, kind, options, resyncs):
 
 
 def join_slowly(bare):
-    """A joined WebSocket that does not read on."""
+    """Return a joined WebSocket that does not read on."""
     websocket = bare.joined()
     (sid, eio_sid), *_ = list(bare.sio.manager.get_participants("/", None))
     return websocket, sid, eio_sid
 
 
 def emit_until(bare, sid, condition, most=2_000):
-    """Emit chunks until the condition holds; gives how many."""
+    """Emit chunks until the condition holds; return how many."""
     for number in range(most):
         if condition():
             return number

@@ -32,17 +32,17 @@ MUTANTS = (b"\r", b"\n", b"\0", b" ", b";")
 
 
 def with_head(*lines: bytes, method: bytes = b"POST", body: bytes = b"") -> bytes:
-    """One request with these header lines, and another one after it."""
+    """Return one request with these header lines, and another one after it."""
     return b"\r\n".join([method + b" /h HTTP/1.1", b"Host: h", *lines, b"", b""]) + body + GET
 
 
 def with_line(line: bytes, head: bytes = b"Host: h\r\n") -> bytes:
-    """One request with this request line, and another one after it."""
+    """Return one request with this request line, and another one after it."""
     return line + b"\r\n" + head + b"\r\n" + GET
 
 
 def chunked(body: bytes) -> bytes:
-    """A request with this chunked body, and another one after it."""
+    """Return a request with this chunked body, and another one after it."""
     return b"POST /c HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n" + body + GET
 
 
@@ -278,7 +278,7 @@ CORPUS = list(dict.fromkeys([*BY_HAND, *MUTATED]))
 
 @dataclass
 class Verdict:
-    """What somebody found in a byte stream: requests, and whether that was all."""
+    """The requests that a reader found in a byte stream, and whether that was all."""
 
     requests: list[dict[str, object]] = field(default_factory=list)
     clean: bool = True
@@ -287,7 +287,7 @@ class Verdict:
 def request(
     method: str, target: bytes, version: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> dict[str, object]:
-    """A request, as WSGI would tell it: the target's path unquoted, headers by name and joined."""
+    """Return a request, as WSGI would tell it: the target's path unquoted, headers by name and joined."""
     absolute = re.fullmatch(rb"(?i)https?://([^/?#]*)(.*)", target)
     if absolute is not None:
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
@@ -411,7 +411,7 @@ def _from_node(row):
 
 
 def agree(mine, other):
-    """Do two find the same, as far as both accept?"""
+    """Return whether two find the same, as far as both accept."""
     both = min(len(mine.requests), len(other.requests))
     if mine.requests[:both] != other.requests[:both]:
         return False

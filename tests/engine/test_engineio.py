@@ -97,7 +97,7 @@ def test_an_invalid_payload_closes_the_session_on_stock_too(either):
 
 
 def at_once(*calls):
-    """Run these at once; gives their results."""
+    """Run these at once; return their results."""
     results = [None] * len(calls)
 
     def run(index):

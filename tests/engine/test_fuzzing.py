@@ -1,4 +1,4 @@
-"""Whatever bytes come: nothing but the protocol's own errors, and no more memory than the limits say."""
+"""Any bytes lead to nothing but the protocol's own errors, and take no more memory than the limits allow."""
 
 import json
 
@@ -25,7 +25,7 @@ streams = st.lists(well_formed | st.binary(max_size=40), max_size=12).map(b"".jo
 
 
 def feed_in_pieces(stream, cuts):
-    """A reader that was fed the stream, cut at these places; and its events."""
+    """Return a reader that was fed the stream, cut at these places; and its events."""
     reader, events, start = Reader(LIMIT, 8, 100), [], 0
     for cut in [*sorted({cut % (len(stream) + 1) for cut in cuts}), len(stream)]:
         events += reader.feed(stream[start:cut])

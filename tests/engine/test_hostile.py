@@ -33,7 +33,7 @@ def scene(server: Server) -> attacks.Scene:
 
 
 def resident(server: Server) -> int:
-    """The memory of the worker, in bytes."""
+    """Return the memory of the worker, in bytes."""
     assert server.process is not None
     children = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
     with open(children) as file:

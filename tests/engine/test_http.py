@@ -1,4 +1,4 @@
-"""What one HTTP connection may cost: headers, bodies, time; and that its answers are what clients can rely on."""
+"""One HTTP connection has limits for headers, bodies and time, and answers that clients can rely on."""
 
 import socket
 import struct
@@ -34,7 +34,7 @@ def served(monkeypatch):
 
 
 def ask(served, head, body=b"", path="/"):
-    """The status and body of one request on a connection of its own."""
+    """Return the status and body of one request on a connection of its own."""
     lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", *head]
     answer = raw.http(served, "\r\n".join([*lines, "", ""]).encode("latin-1") + body)
     return (int(answer.split()[1]) if answer else None), answer.partition(b"\r\n\r\n")[2]
@@ -189,7 +189,7 @@ def test_the_expectation_of_a_client_is_answered(served):
 
 
 def idle(served, source="127.0.0.1"):
-    """A connection that has had an answer, and now waits."""
+    """Return a connection that has had an answer, and now waits."""
     sock = raw.connect(served, source)
     sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert sock.recv(65_536).startswith(b"HTTP/1.1 200 OK")

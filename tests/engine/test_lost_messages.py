@@ -1,4 +1,4 @@
-"""What the libraries' own server loses without a word: nothing is lost, or the client learns that it has to sync."""
+"""Cases in which the libraries' own server loses messages: here none is lost, or the client is told to sync."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ PATH = "/engine.io/?EIO=4&transport=polling"
 
 
 def begin_poll(bare, session, **options):
-    """A poll whose answer the test may or may not read."""
+    """Return a poll whose answer the test may or may not read."""
     sock = raw.connect(bare.address)
     for option, value in options.items():
         sock.setsockopt(socket.SOL_SOCKET, getattr(socket, option), value)

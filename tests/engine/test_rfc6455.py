@@ -85,7 +85,7 @@ def test_what_is_broken_ends_the_connection_after_what_was_not(bare, data):
 
 
 def websocket_code(code, data):
-    """The body of the close frame that data gets."""
+    """Return the body of the close frame that data gets."""
     reader = frame_reader.Reader(1 << 20, 1 << 20, 1 << 20)
     reader.feed(data)
     return frames.build_close(code, reader.broken.reason)[2:]

@@ -65,7 +65,7 @@ def test_the_versions_are_those_that_the_seams_were_checked_against(name):
 
 @pytest.mark.parametrize(("ours", "theirs", "name"), METHODS, ids=lambda value: getattr(value, "__name__", value))
 def test_what_is_overridden_is_called_as_before(ours, theirs, name):
-    """Whatever the library passes positionally has a place; names that it passes are kept."""
+    """Arguments that the library passes by position have a place, and those that it passes by name keep it."""
     wanted = list(inspect.signature(getattr(theirs, name)).parameters.values())
     given = inspect.signature(getattr(ours, name)).parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in given)

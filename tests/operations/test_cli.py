@@ -24,7 +24,7 @@ ALL_MIGRATED = "".join(f"migrated {name}\n" for name in migrations.names())
 
 @pytest.fixture
 def run(app):
-    """Run a command in this process: `run("seed", "--if-empty")` gives click's result."""
+    """Run a command in this process: `run("seed", "--if-empty")` returns click's result."""
     return lambda *arguments: app.test_cli_runner().invoke(args=list(arguments))
 
 
@@ -134,7 +134,7 @@ def test_doctor_names_a_server_that_is_not_there():
 
 @pytest.fixture
 def broken():
-    """A server that answers as told: `broken({path: (status, headers, body)})` gives its address."""
+    """A server that answers as told: `broken({path: (status, headers, body)})` returns its address."""
     servers = []
 
     def make(answers, delay=0):

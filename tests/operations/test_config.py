@@ -38,7 +38,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
-    """What is wrong with this environment."""
+    """Return the problems of this environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
@@ -157,7 +157,7 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
 
 
 def as_text(value: object) -> str:
-    """A default as it is written in the environment."""
+    """Return a default as it is written in the environment."""
     if isinstance(value, tuple):
         return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,14 +15,14 @@ GOOD = {"JWT_SECRET": SECRET, "APP_ENV": "production", "METRICS_TOKEN": SECRET[:
 
 
 def examined(url, own=True, **more):
-    """Each check's finding by its name."""
+    """Return each check's finding by its name."""
     patient = Patient(url=url, own=own, timeout=10, **more)
     return {row.name: row for row in examine(SECURITY, patient)}
 
 
 @pytest.fixture
 def server(other_app, serve, settings):
-    """Serve with these settings, which the doctor has, too; gives the URL."""
+    """Serve with these settings, which the doctor has, too; return the URL."""
 
     def start(**values):
         application = other_app(**values)
@@ -34,7 +34,7 @@ def server(other_app, serve, settings):
 
 @pytest.fixture
 def settled(settings):
-    """What the doctor says of these settings, about a server that is not there."""
+    """Return the doctor's findings for these settings, about a server that is not there."""
 
     def look(**values):
         settings(**GOOD | {"RATE_ANONYMOUS": "5000 per 15 minutes"} | values)

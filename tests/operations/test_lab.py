@@ -86,7 +86,7 @@ def test_every_sabotage_is_seen_and_named():
 
 
 def entry(seq, number, sender="ann", **more):
-    """A message as the API gives it."""
+    """Return a message as the API shows it."""
     text = f"{number} {sender}-{number}"
     return {"seq": seq, "id": f"id-{seq}", "type": "message", "content": text, "sender": {"id": sender}} | more
 

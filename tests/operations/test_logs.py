@@ -146,7 +146,7 @@ def test_slow_events_warn(ann, log, settings):
 
 
 class Command:
-    """What PyMongo tells its listeners of a finished command."""
+    """PyMongo's event for a finished command."""
 
     command_name = "find"
     duration_micros = 300_000
@@ -167,7 +167,7 @@ def test_quick_database_commands_do_not(app, log):
 
 
 class Topology:
-    """What PyMongo tells its listeners when its picture of the servers changes."""
+    """PyMongo's event for a change of its picture of the servers."""
 
     def __init__(self, reachable):
         self.new_description = self

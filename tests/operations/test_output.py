@@ -46,7 +46,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 def chat(server: Server, name: str = "ann") -> None:
-    """Two people register, one writes, the other gets it over a socket."""
+    """Let two people register, one write, and the other get it over a socket."""
     ann, bob = server.register(name), server.register(f"{name}-friend")
     received: list[Any] = []
     for transport in ("polling", "websocket"):
@@ -66,7 +66,7 @@ def chat(server: Server, name: str = "ann") -> None:
 
 
 def dropped(server: Server) -> float:
-    """How many log lines the server says that it dropped."""
+    """Return how many log lines the server says that it dropped."""
     text = requests.get(f"{server.url}/metrics", timeout=PATIENCE_SECONDS).text
     (line,) = [row for row in text.splitlines() if row.startswith("chatapp_log_lines_dropped_total ")]
     return float(line.split()[1])

@@ -54,12 +54,12 @@ def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedPro
 
 
 def gunicorn(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """`gunicorn wsgi:app` where it can't start."""
+    """Run `gunicorn wsgi:app` where it can't start; return its output."""
     return run(folder, sys.executable, "-m", "gunicorn", "wsgi:app", **settings)
 
 
 def log_of(server: Server) -> str:
-    """What the server has written."""
+    """Return the text that the server has written."""
     return (server.folder / "server.log").read_text()
 
 

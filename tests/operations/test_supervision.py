@@ -21,7 +21,7 @@ PLANTED = [RuntimeError, gevent.GreenletExit]
 
 @pytest.fixture
 def failures(monkeypatch):
-    """What fails where nobody waits for it is expected here: it is noted instead of failing the test."""
+    """Note failures in greenlets that nobody waits for, which are expected here, instead of failing the test."""
     noted = []
     monkeypatch.setattr(logs._output, "stream", io.StringIO())
     monkeypatch.setattr(gevent.get_hub(), "print_exception", lambda *failure: noted.append(failure))
@@ -29,7 +29,7 @@ def failures(monkeypatch):
 
 
 def attempt(send, *arguments, **more):
-    """The answer, or None for a call that was ended with its greenlet."""
+    """Return the answer, or None for a call that was ended with its greenlet."""
     try:
         return send(*arguments, **more)
     except (gevent.GreenletExit, RuntimeError):

@@ -1,4 +1,4 @@
-"""What holds the event loop is named."""
+"""The watchdog names the code that holds the event loop."""
 
 import time
 

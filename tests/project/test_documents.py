@@ -21,7 +21,7 @@ def asyncapi(client):
 
 
 def problems(document, schema, value):
-    """What is wrong with a value, references resolved within its document."""
+    """Return the problems of a value, with references resolved within its document."""
     validator = Draft202012Validator({**schema, "components": document["components"]})
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
@@ -100,7 +100,7 @@ def test_answers_have_the_documented_shapes(openapi, client, ann, bob):
 
 
 def bob_and(ann, client):
-    """One more person for a group."""
+    """Return one more person for a group."""
     from tests.conftest import Person
 
     body = {"email": "third@test.com", "password": "password123", "name": "Third"}
@@ -131,7 +131,7 @@ def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob, eve):
 
 
 def shows(key, message, name):
-    """Is this a documented message from the server under this name?"""
+    """Return whether this is a documented message from the server under this name."""
     return message["name"] == name and key.startswith(("pushed.", "replied.", "failed."))
 
 

@@ -17,7 +17,7 @@ OWNER_OF_WORKER = "chatapp/server/worker.py"  # the process around the applicati
 
 
 def sources() -> dict[str, str]:
-    """Every module of the server, by its path from the root."""
+    """Return every module of the server, by its path from the root."""
     paths = [*ROOT.glob("*.py"), *(ROOT / "chatapp").rglob("*.py"), *(ROOT / "migrations_seed").rglob("*.py")]
     return {str(path.relative_to(ROOT)): path.read_text() for path in paths}
 
@@ -40,13 +40,13 @@ def attributes(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def layer(path: str) -> str:
-    """The layer that a file belongs to, or the module of chatapp that stands beside the layers."""
+    """Return the layer that a file belongs to, or the module of chatapp that stands beside the layers."""
     parts = Path(path).parts
     return Path(parts[1]).stem if parts[0] == "chatapp" and len(parts) > 1 else ""
 
 
 def faults(path: str, source: str) -> list[str]:
-    """What this file does that its place does not allow."""
+    """Return what this file does that its place does not allow."""
     tree = ast.parse(source)
     here, found = layer(path), []
     for name in imports(tree):

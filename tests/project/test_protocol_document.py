@@ -18,7 +18,7 @@ ABBREVIATED = "…"
 
 
 def is_whole(value):
-    """Is nothing left out of this example?"""
+    """Return whether nothing is left out of this example."""
     return ABBREVIATED not in value if isinstance(value, dict) else True
 
 

@@ -1,4 +1,4 @@
-"""What the documents point at exists: the files that they link to, and those that they name."""
+"""The files that the documents link to or name exist."""
 
 import re
 

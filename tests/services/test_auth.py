@@ -17,7 +17,7 @@ RealEvent = gevent.monkey.get_original("threading", "Event")
 
 
 def log_in(client, email="ann@test.com", password=PASSWORD, **more):
-    """The answer to a log-in."""
+    """Return the answer to a log-in."""
     return client.post("/api/auth/login", json={"email": email, "password": password, **more})
 
 
@@ -188,12 +188,12 @@ def test_hashing_has_no_more_threads_than_configured(app, ann, settings, monkeyp
 
 
 def at(number):
-    """Where a call comes from."""
+    """Return where a call comes from."""
     return {"environ_base": {"REMOTE_ADDR": f"192.0.2.{number}"}}
 
 
 def log_in_at(client, number, password=PASSWORD, email="ann@test.com", **more):
-    """The status of a log-in from an address."""
+    """Return the status of a log-in from an address."""
     body = {"email": email, "password": password, **more}
     return client.post("/api/auth/login", json=body, **at(number)).status_code
 

@@ -1,4 +1,4 @@
-"""Every route and every event × every kind of caller. What is not listed here fails."""
+"""Every route and every event × every kind of caller. A route or event that is not listed here fails."""
 
 import functools
 from collections.abc import Callable
@@ -21,12 +21,12 @@ INVALID, NO_MEMBER = "VALIDATION_ERROR", "MEMBER_NOT_FOUND"
 
 
 def everybody(code: str) -> dict[str, str]:
-    """The route asks for no session."""
+    """Return the route asks for no session."""
     return dict.fromkeys(CALLERS, code)
 
 
 def signed_in(code: str) -> dict[str, str]:
-    """Any session will do."""
+    """Return any session will do."""
     return WITHOUT_SESSION | dict.fromkeys((STRANGER, MEMBER, FORMER), code)
 
 
@@ -153,7 +153,7 @@ EVENT_TABLE: dict[str, tuple[object, dict[str, str]]] = {
 
 
 def rules(app):
-    """Every "METHOD rule" that the application answers, without what Flask adds by itself."""
+    """Return every "METHOD rule" that the application answers, without what Flask adds by itself."""
     return {
         f"{method} {rule.rule}"
         for rule in app.url_map.iter_rules()
@@ -185,7 +185,7 @@ class Scene:
             self.caller.post("/api/auth/logout")
 
     def fill(self, value):
-        """The payload with this scene's ids in it."""
+        """Return the payload with this scene's ids in it."""
         if isinstance(value, dict):
             return {self.fill(key): self.fill(item) for key, item in value.items()}
         if isinstance(value, list):
@@ -198,7 +198,7 @@ class Scene:
 
 @pytest.fixture
 def caller():
-    """Who calls in a test that names no kind of caller."""
+    """The caller of a test that names no kind of caller."""
     return STRANGER
 
 
@@ -208,7 +208,7 @@ def scene(register, caller):
 
 
 def outcome(body):
-    """The code of an answer: OK or the error's."""
+    """Return the code of an answer: OK or the error's."""
     return "OK" if body is None or body.get("success", True) else body["error"]["code"]
 
 

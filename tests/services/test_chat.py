@@ -12,7 +12,7 @@ from tests.conftest import eventually
 
 @pytest.fixture(params=["rest", "socket"])
 def send(request):
-    """Send a message over either transport: `send(person, conversation_id, fields)` gives body or ack."""
+    """Send a message over either transport: `send(person, conversation_id, fields)` returns body or ack."""
 
     def over_rest(person, conversation_id, **fields):
         return person.post(f"/api/conversations/{conversation_id}/messages", fields)

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(params=["rest", "all", "socket"])
 def contacts(request, app):
-    """Ask for somebody's contacts at one of the doors; gives the JSON."""
+    """Ask for somebody's contacts at one of the doors; return the JSON."""
     if request.param == "socket":
         return lambda person, **page: person.socket().call("getContacts", page or None)
     path = {"rest": "/api/user/contacts", "all": "/api/user/all"}[request.param]
@@ -15,7 +15,7 @@ def contacts(request, app):
 
 
 def names(answer):
-    """The names in an answer, in order."""
+    """Return the names in an answer, in order."""
     return [row["name"] for row in answer["data"]]
 
 

@@ -14,7 +14,7 @@ from config import TestConfig
 
 @pytest.fixture(params=["rest", "socket"])
 def create(request):
-    """Create a conversation over one of the transports: `create(person, body)`; gives the answer."""
+    """Create a conversation over one of the transports: `create(person, body)`; return the answer."""
     if request.param == "rest":
         return lambda person, body: person.post("/api/user/conversations", body)
     return lambda person, body: person.socket().call("newConversation", body)

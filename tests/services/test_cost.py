@@ -1,4 +1,4 @@
-"""What one user asks for is bounded and has its price, so that others don't feel it."""
+"""The work of one user's calls is bounded and has its price, so that others don't feel it."""
 
 import pytest
 from bson import ObjectId
@@ -11,7 +11,7 @@ from chatapp.services.log import cache, shared_profiles
 
 @pytest.fixture(params=["rest", "socket"])
 def ask(request):
-    """Ask over one of the transports: `ask(person, "POST /api/sync", "sync", fields)` gives the JSON."""
+    """Ask over one of the transports: `ask(person, "POST /api/sync", "sync", fields)` returns the JSON."""
 
     def ask(person, route, event, body):
         if request.param == "socket":
@@ -23,7 +23,7 @@ def ask(request):
 
 
 def reads_of(monkeypatch, element):
-    """The elements that are looked at from now on."""
+    """Return the elements that are looked at from now on."""
     seen, inner = [], element.deserialize
     monkeypatch.setattr(element, "deserialize", lambda *given, **more: seen.append(given) or inner(*given, **more))
     return seen
@@ -132,7 +132,7 @@ def test_much_that_is_looked_at_costs_more(ann, bob, settings):
 
 
 def schemas(base=fields.In):
-    """Every schema of what clients send."""
+    """Return every schema of input."""
     return {base}.union(*map(schemas, base.__subclasses__()))
 
 

@@ -1,4 +1,4 @@
-"""Who sees whose e-mail address, and whom one may write to."""
+"""The directory: whose e-mail address a user sees, and whom they may write to."""
 
 import pytest
 from bson import ObjectId
@@ -9,7 +9,7 @@ from tests.conftest import PASSWORD
 
 @pytest.fixture(params=["rest", "socket"])
 def act(request, app):
-    """Do something over one of the transports: `act(person, "found", …)` gives the JSON."""
+    """Do something over one of the transports: `act(person, "found", …)` returns the JSON."""
     doors = {
         "open": ("POST", "/api/user/conversations", "newConversation"),
         "add": ("POST", "/api/conversations/{conversationId}/members", "addMembers"),
@@ -25,7 +25,7 @@ def act(request, app):
 
 
 def emails_in(data):
-    """Everything under `email` or `userEmail`, however deep."""
+    """Return everything under `email` or `userEmail`, however deep."""
     if isinstance(data, dict):
         own = [value for key, value in data.items() if key in ("email", "userEmail")]
         return own + [found for value in data.values() for found in emails_in(value)]
@@ -33,7 +33,7 @@ def emails_in(data):
 
 
 def contact(person, other, **query):
-    """The other's row in the person's contacts."""
+    """Return the other's row in the person's contacts."""
     rows = person.get("/api/user/contacts", query_string=query)["data"]
     return next((row for row in rows if row["id"] == other.id), None)
 

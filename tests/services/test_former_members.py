@@ -26,7 +26,7 @@ def people(register, ann, bob):
 
 
 def steady(value):
-    """An answer without what differs between two calls anyway."""
+    """Return an answer without what differs between two calls anyway."""
     if isinstance(value, dict):
         return {key: steady(item) for key, item in value.items() if key not in VOLATILE}
     return [steady(item) for item in value] if isinstance(value, list) else value
@@ -109,7 +109,7 @@ class Story:
         self.chance.choice(acts)()
 
     def calls(self):
-        """Everything that eve asks: name → answer."""
+        """Return everything that eve asks: name → answer."""
         last = self.cursor["seq"]
         answers = {}
         socket = self.eve.socket()

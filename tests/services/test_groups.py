@@ -8,7 +8,7 @@ from chatapp.database import db
 
 @pytest.fixture(params=["rest", "socket"])
 def act(request):
-    """Do something to a group over either transport: `act(person, "add", group, userIds=[…])` gives body or ack."""
+    """Do something to a group over either transport: `act(person, "add", group, userIds=[…])` returns body or ack."""
     rest = {
         "change": lambda group, _: ("PATCH", f"/api/conversations/{group}"),
         "add": lambda group, _: ("POST", f"/api/conversations/{group}/members"),
@@ -246,7 +246,7 @@ def test_a_group_with_a_client_id_is_founded_once(ann, bob, eve):
 
 
 def at_once(calls):
-    """Run all calls in greenlets that start together; gives their answers."""
+    """Run all calls in greenlets that start together; return their answers."""
     greenlets = [gevent.spawn(call) for call in calls]
     gevent.joinall(greenlets, raise_error=True)
     return [row.value for row in greenlets]

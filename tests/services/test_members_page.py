@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(params=["rest", "socket"])
 def page_of(request, app):
-    """Ask for a page of a conversation's members at one of the doors; gives the JSON."""
+    """Ask for a page of a conversation's members at one of the doors; return the JSON."""
     if request.param == "socket":
         return lambda person, team, **page: person.socket().call("getMembers", {"conversationId": team, **page})
     return lambda person, team, **page: person.get(f"/api/conversations/{team}/members?{urlencode(page)}")

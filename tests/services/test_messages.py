@@ -24,7 +24,7 @@ TEXTS = [
 
 @pytest.fixture(params=["rest", "socket"])
 def send(request):
-    """Send over one of the transports: `send(person, conversation, content, **more)`; gives the answer."""
+    """Send over one of the transports: `send(person, conversation, content, **more)`; return the answer."""
     if request.param == "rest":
         return lambda person, conversation, content, **more: person.send(conversation, content, **more)
 
@@ -43,7 +43,7 @@ def history(person, conversation, query=""):
 
 
 def stored():
-    """How many entries the store has."""
+    """Return how many entries the store has."""
     return db().entries.count_documents({})
 
 

@@ -1,4 +1,4 @@
-"""State beside the log: a client that folds increments has in the end what a full sync gives, on each transport."""
+"""State beside the log: a client that folds increments ends up with the state of a full sync, on each transport."""
 
 import random
 
@@ -188,7 +188,7 @@ class Client:
                 self.mark(mine, receipt["userId"], receipt["deliveredSeq"], receipt["readSeq"])
 
     def known(self):
-        """What is visible: marks of the other members (one's own are in readSeq), and what is not hidden."""
+        """Return the visible state: marks of other members (one's own are in readSeq), and nothing that is hidden."""
         for row in self.state.values():
             others = row["people"].keys() - {self.person.id}
             row["marks"] = {one: marks for one, marks in row["marks"].items() if one in others}

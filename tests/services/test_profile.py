@@ -15,7 +15,7 @@ PICTURE = "https://example.com/a.png"
 
 @pytest.fixture(params=["rest", "socket"])
 def update(request, app):
-    """Change somebody's profile over one of the transports; gives the answer's JSON."""
+    """Change somebody's profile over one of the transports; return the answer's JSON."""
     if request.param == "rest":
         return lambda person, fields: person.rest("PUT", "/api/user/profile", json=fields).json
     return lambda person, fields: person.socket().call("updateProfile", fields)

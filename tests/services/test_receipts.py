@@ -121,7 +121,7 @@ def test_who_came_later_is_not_waited_for(ann, bob, eve, register, team):
 
 @pytest.fixture(params=["rest", "socket"])
 def ask(request):
-    """What is known of a message, over either transport: `ask(person, "receipts" or "trace", message_id)`."""
+    """Ask about a message over either transport: `ask(person, "receipts" or "trace", message_id)`."""
 
     def over_rest(person, what, message_id):
         return person.get(f"/api/messages/{message_id}/{what}")

@@ -36,7 +36,7 @@ def code_of(client):
 
 
 def other_session(ann):
-    """The id of Ann's session that is not the calling one."""
+    """Return the id of Ann's session that is not the calling one."""
     return next(row["id"] for row in ann.get("/api/auth/sessions")["data"] if not row["current"])
 
 
@@ -315,7 +315,7 @@ def test_connections_are_limited_per_address(knock, ann, settings):
 
 
 def log_in_as(client, person, **more):
-    """The token of one more session."""
+    """Return the token of one more session."""
     email = person.user["email"]
     return client.post("/api/auth/login", json={"email": email, "password": PASSWORD, **more}).json["token"]
 

@@ -21,14 +21,14 @@ class Device:
         self.person, self.call, self.replica = person, call, Replica()
 
     def sync(self):
-        """One call; gives the answer's data."""
+        """Make one call; return the answer's data."""
         answer = self.call(self.person, self.replica.body())
         assert answer["success"], answer
         self.more = self.replica.synced(answer["data"])
         return answer["data"]
 
     def catch_up(self, most=50):
-        """Call until there is no more; gives how many calls it took."""
+        """Call until there is no more; return how many calls it took."""
         for number in range(1, most + 1):
             self.sync()
             if not self.more:

@@ -22,7 +22,7 @@ OTHER_KEY = "another-key-" + "1" * 32
 
 
 def log_in(client, headers=None, **more):
-    """The JSON of Ann's log-in."""
+    """Return the JSON of Ann's log-in."""
     body = {"email": "ann@test.com", "password": PASSWORD, **more}
     return client.post("/api/auth/login", json=body, headers=headers).json
 
@@ -48,7 +48,7 @@ def refusal(request, app, ann, knock):
 
 
 def unsigned(header, claims):
-    """A token without a signature."""
+    """Return a token without a signature."""
 
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
@@ -57,19 +57,19 @@ def unsigned(header, claims):
 
 
 def signed(claims, header=None, key=None, algorithm="HS256"):
-    """A token with the server's own key, unless another is named."""
+    """Return a token with the server's own key, unless another is named."""
     return jwt.encode(claims, key or current_config().JWT_SECRET, algorithm=algorithm, headers=header)
 
 
 def rsa_signed(claims):
-    """A token that says RS256 and is signed with the server's secret as if it were the public key."""
+    """Return a token that says RS256 and is signed with the server's secret as if it were the public key."""
     token = signed(claims)
     header = base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').rstrip(b"=").decode()
     return f"{header}.{token.split('.')[1]}.{token.split('.')[2]}"
 
 
 def without(claims, name):
-    """The claims but one."""
+    """Return the claims but one."""
     return {key: value for key, value in claims.items() if key != name}
 
 
@@ -183,7 +183,7 @@ ENDS = st.text(' \t,;="\x0b.aA0_-\x7f\xa0\xe9\xff', max_size=3)
 )
 @hypothesis.given(scheme=SCHEMES, gap=GAPS, end=ENDS, more=st.sampled_from(["", ",Bearer TOKEN", " TOKEN"]))
 def test_nobody_gets_in_by_the_traces_of_anothers_token(is_let_in, ann, scheme, gap, end, more):
-    """Whatever spelling let Ann's token in or not, nothing without the whole token is let in afterwards."""
+    """Nothing without Ann's whole token is let in after her token was, in whatever spelling."""
     text = scheme + gap + ann.token + end + more.replace("TOKEN", ann.token)
     is_proper = re.fullmatch(f"(?i:bearer) +{re.escape(ann.token)}", text) is not None
     for _ in range(2):
@@ -300,18 +300,18 @@ def test_a_refresh_gives_new_tokens_that_work(client, ann):
 
 
 def refresh(client, tokens):
-    """The JSON of a refresh with the refresh token among these tokens."""
+    """Return the JSON of a refresh with the refresh token among these tokens."""
     return client.post("/api/auth/refresh", json={"refreshToken": tokens["refreshToken"]}).json
 
 
 def use(client, tokens):
-    """The error code that a call with the access token among these tokens gets."""
+    """Return the error code that a call with the access token among these tokens gets."""
     headers = {"Authorization": f"Bearer {tokens['token']}"}
     return (client.get("/api/user/profile", headers=headers).json.get("error") or {}).get("code")
 
 
 def is_told_of_reuse(answer):
-    """Does a refusal say that a token was copied, in words and for programs?"""
+    """Return whether a refusal says that a token was copied, in words and for programs."""
     error = answer["error"]
     return (error["code"], error["details"]) == ("TOKEN_REVOKED", {"reason": "TOKEN_REUSED"}) and (
         "used twice" in error["message"]
@@ -427,7 +427,7 @@ def test_a_phone_that_lost_its_answers_and_slept_for_a_week_still_gets_in(client
 
 
 def as_stored_before(client):
-    """The sessions as the version before this one has stored them."""
+    """Store the sessions as the version before this one has."""
     names = ("first_branch", "previous")
     gone = {f"refresh.{name}": "" for name in names} | {"address_key": "", "device_hash": "", "ended_by": ""}
     database.db().sessions.update_many({}, {"$unset": gone})
@@ -449,7 +449,7 @@ def test_sessions_of_the_version_before_go_on(client, ann):
 
 
 def test_a_version_before_beside_this_one_may_refresh_and_confirm(client, ann):
-    """What the other version stores in its place of the state: the next number, its digest, no branches."""
+    """The other version stores its part of the state: the next number, its digest, no branches."""
     first = log_in(client, protocol=2)
     refresh(client, first)
     present = refresh(client, first)

@@ -1,4 +1,4 @@
-"""What is unread is arithmetic on the log. Here it is held equal to counting, whatever happens in whatever order."""
+"""The unread count is arithmetic on the log. Here it is compared with counting, after random events in random order."""
 
 from dataclasses import dataclass, field
 
@@ -111,7 +111,7 @@ class Conversations(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), number=st.integers(0, 1))
     def sync(self, name, number):
-        """A device comes back after any absence: it has what it may see, and the same unread count."""
+        """Check a device that comes back after any absence: it has what it may see, and the same unread count."""
         replica = self.devices[name, number]
         while replica.synced(self.people[name].post("/api/sync", replica.body())["data"]):
             pass

@@ -13,7 +13,7 @@ NAMES = ["*", "__disconnect_final", "user", "emit", "sessionRevoked", "newUserRe
 
 
 def addressees(person, socket):
-    """Everything that could name somebody's sockets, or everybody's."""
+    """Return everything that could name somebody's sockets, or everybody's."""
     sid = socketio.server.manager.sid_from_eio_sid(socket.inner.eio_sid, "/")
     return [f"user:{person.id}", person.id, sid, [sid], None, {}, [], "", 0, True, "/", "*"]
 

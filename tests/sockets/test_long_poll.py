@@ -32,7 +32,7 @@ class Poll:
 
 
 def quiet(person, cursors):
-    """A `since` after which nothing has happened."""
+    """Return a `since` after which nothing has happened."""
     return person.post("/api/sync", {"cursors": cursors})["data"]["next"]
 
 

@@ -82,7 +82,7 @@ def people(request):
 
 
 def send_much(server, sender, conversation):
-    """More than is buffered for anybody; gives the texts."""
+    """Send more than is buffered for anybody; return the texts."""
     texts = [f"{number} {TEXT[:-8]}" for number in range(NUMBER)]
     for text in texts:
         answer = server.call("POST", f"/api/conversations/{conversation}/messages", sender, {"content": text})

@@ -59,7 +59,7 @@ def people(server):
 
 
 def listen(client, event):
-    """A queue of what the client receives under this name from now on."""
+    """Return a queue of what the client receives under this name from now on."""
     received: queue.Queue = queue.Queue()
     client.on(event, received.put)
     return received

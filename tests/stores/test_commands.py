@@ -179,12 +179,12 @@ def test_a_sync_with_all_kinds_of_news_takes_seven(ann, register, commands, stor
 
 
 def _but_entries(commands, conversations, store_uri):
-    """The commands without those for entries, of which the embedded store takes one for each conversation."""
+    """Return the commands without those for entries, of which the embedded store takes one for each conversation."""
     is_embedded = store_uri.startswith("litemongo:")
     assert commands.count("entries.find") == (conversations if is_embedded else 1)
     return _but_steps([name for name in commands if name != "entries.find"], store_uri)
 
 
 def _but_steps(commands, store_uri):
-    """The commands; how many steps the embedded store takes for one depends on how long each takes."""
+    """Return the commands, repeated ones once: how many steps the embedded store takes for one depends on the time."""
     return [name for name, _ in groupby(commands)] if store_uri.startswith("litemongo:") else list(commands)

@@ -21,7 +21,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def call(server):
-    """Call a route with a token; gives the status and the JSON."""
+    """Call a route with a token; return the status and the JSON."""
 
     def call(method, path, token=None, body=None):
         headers = {"Authorization": f"Bearer {token}"} if token else {}

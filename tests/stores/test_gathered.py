@@ -44,7 +44,7 @@ def answer(numbers, name):
 
 
 def ask(numbers, *names):
-    """Ask for these, each in a greenlet that has begun to wait and gives the answer, or the failure."""
+    """Ask for these, each in a greenlet that has begun to wait and returns the answer, or the failure."""
     asking = [gevent.spawn(answer, numbers, name) for name in names]
     gevent.sleep(0)
     return asking

@@ -26,7 +26,7 @@ def delay():
 
 
 def stored_seq(conversation):
-    """What the conversation's document says, read past the store."""
+    """Return the seq of the conversation's document, read past the store."""
     return db().conversations.find_one({"_id": ObjectId(conversation)})["head"]["seq"]
 
 

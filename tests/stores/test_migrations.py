@@ -17,7 +17,7 @@ def migrate():
 
 @pytest.fixture
 def log_in(client):
-    """Log in; gives the user's id, or None."""
+    """Log in; return the user's id, or None."""
 
     def attempt(email):
         answer = client.post("/api/auth/login", json={"email": email, "password": PASSWORD}).json

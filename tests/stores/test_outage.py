@@ -118,7 +118,7 @@ def people(database):
 
 
 def until_it_works(call):
-    """The first answer that is a success; the driver needs a moment to find its server again."""
+    """Return the first answer that is a success; the driver needs a moment to find its server again."""
     with gevent.Timeout(PATIENCE_SECONDS):
         while True:
             answer = call()
