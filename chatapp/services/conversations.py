@@ -17,6 +17,7 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store
+from chatapp.stores.batches import giving_way
 from chatapp.stores.documents import ConversationDocument, ConversationPlace, Founded, UserProfile
 from chatapp.stores.key_locks import turn
 
@@ -35,7 +36,11 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
     heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id) if skip else [])
     if not skip and len(shown) < limit < len(heads):  # some are hidden: others take their places
         heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id))
-    data = [view(conversation, member, most=most) for conversation, member in shown]
+    data = [
+        view(conversation, member, most=most)
+        for conversation, member in giving_way(shown)
+        if member.is_current  # still: others have had their turns
+    ]
     limits.charge(user_id, rows=sum(1 + len(row["participants"]) for row in data))
     answer: ConversationsPage = {
         "data": data,
@@ -225,7 +230,7 @@ def _document(
 def _opened(document: ConversationDocument, user_id: ObjectId) -> Data[ConversationView]:
     """Store the founders' memberships and tell every founder."""
     conversation = from_documents(document, [])
-    members = conversation.members.values()
+    members = giving_way(conversation.members.values())
     membership_store.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
     data = view(conversation, conversation.members[user_id], is_new=True, most=LISTED_FOR_OLD_APPS)
     realtime.publish_conversation(conversation.member_ids, data)

@@ -7,11 +7,11 @@ head: {seq, mseq, hash}, last_message | None, last_activity, touched_at, sent: {
 
 `created_by`, `created_at`, `founded` and `founders` never change; the rest is derived from the log (the `entries`
 collection) and brought forward together with `head`, in one update; but for `touched_at`: when something beside the
-log changed last (receipts, profiles of members). Heads are written behind the log: what reads them here settles them
-first.
+log changed last (receipts, profiles of members). The embedded store keeps the two lists packed (`packed.py`). Heads are
+written behind the log: what reads them here settles them first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,10 @@ from pymongo.errors import DuplicateKeyError
 from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
 from chatapp.stores import heads as head_store
-from chatapp.stores.batches import batches
+from chatapp.stores.batches import batches, giving_way, in_steps
 from chatapp.stores.documents import ConversationDocument, ConversationHead, ConversationPlace, LoadedConversation
 from chatapp.stores.gathered import Gathered
+from chatapp.stores.packed import binary_ids, pack, unpack
 from chatapp.stores.rows import all_of
 
 _LOADED_AT_ONCE = 64  # with all their members
@@ -33,7 +34,7 @@ _LOADED_AT_ONCE = 64  # with all their members
 def insert(conversation: ConversationDocument) -> bool:
     """Store a new conversation; False when the one with its direct_key or creation_key is there already."""
     try:
-        db().conversations.insert_one(conversation)
+        db().conversations.insert_one(pack(conversation))
     except DuplicateKeyError:
         return False
     return True
@@ -43,24 +44,37 @@ def find_by_key(document: ConversationDocument) -> ConversationDocument | None:
     """Return the conversation that has the same direct_key or creation_key."""
     head_store.settle()
     keys: Document = {name: document.get(name) for name in ("direct_key", "creation_key") if name in document}
-    return db().conversations.find_one(keys)
+    found = db().conversations.find_one(keys)
+    return unpack(found) if found else None
 
 
 def find_direct(direct_key: str) -> ConversationDocument | None:
     """Return the one direct conversation of two people."""
     head_store.settle()
-    return db().conversations.find_one({"direct_key": direct_key})
+    found = db().conversations.find_one({"direct_key": direct_key})
+    return unpack(found) if found else None
 
 
-def find_with_members(conversation_ids: list[ObjectId]) -> list[LoadedConversation]:
+def find_with_members(conversation_ids: list[ObjectId]) -> Iterable[LoadedConversation]:
     """Return these conversations, in no order, each with all its memberships, former ones too, under `members`."""
     head_store.settle(conversation_ids)
+    if is_embedded():
+        return _read_with_members(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
     found: list[LoadedConversation] = []
-    for step in batches(conversation_ids, _LOADED_AT_ONCE):
+    for step in in_steps(conversation_ids, _LOADED_AT_ONCE):
         stages: list[Document] = [{"$match": {"_id": {"$in": step}}}, {"$lookup": members}]
         found += db().conversations.aggregate(stages, batchSize=len(step) + 1)
     return found
+
+
+def _read_with_members(conversation_ids: list[ObjectId]) -> Iterator[LoadedConversation]:
+    """Yield the same, one after the other: the conversation first, for a state may be behind its members, not ahead."""
+    for conversation_id in giving_way(conversation_ids):
+        document = db().conversations.find_one({"_id": conversation_id})
+        if document is not None:
+            members = all_of(db().memberships.find({"conversation_id": conversation_id}))
+            yield unpack(document) | {"members": members}
 
 
 def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[ObjectId]) -> list[ConversationPlace]:
@@ -118,7 +132,7 @@ def find_many(conversation_ids: list[ObjectId]) -> list[ConversationDocument]:
     """Return these conversations, in no order."""
     head_store.settle(conversation_ids)
     cursor = db().conversations.find({"_id": {"$in": conversation_ids}})
-    return list(cursor.batch_size(len(conversation_ids) + 1))
+    return [unpack(row) for row in all_of(cursor.batch_size(len(conversation_ids) + 1))]
 
 
 def touch(conversation_ids: list[ObjectId], moment: datetime) -> None:
@@ -139,8 +153,16 @@ def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
     """Return everybody who shares a conversation with the user, without the user."""
     if not is_embedded():
         return set(_partners.find(user_id) or ()) - {user_id}
-    rows = _find_in_turns(find_ids_of_user(user_id), {"participants": 1})
-    return {partner for row in rows for partner in row["participants"]} - {user_id}
+    partners: set[bytes] = set()
+    for conversation_id in giving_way(find_ids_of_user(user_id)):
+        partners.update(_read_participants(conversation_id))
+    return {ObjectId(row) for row in giving_way(partners)} - {user_id}
+
+
+def _read_participants(conversation_id: ObjectId) -> list[bytes]:
+    """Return the ids of a conversation's members, in bytes; of the embedded store."""
+    row = db().conversations.find_one({"_id": conversation_id}, {"participants": 1})
+    return binary_ids(row["participants"]) if row else []
 
 
 def _find_partners_of(user_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
@@ -183,28 +205,26 @@ def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[Object
 
 def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[ObjectId]:
     """Return the same, one conversation after the other until all are found: a large group has many of them."""
-    missing = set(people)
-    for step in batches(find_ids_of_user(user_id)):
-        for conversation_id in step:
-            row = db().conversations.find_one({"_id": conversation_id}, {"participants": 1})
-            missing -= set(row["participants"] if row else ())
-            if not missing:
-                return people
-    return people - missing
+    missing = {row.binary for row in people}
+    for conversation_id in giving_way(find_ids_of_user(user_id)):
+        missing.difference_update(_read_participants(conversation_id))
+        if not missing:
+            break
+    return {row for row in people if row.binary not in missing}
 
 
 def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
     """Return ids of the user's current conversations."""
     if is_embedded():  # conversations hold all their members, and are decoded in this process
         own = db().memberships.find({"user_id": user_id, "left_seq": None}, {"conversation_id": 1})
-        return [row["conversation_id"] for row in own]
+        return [row["conversation_id"] for row in all_of(own)]
     return [row["_id"] for row in db().conversations.find({"participants": user_id}, {"_id": 1})]
 
 
 def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) -> bool:
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
     head_store.settle([conversation_id])
-    result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": changes})
+    result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": pack(changes)})
     return result.matched_count == 1
 
 
@@ -217,7 +237,8 @@ def count_active_since(moment: datetime | None) -> int:
 def iterate_active_since(moment: datetime | None) -> Iterator[ConversationDocument]:
     """Yield all conversations that have been active since then, oldest first, without holding them all in memory."""
     head_store.settle()
-    yield from db().conversations.find(_active_since(moment)).sort("_id", 1)
+    for row in db().conversations.find(_active_since(moment)).sort("_id", 1):
+        yield unpack(row)
 
 
 def _active_since(moment: datetime | None) -> Document:

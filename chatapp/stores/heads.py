@@ -17,6 +17,7 @@ from pymongo import UpdateOne
 from chatapp.database import STORE_ERRORS, Document, db, is_embedded
 from chatapp.state import on_reset
 from chatapp.stores.batches import batches
+from chatapp.stores.packed import pack
 
 logger = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
@@ -166,7 +167,9 @@ def _bring_forward(heads: list[Head]) -> None:
 
 def _update(heads: list[Head]) -> int:
     """Store these heads; return how many of them were where they were expected."""
-    updates = [({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": head.changes}) for head in heads]
+    updates = [
+        ({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": pack(head.changes)}) for head in heads
+    ]
     if is_embedded() or len(updates) == 1:
         return sum(db().conversations.update_one(*update).matched_count for step in batches(updates) for update in step)
     result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)

@@ -84,16 +84,15 @@ def find_conversation_ids() -> set[ObjectId]:
 def find_in_conversations(conversation_ids: list[ObjectId]) -> list[MembershipDocument]:
     """Return all memberships, former ones too, of these conversations."""
     cursor = db().memberships.find({"conversation_id": {"$in": conversation_ids}})
-    return list(cursor.batch_size(_MOST_ROWS))
+    return all_of(cursor.batch_size(_MOST_ROWS))
 
 
 def find_changed(conversation_ids: list[ObjectId], since: datetime, user_id: ObjectId) -> list[MembershipDocument]:
     """Return memberships in these conversations that changed other than by the log, and this user's own in any case."""
     changed = [{name: {"$gt": since}} for name in ("changed_at", "delivered_at")]
     rules = [{"user_id": user_id}, *changed, {"profile_at": {"$gt": since}}]
-    return list(
-        db().memberships.find({"conversation_id": {"$in": conversation_ids}, "$or": rules}).batch_size(_MOST_ROWS)
-    )
+    wanted = {"conversation_id": {"$in": conversation_ids}, "$or": rules}
+    return all_of(db().memberships.find(wanted).batch_size(_MOST_ROWS))
 
 
 def find_own(user_id: ObjectId, conversation_ids: list[ObjectId] | None = None) -> list[OwnMembership]:
@@ -108,7 +107,7 @@ def find_cleared(user_id: ObjectId) -> list[Cleared]:
     """Return `{conversation_id, cleared_seq, cleared_mseq}` of the user's conversations that they have once deleted."""
     wanted = {"user_id": user_id, "left_seq": None, "cleared_seq": {"$gte": 0}}
     fields = {"_id": 0, "conversation_id": 1, "cleared_seq": 1, "cleared_mseq": 1}
-    return list(db().memberships.find(wanted, fields).batch_size(_MOST_ROWS))
+    return all_of(db().memberships.find(wanted, fields).batch_size(_MOST_ROWS))
 
 
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: Document, moment: datetime) -> None:
@@ -135,7 +134,7 @@ def set_profile(user_id: ObjectId, profile: MemberProfile, moment: datetime) -> 
     change = {"$set": {"profile": profile, "profile_at": moment}}
     if not is_embedded():
         return db().memberships.update_many({"user_id": user_id}, change).matched_count
-    ids = [row["_id"] for row in db().memberships.find({"user_id": user_id}, {"_id": 1})]
+    ids = [row["_id"] for row in all_of(db().memberships.find({"user_id": user_id}, {"_id": 1}))]
     for step in batches(ids):
         db().memberships.update_many({"_id": {"$in": step}}, change)
     return len(ids)

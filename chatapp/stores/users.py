@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from chatapp.database import Document, db
+from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
 from chatapp.stores.batches import batches
 from chatapp.stores.documents import MemberProfile, UserDocument, UserProfile
@@ -52,7 +52,7 @@ def find_profiles(user_ids: list[ObjectId]) -> list[UserProfile]:
 def _find_in_turns(user_ids: list[ObjectId], fields: Document) -> list[Any]:
     found: list[Any] = []
     for step in batches(user_ids):
-        found += db().users.find({"_id": {"$in": step}}, dict(fields)).batch_size(_MOST_ROWS)
+        found += all_of(db().users.find({"_id": {"$in": step}}, dict(fields)).batch_size(_MOST_ROWS))
     return found
 
 
@@ -77,8 +77,18 @@ def find_page(
     if after is not None:
         name_key, user_id = after
         rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
+    if is_embedded():
+        return _find_page_in_turns({"$and": rules}, limit)
     cursor = db().users.find({"$and": rules}, dict(_PROFILE))
     return all_of(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
+
+
+def _find_page_in_turns(wanted: Document, limit: int) -> list[UserProfile]:
+    """Return the same from the embedded store, which would sort whole users."""
+    keys = [(row["name_key"], row["_id"].binary) for row in all_of(db().users.find(wanted, {"name_key": 1}))]
+    page = [ObjectId(user_id) for _, user_id in sorted(keys)[:limit]]
+    found = {row["_id"]: row for row in find_profiles(page)}
+    return [found[user_id] for user_id in page if user_id in found]
 
 
 def update(user_id: ObjectId, changes: Document, *, password_hash: str | None = None) -> UserDocument | None:
@@ -127,7 +137,7 @@ def find_last_seen(user_ids: list[ObjectId]) -> list[tuple[ObjectId, datetime | 
 def find_hiding_last_seen() -> list[ObjectId]:
     """Return ids of the users who hide when they were online."""
     rows = db().users.find({"privacy.hide_last_seen": True}, {"_id": 1}).batch_size(_MOST_ROWS)
-    return [row["_id"] for row in rows]
+    return [row["_id"] for row in all_of(rows)]
 
 
 def count() -> int:

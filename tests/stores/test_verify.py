@@ -9,6 +9,7 @@ from bson import ObjectId
 from chatapp.database import db
 from chatapp.services import receipts
 from chatapp.state import reset_caches
+from chatapp.stores.packed import pack
 from tests.conftest import eventually
 
 
@@ -83,7 +84,7 @@ BROKEN_DERIVED = {
     "another name": (lambda team: conversation(team, name="Old"), "name"),
     "a last message that is not the last": (lambda team: conversation(team, last_message=None), "last_message"),
     "a participant who has left": (
-        lambda team: db().conversations.update_one({"_id": ObjectId(team)}, {"$push": {"participants": ObjectId()}}),
+        lambda team: conversation(team, **pack({"participants": [ObjectId()]})),
         "participants",
     ),
     "another role": (lambda team: membership(team, role="owner", changed_seq=99), "user"),

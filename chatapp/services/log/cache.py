@@ -6,7 +6,7 @@ or load afresh.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bson import ObjectId
@@ -16,6 +16,7 @@ from chatapp.services.log.stored_state import from_documents, membership_documen
 from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.batches import giving_way
 from chatapp.stores.documents import ConversationPlace, LoadedConversation, MemberProfile
 
 _REMEMBERED = 10_000
@@ -44,11 +45,11 @@ class Slot:
             _forget_oldest(self)
 
 
-Raised = tuple[ObjectId, ObjectId, dict[str, int]]  # conversation, member, marks
+Change = Callable[[Conversation], None]
 
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
 _weight = 0  # bytes of all slots
-_loads: list[list[Raised]] = []  # for each load that waits for the store: the marks that were raised meanwhile
+_loads: list[list[Change]] = []  # for each load that waits for the store: what has changed meanwhile beside the log
 
 
 @on_reset
@@ -105,23 +106,23 @@ def load(conversation_id: ObjectId) -> Conversation | None:
 
 def load_all(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
     """Return these conversations, as far as they exist, likewise in one command."""
-    with _marks_meanwhile() as raised:
+    with _changes_meanwhile() as changes:
         documents = conversation_store.find_with_members(conversation_ids)
-        loaded = {document["_id"]: _whole(document) for document in documents}
-    for conversation_id, user_id, marks in raised:
-        if conversation_id in loaded:
-            loaded[conversation_id].raise_marks(user_id, marks)
+        loaded = {document["_id"]: _whole(document) for document in giving_way(documents)}
+    for change in changes:
+        for state in loaded.values():
+            change(state)
     return loaded
 
 
 @contextmanager
-def _marks_meanwhile() -> Iterator[list[Raised]]:
-    raised: list[Raised] = []
-    _loads.append(raised)
+def _changes_meanwhile() -> Iterator[list[Change]]:
+    changes: list[Change] = []
+    _loads.append(changes)
     try:
-        yield raised
+        yield changes
     finally:
-        _loads[:] = [other for other in _loads if other is not raised]
+        _loads[:] = [other for other in _loads if other is not changes]
 
 
 def _whole(document: LoadedConversation) -> Conversation:
@@ -203,15 +204,28 @@ def latest(conversation_id: ObjectId) -> Conversation | None:
 
 def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
     """Move marks of a member up in what is remembered, and in what is being loaded."""
-    for raised in _loads:
-        raised.append((conversation_id, user_id, marks))
-    state = latest(conversation_id)
-    if state is not None:
-        state.raise_marks(user_id, marks)
+
+    def change(state: Conversation) -> None:
+        if state.id == conversation_id:
+            state.raise_marks(user_id, marks)
+
+    _change([latest(conversation_id)], change)
 
 
 def set_profile(user_id: ObjectId, profile: MemberProfile) -> None:
     """Renew a user's profile wherever they are a member."""
-    for place in _slots.values():
-        if place.state is not None and user_id in place.state.members:
-            place.state.members[user_id].profile = profile
+
+    def change(state: Conversation) -> None:
+        member = state.members.get(user_id)
+        if member is not None:
+            member.profile = profile
+
+    _change([place.state or place.pending for place in _slots.values()], change)
+
+
+def _change(states: list[Conversation | None], change: Change) -> None:
+    """Change what is remembered, and what is being loaded."""
+    for changes in _loads:
+        changes.append(change)
+    for state in filter(None, states):
+        change(state)

@@ -30,6 +30,7 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores.batches import giving_way
 from chatapp.stores.documents import ConversationHead, MembershipDocument, OwnMembership, ShownEntry
 
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
@@ -195,7 +196,7 @@ def _answer(user_id: ObjectId, plan: _Plan) -> Synced:
         states = _states(telling)
         _take_marks(states, telling, changed)
         room = config().SYNC_MAX_BYTES
-        for place in chosen:
+        for place in giving_way(chosen):
             if room <= 0:
                 break
             reported.append(place)
