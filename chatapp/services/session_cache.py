@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from bson import ObjectId
+from cachetools import FIFOCache
 
 from chatapp import clock
 from chatapp.state import on_reset
@@ -42,9 +43,9 @@ class SessionCache:
     """The sessions, those looked up last at the end."""
 
     def __init__(self) -> None:
-        self.rows: OrderedDict[ObjectId, Row] = OrderedDict()
-        self.fresh: OrderedDict[ObjectId, SessionDocument] = (
-            OrderedDict()
+        self.rows: OrderedDict[ObjectId, Row] = OrderedDict()  # by known_until, as `due` reads it
+        self.fresh: FIFOCache[ObjectId, SessionDocument] = FIFOCache(
+            _FRESH
         )  # just stored: their first call need not read them
         self.used: set[ObjectId] = set()  # since they were looked up together with others
         self.forgotten = 0  # grows with every revocation
@@ -70,8 +71,6 @@ class SessionCache:
         self.fresh.pop(session["_id"], None)
         if is_new:
             self.fresh[session["_id"]] = session
-            if len(self.fresh) > _FRESH:
-                self.fresh.popitem(last=False)
         self.rows[session["_id"]] = row
         self.rows.move_to_end(session["_id"])
         if len(self.rows) > REMEMBERED:

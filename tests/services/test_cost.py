@@ -2,6 +2,7 @@
 
 import pytest
 from bson import ObjectId
+from cachetools import FIFOCache
 from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
@@ -215,8 +216,7 @@ def test_conversations_that_are_only_written_to_are_bounded_likewise(ann, bob, e
 
 def test_profiles_that_are_shared_are_bounded_by_their_bytes(ann, bob, eve, app, monkeypatch):
     group = ObjectId(ann.group(bob, eve))
-    shared_profiles.reset()
-    monkeypatch.setattr(shared_profiles, "_MOST_SHARED_BYTES", 2_500)
+    monkeypatch.setattr(shared_profiles, "_profiles", FIFOCache(2_500, getsizeof=shared_profiles._size_of))
     cache.remember_all([group])
     assert len(shared_profiles._profiles) == 2
     names = [member.profile["name"] for member in cache.peek(group).members.values()]
@@ -224,7 +224,7 @@ def test_profiles_that_are_shared_are_bounded_by_their_bytes(ann, bob, eve, app,
 
 
 def test_a_log_in_whose_first_call_comes_late_is_looked_up(ann, register, monkeypatch):
-    monkeypatch.setattr(session_cache, "_FRESH", 2)
+    monkeypatch.setattr(session_cache.cache, "fresh", FIFOCache(2))
     people = [register(name) for name in ("m1", "m2", "m3", "m4")]
     assert len(session_cache.cache.fresh) <= 2
     assert all(person.get("/api/user/profile")["success"] for person in people)

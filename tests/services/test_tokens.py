@@ -9,6 +9,7 @@ import gevent
 import hypothesis
 import jwt
 import pytest
+from cachetools import FIFOCache
 from hypothesis import strategies as st
 
 from chatapp import clock, database, realtime, state
@@ -254,7 +255,7 @@ def test_a_hostile_token_is_an_invalid_one(client, header, payload):
 
 
 def test_what_is_remembered_of_tokens_has_a_bound_in_bytes(app, ann, monkeypatch):
-    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    monkeypatch.setattr(tokens, "_verified", FIFOCache(3))
     for number in range(10):
         claims = jwt.decode(ann.token, options={"verify_signature": False}) | {"jti": str(number), "more": "x" * 4000}
         tokens.verify(signed(claims))

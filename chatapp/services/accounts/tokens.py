@@ -9,13 +9,13 @@ import hashlib
 import hmac
 import json
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt as pyjwt
 from bson import ObjectId
+from cachetools import FIFOCache
 
 from chatapp import clock, errors
 from chatapp.extensions import TOKEN_ALGORITHM, jwt
@@ -41,13 +41,8 @@ class Identity:
     generation: int | None = None  # of a rotating session's tokens
 
 
-_verified: OrderedDict[bytes, Identity] = OrderedDict()  # by the SHA-256 of the whole token that was verified
-
-
-@on_reset
-def reset() -> None:
-    """Forget every token."""
-    _verified.clear()
+_verified: FIFOCache[bytes, Identity] = FIFOCache(_REMEMBERED)  # by the SHA-256 of the whole token that was verified
+on_reset(_verified.clear)
 
 
 def in_header(authorization: str | None) -> str:
@@ -120,8 +115,6 @@ def verify(token: str) -> Identity:
     if claims is None:
         raise invalid_token()
     found = _verified[digest] = _identity(claims)
-    if len(_verified) > _REMEMBERED:
-        _verified.popitem(last=False)
     return found
 
 

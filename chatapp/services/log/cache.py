@@ -47,6 +47,7 @@ class Slot:
 
 Change = Callable[[Conversation], None]
 
+# No library's LRU: a slot with entries under way has to stay, and a state grows where it is.
 _slots: OrderedDict[ObjectId, Slot] = OrderedDict()
 _weight = 0  # bytes of all slots
 _loads: list[list[Change]] = []  # for each load that waits for the store: what has changed meanwhile beside the log

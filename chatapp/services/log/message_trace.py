@@ -4,10 +4,10 @@ Most of it is stored for ever. This process remembers when it stored and announc
 tell to how many sockets, which would show who is online, even of those who hide it.
 """
 
-from collections import OrderedDict
 from datetime import datetime
 
 from bson import ObjectId
+from cachetools import FIFOCache
 
 from chatapp import clock, errors
 from chatapp.schemas.views import TraceSteps
@@ -16,22 +16,13 @@ from chatapp.state import on_reset
 from chatapp.stores.documents import Entry
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
-
-
-_announced: OrderedDict[ObjectId, datetime] = OrderedDict()
-
-
-@on_reset
-def reset() -> None:
-    """Forget every message."""
-    _announced.clear()
+_announced: FIFOCache[ObjectId, datetime] = FIFOCache(_REMEMBERED)
+on_reset(_announced.clear)
 
 
 def announced(entry: Entry) -> None:
     """Note that an entry, stored just before, was put on its way."""
     _announced[entry["_id"]] = clock.now()
-    if len(_announced) > _REMEMBERED:
-        _announced.popitem(last=False)
 
 
 def require_right(member: Member, entry: Entry) -> None:
