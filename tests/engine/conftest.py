@@ -50,6 +50,11 @@ class Bare:
         assert str(websocket.message()).startswith("0")
         return websocket
 
+    def wait_for_poll(self, sid: str) -> None:
+        """Return when a GET of the session waits for something to send."""
+        session = self.eio.sockets[sid]
+        raw.until(lambda: session._polls if self.kind == "stock" else session._polling.is_polled)
+
     def joined(self) -> raw.WebSocket:
         """Return a new session that has joined the namespace / over WebSocket."""
         websocket = self.session("socket.io")

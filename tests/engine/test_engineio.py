@@ -96,25 +96,20 @@ def test_an_invalid_payload_closes_the_session_on_stock_too(either):
     assert session.get().status_code == 400
 
 
-def at_once(*calls):
-    """Run these at once; return their results."""
-    results = [None] * len(calls)
-
-    def run(index):
-        results[index] = calls[index]()
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
-    for thread in threads:
-        thread.start()
-        raw.time.sleep(0.03)
-    for thread in threads:
-        thread.join()
-    return results
+def while_polling(bare, session, act):
+    """Act while a poll waits; return the poll's answer and what `act` returns."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(session.get()))
+    thread.start()
+    bare.wait_for_poll(session.sid)
+    result = act()
+    thread.join()
+    return answers[0], result
 
 
 def test_a_second_poll_closes_the_session(either):
     session = either.polling()
-    first, second = at_once(session.get, session.get)
+    first, second = while_polling(either, session, session.get)
     assert (first.status_code, first.text, second.status_code) == (200, "1", 400)
     assert session.get().status_code == 400
 
@@ -123,7 +118,7 @@ def test_a_second_post_closes_the_session(bare):
     session = bare.polling()
     slow = raw.connect(bare.address)
     slow.sendall(f"POST {POLLING}&sid={session.sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n4he".encode())
-    raw.time.sleep(0.03)
+    raw.until(lambda: bare.eio.sockets[session.sid]._polling.posts._is_taken)
     assert session.post("4x").status_code == 400
     slow.sendall(b"llo")
     assert b" 400 " in slow.recv(65_536).partition(b"\r\n")[0]
@@ -170,9 +165,8 @@ def test_pings_over_websocket(either):
 
 def test_no_pong_closes_a_polling_session(bare):
     session = bare.polling()
-    raw.time.sleep(0.5)
+    raw.until(lambda: session.sid not in bare.eio.sockets)
     assert session.get().status_code == 400
-    assert session.sid not in bare.eio.sockets
 
 
 def test_no_pong_closes_a_websocket_session(either):
@@ -191,7 +185,7 @@ def test_other_packets_count_as_a_sign_of_life(bare):
 
 def test_the_client_closes_over_polling(bare):
     session = bare.polling()
-    polled, posted = at_once(session.get, lambda: session.post("1"))
+    polled, posted = while_polling(bare, session, lambda: session.post("1"))
     assert (polled.status_code, polled.text, posted.status_code) == (200, "6", 200)
     assert session.get().status_code == 400
 
@@ -205,7 +199,7 @@ def test_the_client_closes_over_websocket(either):
 def test_the_server_closes_and_says_so(bare):
     session, websocket = bare.polling(), bare.websocket()
     opened = json.loads(websocket.message()[1:])
-    polled, _ = at_once(session.get, lambda: bare.eio.disconnect(session.sid))
+    polled, _ = while_polling(bare, session, lambda: bare.eio.disconnect(session.sid))
     assert (polled.status_code, polled.text) == (200, "1")
     bare.eio.disconnect(opened["sid"])
     assert websocket.message() == "1"
@@ -236,7 +230,7 @@ def test_the_upgrade(either):
 def test_a_waiting_poll_ends_when_the_probe_is_answered(bare):
     session = bare.polling()
     websocket = bare.websocket(sid=session.sid)
-    polled, _ = at_once(session.get, lambda: websocket.text("2probe"))
+    polled, _ = while_polling(bare, session, lambda: websocket.text("2probe"))
     assert (polled.status_code, polled.text) == (200, "6")
     websocket.close()
 

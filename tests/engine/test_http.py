@@ -100,7 +100,7 @@ def test_less_than_a_line_is_not_answered(served, sent, capfd):
 def test_a_connection_that_is_reset_within_the_headers_prints_nothing(served, capfd):
     sock = raw.connect(served)
     sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-    gevent.sleep(0.02)
+    raw.until(lambda: idle_connections.current().waiting)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
     assert ask(served, ["X-One: 1"])[0] == 200
@@ -211,7 +211,7 @@ def test_an_address_with_too_many_waiting_connections_loses_the_longest_waiting(
 
 
 def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, monkeypatch):
-    raw.until(lambda: (gevent.sleep(0.01), not idle_connections.current().open)[1])
+    raw.until(lambda: not idle_connections.current().open)
     monkeypatch.setattr(http_handler.Handler, "most_connections", 3)
     monkeypatch.setattr(http_handler.Handler, "idle_seconds", 10)
     first, second = idle(served), idle(served)
@@ -225,5 +225,5 @@ def test_a_full_server_ends_the_longest_waiting_connection_for_the_next(served, 
 def test_no_connection_is_counted_after_its_end(served):
     for _ in range(3):
         ask(served, [])
-    raw.until(lambda: (gevent.sleep(0.01), not idle_connections.current().open)[1])
+    raw.until(lambda: not idle_connections.current().open)
     assert not idle_connections.current().waiting and not idle_connections.current().by_group

@@ -18,14 +18,17 @@ def begin_poll(bare, session, **options):
     for option, value in options.items():
         sock.setsockopt(socket.SOL_SOCKET, getattr(socket, option), value)
     sock.sendall(f"GET {PATH}&sid={session.sid} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    raw.time.sleep(0.02)
+    if answered:
+        sock.recv(1, socket.MSG_PEEK)
+    else:
+        bare.wait_for_poll(session.sid)
     return sock
 
 
 def test_a_cancelled_poll_takes_no_message_with_it(either):
     session = either.polling()
     begin_poll(either, session).close()
-    raw.time.sleep(0.02)
+    raw.until(lambda: either.kind == "stock" or session.sid not in either.eio.sockets)  # stock looks when it answers
     either.eio.send(session.sid, "nobody polls")
     assert session.get().status_code == 400  # so that the client connects anew, and syncs
 
@@ -77,7 +80,7 @@ def test_an_oversize_post_is_answered_before_its_body_is_read(bare):
 def test_a_poll_cut_while_its_answer_is_written_closes_the_session(bare):
     session = bare.polling()
     session.post("4" + "x" * 900_000)
-    sock = begin_poll(bare, session, SO_RCVBUF=4096)
+    sock = begin_poll(bare, session, answered=True, SO_RCVBUF=4096)
     sock.close()
     raw.until(lambda: session.sid not in bare.eio.sockets)
     assert session.get().status_code == 400
@@ -86,7 +89,7 @@ def test_a_poll_cut_while_its_answer_is_written_closes_the_session(bare):
 def test_a_poll_cut_before_its_answer_was_read_closes_the_session(bare):
     session = bare.polling()
     session.post("4lost on the way")
-    begin_poll(bare, session).close()  # with the answer unread: the kernel resets the connection
+    begin_poll(bare, session, answered=True).close()  # with the answer unread: the kernel resets the connection
     raw.until(lambda: session.sid not in bare.eio.sockets)
     assert session.get().status_code == 400
 

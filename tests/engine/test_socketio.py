@@ -290,7 +290,13 @@ def test_a_connect_handler_that_fails_lets_nobody_in(bare, monkeypatch):
 
 def test_what_is_sent_while_the_connect_handler_runs_follows_it(bare, monkeypatch):
     connect = bare.sio.handlers["/"]["connect"]
-    monkeypatch.setitem(bare.sio.handlers["/"], "connect", lambda *args: (raw.time.sleep(0.05), connect(*args))[1])
+
+    def slow(sid, *more):
+        (session,) = bare.sio.eio.sockets.values()
+        raw.until(lambda: session._inbox._waiting)
+        return connect(sid, *more)
+
+    monkeypatch.setitem(bare.sio.handlers["/"], "connect", slow)
     websocket = bare.session("socket.io")
     websocket.text("40")
     websocket.text('421["message-with-ack","early"]')
@@ -301,7 +307,9 @@ def test_what_is_sent_while_the_connect_handler_runs_follows_it(bare, monkeypatc
 
 def test_who_hangs_up_while_the_connect_handler_runs_leaves_nothing(bare, monkeypatch):
     gone = []
-    monkeypatch.setitem(bare.sio.handlers["/"], "connect", lambda *_: raw.time.sleep(0.05))
+    monkeypatch.setitem(
+        bare.sio.handlers["/"], "connect", lambda *_: raw.until(lambda: not bare.sio.eio.sockets) and None
+    )
     monkeypatch.setitem(bare.sio.handlers["/"], "disconnect", lambda sid, reason: gone.append(reason))
     raw.until(lambda: not list(bare.sio.manager.get_participants("/", None)))
     websocket = bare.session("socket.io")

@@ -192,14 +192,14 @@ def test_who_waits_in_line_and_is_paused_or_closed_is_not_read_from(connect):
     websocket._reader._on_readable()
     assert websocket._reader._line
     websocket.pause()
-    gevent.sleep(0.02)
+    raw.until(lambda: not websocket._reader._line)  # its turn has come
     assert len(owner.heard) == 300
     websocket.resume()
     raw.until(lambda: len(owner.heard) == 600)
     client.sendall(raw.masked(frames.TEXT, b"3") * 10)
     websocket._reader._on_readable()
     websocket._end(frames.NORMAL)
-    gevent.sleep(0.02)
+    raw.until(lambda: not fair_queue.current()._waiting)
     assert len(owner.heard) == 600
 
 
@@ -315,7 +315,7 @@ def test_a_pause_outlasts_the_line_of_large_messages(connect, large_line):
     raw.until(lambda: large_line.waiting)
     websocket.pause()
     large_line.waiting[0]()
-    gevent.sleep(0.02)
+    fair_queue.current().wait()  # a turn after any that it may have taken
     assert not owner.heard
     websocket.resume()
     raw.until(lambda: owner.heard)

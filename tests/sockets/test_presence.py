@@ -1,6 +1,5 @@
 """Presence and typing: told to people who share a conversation, and over by themselves."""
 
-import gevent
 import pytest
 from bson import ObjectId
 
@@ -109,7 +108,7 @@ def test_who_hides_last_seen_shows_none_and_sees_none(ann, bob, chat):
     hears.forget()
     socket.inner.disconnect()
     other = ann.socket()
-    gevent.sleep(0.02)
+    assert other.call("onlineUsers")["data"] == [ann.id]
     assert statuses(hears, ann) == []
     ann.rest("PUT", "/api/user/privacy", json={"hideLastSeen": False})
     assert statuses(hears, ann) == ["online"] and other.connected
