@@ -12,8 +12,8 @@ from tests.engine import raw
 PATH = "/engine.io/?EIO=4&transport=polling"
 
 
-def begin_poll(bare, session, **options):
-    """Return a poll whose answer the test may or may not read."""
+def begin_poll(bare, session, answered=False, **options):
+    """Return the connection of a poll that waits, or whose answer has begun to come."""
     sock = raw.connect(bare.address)
     for option, value in options.items():
         sock.setsockopt(socket.SOL_SOCKET, getattr(socket, option), value)
