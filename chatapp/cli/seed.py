@@ -38,6 +38,6 @@ def seed(user_count: int, message_count: int, if_empty: bool, yes: bool) -> None
 
 
 def _progress(numbers: Iterable[int], what: str) -> Iterable[int]:
-    """A bar on a terminal, nothing in a pipe."""
+    """Show a bar on a terminal, nothing in a pipe."""
     bar: Iterable[int] = tqdm(numbers, desc=what, disable=not sys.stderr.isatty())
     return bar

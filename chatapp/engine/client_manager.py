@@ -33,11 +33,11 @@ class Namespace:
         self._together: Remembered[Participants] = Remembered()
 
     def changed(self) -> None:
-        """Who is in which room has changed."""
+        """Compute the participants of rooms anew when they are next asked for."""
         self._together.forget()
 
     def participants(self, room: Any) -> Participants:
-        """Who is in a room, in one of several rooms, or (None) in the namespace. Not to be changed."""
+        """Return the sockets in a room, in one of several rooms, or (None) in the namespace. Not to be changed."""
         if room is None:
             return self.sids
         if isinstance(room, str):
@@ -94,22 +94,22 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         return sid
 
     def is_pre_connected(self, sid: str, namespace: str) -> bool:
-        """Does the socket's connect handler still run?"""
+        """Return whether the socket's connect handler is still running."""
         here = self._namespaces.get(namespace)
         return here is not None and sid in here.held
 
     def is_connected(self, sid: str | None, namespace: str) -> bool:
-        """Is the socket in, and neither coming nor going?"""
+        """Return whether the socket is in, and neither coming nor going."""
         here = self._namespaces.get(namespace)
         return here is not None and sid in here.sids and sid not in here.held and sid not in here.leaving
 
     def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
-        """The socket of a connection in a namespace."""
+        """Return the socket of a connection in a namespace."""
         here = self._namespaces.get(namespace)
         return here.by_eio.get(eio_sid) if here is not None else None
 
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
-        """The connection of a socket."""
+        """Return the connection of a socket."""
         here = self._namespaces.get(namespace)
         return here.sids.get(sid) if here is not None else None
 
@@ -137,7 +137,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
     # Rooms
 
     def is_sid_room(self, namespace: str, room: str) -> bool:
-        """Is this room a socket's own?"""
+        """Return whether this room is a socket's own."""
         here = self._namespaces.get(namespace)
         return here is not None and room in here.sids
 
@@ -177,7 +177,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
             self.basic_leave_room(sid, namespace, room)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
-        """The rooms of a socket, its own too."""
+        """Return the rooms of a socket, its own too."""
         here = self._namespaces.get(namespace)
         if here is None or sid not in here.sids:
             return []

@@ -75,7 +75,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             "maxPayload": self.max_http_buffer_size,
         }
 
-    # What the library's own methods are used for
+    # For the library
 
     def send_packet(self, sid: str, packet: Any) -> None:
         """Send one packet to one session; to none that is gone."""
@@ -95,7 +95,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             if session is not None:
                 session.close(reason=self.reason.SERVER_DISCONNECT)
 
-    # What sessions call
+    # For sessions
 
     def ping_time(self, last: float) -> float:
         """Return when to ping next: in groups, so that pongs come in groups, which costs half."""
@@ -132,7 +132,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
     # Requests
 
     def handle_request(self, environ: Environ, start_response: StartResponse) -> Any:
-        """The WSGI application."""
+        """Answer a request: this is the WSGI application."""
         try:
             answer = self._answer(environ)
         except Refusal as refusal:

@@ -39,7 +39,7 @@ class Turns:
         self._start()
 
     def add_first(self, act: Act) -> None:
-        """The same, before everybody else: what has been begun is to be finished."""
+        """Call `act` before all others: a message that has been begun is to be finished."""
         self._waiting.appendleft(act)
         self._start()
 
@@ -81,8 +81,10 @@ class Pace:
         self._free_at = 0.0
 
     def add(self, begin: Act) -> None:
-        """Call `begin`, in the event loop, when those before have had their time. It gives False when nothing is begun:
-        then the next need not wait for it."""
+        """Call `begin`, in the event loop, when those before have had their time.
+
+        It returns False when nothing is begun: then the next need not wait for it.
+        """
         self._waiting.append(begin)
         if self._timer is None:
             self._arm()
@@ -112,7 +114,7 @@ class Pace:
 
 
 def _call(act: Act) -> object:
-    """What `act` gives. One client's fault must not stop the line: it is told to the hub."""
+    """Return what `act` returns. One client's fault must not stop the line: the hub is told of it."""
     try:
         return act()
     except Exception:  # a client's act may raise anything
@@ -125,7 +127,7 @@ large = PerLoop(Pace)  # and that of large messages
 
 
 def read_large(size: int, read: Callable[[], bytes]) -> bytes:
-    """What `read()` gives, a body of this size; where it is a large one, not before its time."""
+    """Return the body that `read()` returns, of this size; a large one not before its time."""
     if size <= LARGE_BYTES:
         return read()
     waiter = Waiter()

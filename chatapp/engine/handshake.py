@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 def is_upgrade(environ: dict[str, Any]) -> bool:
-    """Does the request ask for a WebSocket?"""
+    """Return whether the request asks for a WebSocket."""
     return "websocket" in _tokens(environ, "HTTP_UPGRADE") and "upgrade" in _tokens(environ, "HTTP_CONNECTION")
 
 
@@ -29,7 +29,7 @@ def _tokens(environ: dict[str, Any], name: str) -> list[str]:
 
 
 def response(environ: dict[str, Any]) -> bytes:
-    """The 101 response to this request; raises Refused when the handshake is not valid."""
+    """Return the 101 response to this request; raises Refused when the handshake is not valid."""
     if environ["REQUEST_METHOD"] != "GET" or environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
         raise Refused("400 Bad Request", "WebSocket needs GET and HTTP/1.1")
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION", "").strip() != VERSION:

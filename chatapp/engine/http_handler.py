@@ -1,7 +1,7 @@
 """gevent's WSGI handler, with limits on what a request may cost, and a way to take its connection over.
 
 Seams, checked against gevent 26.9.0 (`gevent.pywsgi.WSGIHandler`): `handle` calls `handle_one_request` until `socket`
-is None, that calls `get_environ` and `handle_one_response`, `_headers` gives the headers to `get_environ`,
+is None, that calls `get_environ` and `handle_one_response`, `_headers` yields the headers for `get_environ`,
 `finalize_headers` and `_write_with_headers` answer, `wsgi_input._discard` reads what the application has left of the
 body. `tests/engine/test_seams.py` fails when one of them changes.
 """
@@ -74,7 +74,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         if self.most_connections and self._crowd.open >= self.most_connections:
             self._crowd.make_room(self)
 
-    # What a request may cost
+    # Limits of a request
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         """Names and values for the environ; a name with an underscore could pass for another and is left out."""
@@ -159,7 +159,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             self._let_read()
 
     def _wait_for_request(self) -> None:
-        """Until the next request begins. A reset instead says that the client closed with something unread."""
+        """Return when the next request begins. A reset instead says that the client closed with something unread."""
         try:
             self.rfile.peek(1)
         except ConnectionError:
@@ -179,13 +179,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             super().handle_error(t, v, tb)
 
     def log_error(self, msg: str, *args: Any) -> None:
-        """What clients send wrongly is their business, and fills no log."""
+        """Log nothing: the mistakes of clients would fill the log."""
 
     def log_request(self) -> None:
-        """The application writes one line for each request."""
+        """Log nothing: the application writes one line for each request."""
 
     def get_environ(self) -> dict[str, Any]:
-        """The WSGI environ, with this handler and a body that has to come in time."""
+        """Return the WSGI environ, with this handler and a body that has to come in time."""
         environ: dict[str, Any] = super().get_environ()
         self._deadline = 0.0
         inner = self.wsgi_input
@@ -279,7 +279,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         return Hangup(self.socket, callback)
 
     def take_over(self) -> tuple[_socket.socket, bytes]:
-        """The raw connection, and what the client has sent already: this handler and its greenlet end."""
+        """Return the raw connection and the bytes that have come already; this handler and its greenlet end."""
         sock = self.socket
         sock.settimeout(0)
         early = self.rfile.peek(1) or b""

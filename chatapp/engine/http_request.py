@@ -62,7 +62,7 @@ class RequestLine(NamedTuple):
 
 @lru_cache(maxsize=256)
 def is_host(text: str) -> bool:
-    """Is this a host, with or without a port, that an address can be made of?"""
+    """Return whether this is a host, with or without a port, that an address can be made of."""
     match = _HOST.fullmatch(text)
     if match is None:
         return False
@@ -74,7 +74,7 @@ def is_host(text: str) -> bool:
 
 
 def read_line(file: BufferedReader) -> RequestLine | None:
-    """The request line; None when the connection has ended. Raises Unacceptable."""
+    """Return the request line; None when the connection has ended. Raises Unacceptable."""
     line = file.readline(LINE_BYTES + 1)
     if not line:
         return None
@@ -147,7 +147,7 @@ class Headers:
             self.values["host"] = line.host
 
     def ends_connection(self, version: str) -> bool:
-        """Does the client want the connection to end after the answer?"""
+        """Return whether the client wants the connection to end after the answer."""
         options = self.values.get("connection")
         if options is None:
             return version == "HTTP/1.0"
@@ -155,14 +155,14 @@ class Headers:
         return "close" in names or (version == "HTTP/1.0" and "keep-alive" not in names)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The header's value."""
+        """Return the header's value."""
         return self.values.get(name.lower(), default)
 
     getheader = get
 
     @property
     def typeheader(self) -> str | None:
-        """The Content-Type."""
+        """Return the Content-Type."""
         return self.values.get("content-type")
 
     def items(self) -> list[tuple[str, str]]:
@@ -185,7 +185,7 @@ class Body(Input):  # type: ignore[misc]
 
     @property
     def is_endless(self) -> bool:
-        """Is so much of it unread, or so unclear how much, that the connection has to end instead?"""
+        """Return whether so much of it is unread, or so unclear how much, that the connection has to end instead."""
         if self.chunked_input:
             return not self._is_whole
         return bool((self.content_length or 0) - self.position > DISCARD_BYTES)
@@ -253,7 +253,7 @@ class Body(Input):  # type: ignore[misc]
         return line
 
     def _ended(self) -> Exception:
-        """The client has said no more, or not in time."""
+        """Return the error for a client that has said no more, or not in time."""
         return OSError("too late") if self.handler.is_late else Unacceptable("The body has no end")
 
     def _discard(self) -> None:

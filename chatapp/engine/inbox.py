@@ -26,7 +26,7 @@ class Receiver(Protocol):
 
     @property
     def is_lagging(self) -> bool:
-        """Does the client not read what it is sent?"""
+        """Return whether the client does not read what it is sent."""
 
     def handle(self, message: Message) -> None:
         """Handle one message; may wait, raises nothing that is the client's fault."""

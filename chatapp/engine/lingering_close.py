@@ -1,4 +1,4 @@
-"""What still comes on a connection that is being closed: it is thrown away.
+"""Throws away the bytes that still come on a connection that is being closed.
 
 Hanging up on data that has not been read resets the connection, and the client never sees why it was closed.
 """
@@ -12,5 +12,5 @@ _SCRATCH = bytearray(65_536)  # on Linux nothing is ever written to it
 
 
 def discard(sock: Any) -> int:
-    """Read once, and give how many bytes that was; (on Linux) without copying them out of the kernel."""
+    """Read once; return how many bytes that was. On Linux they are not copied out of the kernel."""
     return int(sock.recv_into(_SCRATCH, 0, socket.MSG_TRUNC))

@@ -1,7 +1,7 @@
 """Packets of both protocols: Engine.IO's, framed once however many sockets they go to, and Socket.IO's.
 
 Seams, checked against python-socketio 5.18.1: `socketio.packet.Packet` is what the `serializer` option names; its
-`encode` gives a text, or a list of it and the attachments.
+`encode` returns a text, or a list of it and the attachments.
 """
 
 import base64
@@ -39,13 +39,13 @@ class Outgoing:
 
     @property
     def data(self) -> Message:
-        """What is in it: text without the packet's type, or bytes. (Flask-SocketIO's test client looks at it.)"""
+        """Return the content: text without the packet's type, or bytes. (Flask-SocketIO's test client looks at it.)"""
         content = self.frame[frames.header_size(self.frame) :]
         return content if self._is_binary else content[1:].decode()
 
     @property
     def part(self) -> bytes | memoryview:
-        """As a part of a polling payload."""
+        """Return the packet as a part of a polling payload."""
         content = memoryview(self.frame)[frames.header_size(self.frame) :]
         return BINARY.encode() + base64.b64encode(content) if self._is_binary else content
 
@@ -56,7 +56,7 @@ def payload(packets: list[Outgoing]) -> bytes:
 
 
 def split(body: bytes) -> list[Message]:
-    """The packets of an HTTP body: texts with their type in front, and binary messages. Raises ProtocolError."""
+    """Return the packets of an HTTP body: texts with their type in front, and binary messages. Raises ProtocolError."""
     try:
         texts = body.decode().split(SEPARATOR)
     except UnicodeDecodeError:
@@ -65,7 +65,7 @@ def split(body: bytes) -> list[Message]:
 
 
 def unpack(text: str) -> Message:
-    """A text packet as it is, or the bytes that it has in base64."""
+    """Return a text packet as it is, or the bytes that it has in base64."""
     if not text.startswith(BINARY):
         return text
     try:
@@ -88,7 +88,7 @@ class Json:
 
     @staticmethod
     def loads(text: str | bytes, **_: Any) -> Any:
-        """What the JSON says; raises ValueError."""
+        """Return the value of the JSON; raises ValueError."""
         try:
             return orjson.loads(text)
         except ValueError:
@@ -106,7 +106,7 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]
     uses_binary_events = False
 
     def decode(self, encoded_packet: str) -> int:
-        """Read a packet's text; gives how many attachments follow."""
+        """Read a packet's text; return how many attachments follow."""
         text, self.id, self.namespace, self.data = encoded_packet, None, None, None
         kind = text[:1]
         if not kind or kind not in "0123456":
@@ -132,7 +132,7 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]
 
     @staticmethod
     def _attachments(text: str) -> tuple[int, int]:
-        """Where the packet goes on, and how many attachments it announces."""
+        """Return where the packet goes on, and how many attachments it announces."""
         digits, dash, _ = text[1 : MAX_ID_DIGITS + 1].partition("-")
         if not dash or not (digits.isascii() and digits.isdigit()):
             raise ProtocolError(POLICY, "invalid number of attachments")
@@ -166,7 +166,10 @@ class BinaryPacket(Packet):
 
     @classmethod
     def data_is_binary(cls, data: Any) -> bool:
-        """Are there bytes in the data? (The library's own way needs three calls on the stack for each level.)"""
+        """Return whether there are bytes in the data.
+
+        The library's own way needs three calls on the stack for each level.
+        """
         stack = [data]
         while stack:
             item = stack.pop()
@@ -180,7 +183,7 @@ class BinaryPacket(Packet):
 
 
 def _is_allowed(kind: int, data: Any) -> bool:
-    """May this type of packet have this payload?"""
+    """Return whether this type of packet may have this payload."""
     if kind == _CONNECT:
         return True  # the connect handler refuses what is no good, and says why
     if kind == _DISCONNECT:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """Called, it gives what `make` has made for the calling thread's event loop."""
+    """Called, it returns the object that `make` has made for the calling thread's event loop."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make

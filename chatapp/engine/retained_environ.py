@@ -4,7 +4,7 @@ from typing import Any
 
 from chatapp.engine import http_handler
 
-# What only the request's own work needs.
+# Needed for the request's own work only.
 _DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http_handler.KEY, "HTTP_COOKIE")
 _DROPPED_PREFIXES = ("HTTP_SEC_WEBSOCKET_", "HTTP_ACCEPT", "HTTP_SEC_FETCH_", "HTTP_SEC_CH_")
 

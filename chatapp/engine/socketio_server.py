@@ -28,7 +28,7 @@ REFUSED_SECONDS = 1.0  # for another CONNECT; clients that hang up after a refus
 class SocketServer(socketio.Server):  # type: ignore[misc]
     """python-socketio's server on the engine.
 
-    `binary` lets events carry bytes. Without it such an event is acknowledged with what `binary_refusal(sid)` gives,
+    `binary` lets events carry bytes. Without it such an event is acknowledged with what `binary_refusal(sid)` returns,
     and its attachments are passed over. `on_resync(sid)` is told of sockets that missed something. `reads` are events
     that only ask: they are handled when the client has read what it asked for before, and not at all when it is gone.
     `unknown_event(name, sid, *arguments)` answers what no handler is registered for.
@@ -59,7 +59,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         return EngineServer
 
     def _caught_up(self, eio_sid: str) -> None:
-        """A connection has missed something: say so for its sockets."""
+        """Tell the sockets of a connection that they have missed something."""
         for namespace in self.manager.get_namespaces():
             sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
             if sid is not None and self._on_resync is not None:
@@ -116,7 +116,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
             self._refuse_binary(eio_sid, sid, namespace, packet)
 
     def _has_reader(self, eio_sid: str) -> bool:
-        """Is the client still there, when it has read what it was sent?"""
+        """Return whether the client is still there, when it has read what it was sent."""
         session = self.eio.sockets.get(eio_sid)
         if session is not None:
             session.wait_for_reader()
@@ -179,7 +179,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
         self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=reason, namespace=namespace))
 
     def _call_connect_handler(self, eio_sid: str, sid: str, namespace: str, data: Any) -> Any:
-        """None when the handler lets the socket in, else the reason."""
+        """Return None when the handler lets the socket in, else the reason."""
         refusal = ConnectionRefusedError().error_args
         try:
             allowed = self._trigger_event("connect", namespace, sid, self.environ.get(eio_sid), data or None)

@@ -4,7 +4,7 @@ It has as little to do with the engine as it can, so that a fault there is never
 different from the engine is in docs/engine.md.
 
 Seams, checked against python-engineio 4.15.1 and python-socketio 5.18.1: `engineio.socket.Socket` is what the Engine.IO
-server makes of a handshake, by that name; its `poll` gives what is sent next and is asked again once that is out;
+server makes of a handshake, by that name; its `poll` returns what is sent next and is asked again once that is out;
 `_websocket_handler` runs as long as the WebSocket. tests/engine/test_seams.py fails when one of them changes.
 """
 
@@ -72,7 +72,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
             self.queue.put(pkt)
 
     def poll(self) -> list[Any]:
-        """What is sent next. The last of it is out: a client that has lagged has caught up."""
+        """Return the packets to send next. The last ones are out: a client that has lagged has caught up."""
         self._waiting -= self._in_flight
         self._in_flight = 0
         if self._lags_since:
@@ -83,14 +83,14 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
         return polled
 
     def check_ping_timeout(self) -> bool:
-        """Is the client still there, and does it read? The server asks now and then, and so does every send."""
+        """Return whether the client is still there, and reads. The server asks now and then, and so does every send."""
         if self._lags_since and time.monotonic() - self._lags_since > self.server.slow_seconds:
             self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
             return False
         return bool(super().check_ping_timeout())
 
     def handle_get_request(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """A poll, or the WebSocket."""
+        """Answer a poll, or take the WebSocket."""
         if "HTTP_UPGRADE" in environ:
             return super().handle_get_request(environ, start_response)
         if self._polls:
@@ -105,7 +105,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
         return packets
 
     def handle_post_request(self, environ: dict[str, Any]) -> None:
-        """A POST; what can't be read ends the session, and is not answered as if it could."""
+        """Take a POST; a body that can't be read ends the session, and is not answered as if it could."""
         if self._posts:
             raise engineio.exceptions.EngineIOError("one POST at a time")
         self._posts = True
@@ -135,7 +135,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
 
 
 def _has_hung_up(environ: dict[str, Any]) -> bool:
-    """Has the client ended the connection of this request?"""
+    """Return whether the client has ended the connection of this request."""
     file = getattr(environ.get("wsgi.input"), "rfile", None)
     sock = getattr(getattr(file, "raw", None), "_sock", None)
     try:
@@ -178,7 +178,7 @@ class StockEngine(engineio.Server):  # type: ignore[misc]
         return without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
 
     def _handle_connect(self, environ: dict[str, Any], *arguments: Any, **more: Any) -> Any:
-        """A handshake, if the address may make one."""
+        """Make a handshake, if the address may make one."""
         try:
             if self._admit is not None:
                 self._admit(environ, self.by_address[_address(environ)])

@@ -24,7 +24,7 @@ class Ticking(Protocol):
     entry: Entry | None
 
     def tick(self, now: float) -> float:
-        """Do what is due; gives when to ask again, 0 for never. Runs in the hub: it must not wait for anything."""
+        """Do what is due; return when to ask again, 0 for never. Runs in the hub: it must not wait for anything."""
 
 
 class Wheel:
@@ -91,7 +91,7 @@ class Wheel:
             self._arm()  # whatever has happened: all deadlines of the process hang on it
 
     def _ask(self, what: Ticking, now: float) -> bool:
-        """Will it have to be asked again?"""
+        """Ask it; return whether it will have to be asked again."""
         try:
             again = what.tick(now)
         except Exception:  # one object's fault must not stop the clock of all
