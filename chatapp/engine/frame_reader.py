@@ -120,10 +120,7 @@ class Reader:
                 return
 
     def _begin(self, data: bytes, position: int, end: int, events: list[tuple[int, Message | Close]]) -> int:
-        """Read a header and, where it is all there, its frame.
-
-        Return the position behind it, -1 when the header is not all there yet.
-        """
+        """Read a header and its frame; return the position behind, -1 when the header is not all there yet."""
         first = data[position]
         opcode = first & 0x0F
         self._check_first(first, opcode)
