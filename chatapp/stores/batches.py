@@ -16,6 +16,7 @@ _TURN_SECONDS = 1e-4
 _EMBEDDED_ROWS = 1  # to begin with
 _MOST_EMBEDDED_ROWS = 16
 _STEP_SECONDS = 0.002
+_SHORTEST_SECONDS = 1e-6  # of what a clock has not seen
 
 
 def in_steps(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -51,5 +52,5 @@ def _in_timed_steps(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         began = thread_time()
         yield rows[start : start + size]
         start += size
-        seconds = thread_time() - began
-        size = max(1, size // 2) if seconds > _STEP_SECONDS else min(2 * size, _MOST_EMBEDDED_ROWS)
+        seconds_of_a_row = max(thread_time() - began, _SHORTEST_SECONDS) / size
+        size = max(1, min(int(_STEP_SECONDS / seconds_of_a_row), 2 * size, _MOST_EMBEDDED_ROWS))

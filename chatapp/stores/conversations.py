@@ -71,7 +71,7 @@ def find_with_members(conversation_ids: list[ObjectId]) -> Iterable[LoadedConver
 def _read_with_members(conversation_ids: list[ObjectId]) -> Iterator[LoadedConversation]:
     """Yield the same, one after the other: the conversation first, for a state may be behind its members, not ahead."""
     for conversation_id in giving_way(conversation_ids):
-        document = db().conversations.find_one({"_id": conversation_id})
+        document = db().conversations.find_one({"_id": conversation_id}, {"participants": 0})
         if document is not None:
             members = all_of(db().memberships.find({"conversation_id": conversation_id}))
             yield unpack(document) | {"members": members}

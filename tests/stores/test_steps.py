@@ -154,3 +154,12 @@ def test_a_changed_profile_reaches_every_conversation(ann, bob, chats):
         if member["id"] == ann.id
     }
     assert names == {"Anna"}
+
+
+def test_a_sync_reads_no_conversation_that_its_answer_has_no_room_for(ann, chats, settings, monkeypatch):
+    read = []
+    find = conversation_store.find_with_members
+    monkeypatch.setattr(conversation_store, "find_with_members", lambda ids: read.extend(ids) or find(ids))
+    settings(SYNC_MAX_BYTES=1)
+    assert len(ann.post("/api/sync", {})["data"]["conversations"]) == 1
+    assert len(read) == (1 if is_embedded() else MANY)

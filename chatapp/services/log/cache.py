@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from bson import ObjectId
 
+from chatapp.database import is_embedded
 from chatapp.services.log.state import Conversation
 from chatapp.services.log.stored_state import from_documents, membership_document
 from chatapp.state import on_reset
@@ -105,11 +106,24 @@ def load(conversation_id: ObjectId) -> Conversation | None:
     return load_all([conversation_id]).get(conversation_id)
 
 
-def load_all(conversation_ids: list[ObjectId]) -> dict[ObjectId, Conversation]:
-    """Return these conversations, as far as they exist, likewise in one command."""
+def loads(conversation_ids: list[ObjectId]) -> Callable[[ObjectId], Conversation | None]:
+    """Return a function that gives these conversations as they are stored now: by one command for all of them.
+
+    The embedded store has no commands to save: there each is loaded when it is asked for, if it is.
+    """
+    return load if is_embedded() else load_all(conversation_ids).get
+
+
+def load_all(conversation_ids: list[ObjectId], *, remembers: bool = False) -> dict[ObjectId, Conversation]:
+    """Return these conversations, as far as they exist, likewise in one command, and remember them if asked to."""
+    loaded: dict[ObjectId, Conversation] = {}
     with _changes_meanwhile() as changes:
-        documents = conversation_store.find_with_members(conversation_ids)
-        loaded = {document["_id"]: _whole(document) for document in giving_way(documents)}
+        for document in giving_way(conversation_store.find_with_members(conversation_ids)):
+            state = loaded[document["_id"]] = _whole(document)
+            for change in changes:
+                change(state)
+            if remembers:
+                _remember(state.id, state)
     for change in changes:
         for state in loaded.values():
             change(state)
@@ -129,9 +143,9 @@ def _changes_meanwhile() -> Iterator[list[Change]]:
 def _whole(document: LoadedConversation) -> Conversation:
     """Return the state of a stored conversation; memberships that a crash has prevented are stored now."""
     conversation = from_documents(document, document["members"])
-    stored = {row["user_id"] for row in document["members"]}
-    missing = [member for member in conversation.members.values() if member.user_id not in stored]
-    if missing:
+    if len(conversation.members) > len(document["members"]):
+        stored = {row["user_id"] for row in document["members"]}
+        missing = [member for member in conversation.members.values() if member.user_id not in stored]
         membership_store.insert_missing(
             conversation.id, [membership_document(conversation.id, member) for member in missing]
         )
@@ -145,12 +159,10 @@ def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
     """
     loaded: dict[ObjectId, Conversation] = {}
     while missing := [row["_id"] for row in heads if row["_id"] not in loaded and not _is_known(row)]:
-        found = load_all(missing)
+        found = load_all(missing, remembers=True)
         if not found:
             break
         loaded |= found
-    for conversation_id, state in loaded.items():
-        _remember(conversation_id, state)
     remembered = {row["_id"]: peek(row["_id"]) for row in heads if row["_id"] not in loaded}
     return loaded | {conversation_id: state for conversation_id, state in remembered.items() if state is not None}
 
@@ -187,8 +199,8 @@ def known(conversation_id: ObjectId) -> Conversation | None:
 
 def remember_all(conversation_ids: list[ObjectId]) -> None:
     """Load these conversations in one database command, and remember them."""
-    for conversation_id, state in load_all(conversation_ids).items() if conversation_ids else ():
-        _remember(conversation_id, state)
+    if conversation_ids:
+        load_all(conversation_ids, remembers=True)
 
 
 def peek(conversation_id: ObjectId) -> Conversation | None:

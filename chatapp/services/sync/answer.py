@@ -193,7 +193,9 @@ def _answer(user_id: ObjectId, plan: _Plan) -> Synced:
         changed = _changed_members(user_id, chosen)
         chosen, telling = _cut(chosen, changed)
         _fetch_entries([place for place in telling if place.is_behind])
-        states = _states(telling)
+        told_of = {place.id for place in telling}
+        afresh = cache.loads([place.id for place in telling if place.since is None])  # all that the client will know
+        states = cache.current([place.stored for place in telling if place.since is not None])
         _take_marks(states, telling, changed)
         room = config().SYNC_MAX_BYTES
         for place in giving_way(chosen):
@@ -201,9 +203,10 @@ def _answer(user_id: ObjectId, plan: _Plan) -> Synced:
                 break
             reported.append(place)
             users |= {} if place.is_left else _users(changed[place.id], place.since)
-            if place.id in states:
+            if place.id in told_of:
                 room -= place.shorten(room) + _CONVERSATION_BYTES
-                state, member = access.visible_state(user_id, states[place.id])
+                found = afresh(place.id) if place.since is None else states.get(place.id)
+                state, member = access.visible_state(user_id, found)
                 told = None if place.since is None or place.is_left else changed[place.id]
                 report = _report(place, state, member, told)
                 room -= _RECEIPT_BYTES * len(report["receipts"])
@@ -290,12 +293,6 @@ def _cut(chosen: list[Place], changed: dict[ObjectId, list[MembershipDocument]])
                 return chosen[:number], telling
             telling.append(place)
     return chosen, telling
-
-
-def _states(telling: list[Place]) -> dict[ObjectId, Conversation]:
-    """Return the remembered conversations; load afresh those of whose marks the client knows nothing."""
-    afresh = [place.id for place in telling if place.since is None]
-    return cache.load_all(afresh) | cache.current([place.stored for place in telling if place.since is not None])
 
 
 def _take_marks(
