@@ -15,7 +15,7 @@ T = TypeVar("T")
 _TURN_SECONDS = 1e-4
 _EMBEDDED_ROWS = 1  # to begin with
 _MOST_EMBEDDED_ROWS = 16
-_STEP_SECONDS = 0.002
+_STEP_SECONDS = 0.001
 _SHORTEST_SECONDS = 1e-6  # of what a clock has not seen
 
 
