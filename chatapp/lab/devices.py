@@ -95,6 +95,7 @@ class Device:
             try:
                 answer = self._attempt(row)
                 row.seq, row.message_id, row.outcome = answer["data"]["seq"], answer["data"]["id"], "ok"
+                self._records.acknowledged += 1
             except Refused as refusal:
                 if refusal.may_repeat:
                     gevent.sleep(max(pause * self._chance.uniform(0.5, 1), min(refusal.retry_after, 1.0)))

@@ -123,13 +123,23 @@ class Schedule:
 
     def run(self) -> None:
         """Inject until `stop` is called; the fault under way is brought to its end."""
-        while self._faults and not self._stopping.wait(self._chance.uniform(0.3, 1.7) * self._mean_pause):
+        while self._faults and not self._stopping.wait(self._pause()) and self._is_chat_under_way():
             name = self._next()
             self._records.fault(name)
             self._faults[name](self._places, self._chance)
             self.rounds += not self._wanted
         if self._places.server is not None:
             self._places.server.set_clock(0)
+
+    def _pause(self) -> float:
+        return self._chance.uniform(0.3, 1.7) * self._mean_pause
+
+    def _is_chat_under_way(self) -> bool:
+        """Wait until another message is acknowledged, so that the fault strikes a chat; False when stopped before."""
+        before = self._records.acknowledged
+        while self._records.acknowledged == before and not self._stopping.wait(0.01):
+            pass
+        return not self._stopping.is_set()
 
     def _next(self) -> str:
         """Every kind once before any comes again."""

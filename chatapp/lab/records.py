@@ -31,6 +31,7 @@ class Records:
     replica_breaches: list[str] = field(default_factory=list)  # a client was given two entries for one place
     faults: dict[str, int] = field(default_factory=dict)
     deliveries: int = 0
+    acknowledged: int = 0
 
     def fault(self, name: str) -> None:
         """Count a fault that was injected."""
