@@ -70,7 +70,8 @@ def conduct(arguments: argparse.Namespace) -> int:
     """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {**SETTINGS, "ENGINE": arguments.engine}
-        with running(Path(folder), arguments.store or f"litemongo://{folder}/store", **settings) as server:
+        store = arguments.store or f"litemongo://{folder}/store"
+        with running(Path(folder), store, fresh=True, **settings) as server:
             pin(server)
             os.setpriority(os.PRIO_PROCESS, worker_of(server), arguments.nice)
             good, others = prepare(server, arguments.nice)

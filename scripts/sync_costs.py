@@ -145,7 +145,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base, _, options = os.environ.get("TEST_MONGO_URI", "").partition("?")
         uri = f"{base.rstrip('/')}/{name}?{options}" if base else f"litemongo://{folder}/store"
-        server = Server(Path(folder), uri, LIMITS)
+        server = Server(Path(folder), uri, LIMITS, fresh=True)
         server.migrate()
         server.start()
         try:

@@ -9,18 +9,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import requests
 import socketio
 from engineio.payload import Payload
 
+from chatapp.lab.forks import ROOT, Fork
 from chatapp.lab.server import free_port
 
 Payload.max_decode_packets = 4096  # or the Python client gives up polling when more than 16 events wait for it
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 20
 # The socket clients leave connections that the server has closed to the garbage collector.
 REAL_CLIENTS = [
@@ -49,8 +49,9 @@ class Server:
     store_uri: str
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Fork | None = None
     migrates: bool = True  # before it first starts, as a release command does
+    fresh: bool = False  # a new interpreter each time, not a fork
 
     @property
     def url(self) -> str:
@@ -67,16 +68,21 @@ class Server:
         """Migrate the first time, start, and wait until it is healthy."""
         if self.migrates:
             self.migrates = False
-            migrate = [sys.executable, "-m", "flask", "migrate"]
-            subprocess.run(migrate, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+            with open(os.devnull, "wb") as nowhere:
+                assert self._run(["flask", "migrate"], nowhere).wait() == 0
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = self._run(["gunicorn", "wsgi:app"], log)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.is_healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError((self.folder / "server.log").read_text()[-3000:])
             time.sleep(0.05)
+
+    def _run(self, command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | Fork:
+        if not self.fresh:
+            return Fork(command, self.environment, output)
+        command = [sys.executable, "-m", *command]
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
 
     def is_healthy(self) -> bool:
         """Return whether it answers its health route."""
@@ -115,9 +121,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(folder: Path, store_uri: str, *, migrates: bool = True, **settings: str) -> Iterator[Server]:
+def running(
+    folder: Path, store_uri: str, *, migrates: bool = True, fresh: bool = False, **settings: str
+) -> Iterator[Server]:
     """A started server, stopped at the end. Prints of a traceback fail the test: nobody else would notice."""
-    server = Server(folder, store_uri, settings, migrates=migrates)
+    server = Server(folder, store_uri, settings, migrates=migrates, fresh=fresh)
     try:
         server.start()
         yield server

@@ -3,8 +3,6 @@
 import json
 import math
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,11 +17,12 @@ import gevent.pool
 from chatapp.lab.checker import Histories, Known, Verdict, judge
 from chatapp.lab.devices import KINDS, Device
 from chatapp.lab.faults import Places, Schedule
+from chatapp.lab.forks import Fork
 from chatapp.lab.links import Http, NoAnswer, Refused
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.records import Records
 from chatapp.lab.replica import Replica
-from chatapp.lab.server import ROOT, Server
+from chatapp.lab.server import Server
 
 _SETTLE_SECONDS = 120
 _CATCH_UPS = 10
@@ -298,13 +297,12 @@ class Run:
         self.told("verifying the store")
         self.server.stop()
         verdict.tracebacks += self.server.tracebacks
-        command = [sys.executable, "-m", "flask", "verify", "--json"]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.server.environment, capture_output=True, text=True, check=False
-        )
-        if not done.stdout:
-            verdict.store.append(done.stderr[-500:])
+        verification = Fork(["flask", "verify", "--json"], self.server.environment)
+        said = verification.stdout.read().decode()
+        verification.wait()
+        try:
+            faults = json.loads(said.rstrip().rpartition("\n")[2])["faults"]
+        except (ValueError, KeyError):
+            verdict.store.append(said[-500:])
             return
-        verdict.store += [
-            f"{row['conversationId']}, {row['place']}: {row['message']}" for row in json.loads(done.stdout)["faults"]
-        ]
+        verdict.store += [f"{row['conversationId']}, {row['place']}: {row['message']}" for row in faults]

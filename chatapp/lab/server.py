@@ -8,7 +8,6 @@ import resource
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from pathlib import Path
 import gevent
 from gevent.subprocess import PIPE, STDOUT, Popen
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from chatapp.lab.forks import ROOT, Fork
+
 PATIENCE_SECONDS = 30
 _TRACEBACK_CHARACTERS = 5_000
 SETTINGS = {
@@ -64,10 +64,11 @@ class Server:
     store_uri: str
     settings: dict[str, str] = field(default_factory=dict)
     sabotage: str = ""
+    fresh: bool = False  # a new interpreter each time, not a fork: for who measures it
     port: int = field(default_factory=free_port)
     output: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     tracebacks: list[str] = field(default_factory=list)  # printed where an exception was caught by nobody
-    _process: Popen | None = None
+    _process: Popen | Fork | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,20 +82,18 @@ class Server:
 
     def migrate(self) -> None:
         """Bring the store to the newest form."""
-        command = [sys.executable, "-m", "flask", "migrate"]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
+        migration = Fork(["flask", "migrate"], self.environment)
+        said = migration.stdout.read().decode()
+        if migration.wait():
+            raise RuntimeError(said)
 
     def start(self) -> None:
         """Start, and wait until it is ready."""
         if not self._control.exists():
             self.set_clock(0)
         application = f"chatapp.lab.application:make({str(self._control)!r})"
-        command = [sys.executable, "-m", "gunicorn", application]
-        self._process = Popen(
-            command, cwd=ROOT, env=self.environment, stdout=PIPE, stderr=STDOUT, start_new_session=True
-        )
+        command = ["gunicorn", application]
+        self._process = self._fresh(command) if self.fresh else Fork(command, self.environment)
         gevent.spawn(self._drain, self._process)
         self.output.clear()
         with gevent.Timeout(PATIENCE_SECONDS, False):
@@ -105,7 +104,11 @@ class Server:
             raise RuntimeError("\n".join(["the server has ended", *self.output]))
         raise RuntimeError("\n".join(["the server does not start", *self.output]))
 
-    def _drain(self, process: Popen) -> None:
+    def _fresh(self, command: list[str]) -> Popen:
+        command = [sys.executable, "-m", *command]
+        return Popen(command, cwd=ROOT, env=self.environment, stdout=PIPE, stderr=STDOUT, start_new_session=True)
+
+    def _drain(self, process: Popen | Fork) -> None:
         """Read the log from a pipe: a full disk must not be felt by writing it."""
         for data in process.stdout:
             line = data.decode(errors="replace").rstrip()

@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 from types import SimpleNamespace
 
 import gevent
@@ -16,6 +17,7 @@ import pymongo
 import pytest
 
 from chatapp.lab.checker import Histories, Verdict, judge
+from chatapp.lab.forks import Fork
 from chatapp.lab.links import Socket
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.records import Records, Send
@@ -241,3 +243,13 @@ def test_the_proxy_cuts_and_restores():
         assert ask() == b"hello"
         proxy.close()
         echo.stop()
+
+
+def test_a_fork_has_the_output_and_the_exit_code_of_its_command():
+    good, bad = Fork(["calendar", "2026"], {}), Fork(["calendar", "x"], {})
+    sleeper = Fork(["timeit", "-n1", "-r1", "-s", "import time", "time.sleep(60)"], {})
+    assert b"2026" in good.stdout.read() and good.wait() == 0
+    assert b"usage:" in bad.stdout.read() and bad.wait() == bad.poll() == 2
+    assert sleeper.poll() is None
+    sleeper.kill()
+    assert sleeper.wait() == -signal.SIGKILL

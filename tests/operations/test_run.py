@@ -43,7 +43,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server on an embedded store of its own."""
-    with running(tmp_path, f"litemongo://{tmp_path / 'store'}") as started:
+    with running(tmp_path, f"litemongo://{tmp_path / 'store'}", fresh=True) as started:
         yield started
 
 
@@ -225,7 +225,7 @@ def test_nobody_else_can_read_what_is_stored(tmp_path: Path) -> None:
     (folder / "store" / "chatapp" / "users").touch(mode=0o644)  # as yesterday's version has left it
     mask = os.umask(0o000)
     try:
-        with running(folder, f"litemongo://{folder / 'store'}", JWT_SECRET="") as server:
+        with running(folder, f"litemongo://{folder / 'store'}", fresh=True, JWT_SECRET="") as server:
             server.register("ann")
             found = [folder, *folder.rglob("*")]
             assert all(path.stat().st_mode & 0o077 == 0 for path in (folder, folder / "store"))

@@ -11,7 +11,7 @@ from tests.server import ROOT
 LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
 ENGINE_MAY_KNOW = ("engine", "addresses", "audience")  # what any Socket.IO server would need, nothing of chat
-STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py")
+STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py", "chatapp/lab/forks.py")
 DOCUMENTS_THE_EVENTS = "chatapp/api/asyncapi.py"  # lists what the other transport defines
 OWNER_OF_WORKER = "chatapp/server/worker.py"  # the process around the application, not a layer of it
 
