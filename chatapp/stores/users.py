@@ -16,12 +16,17 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
+from chatapp.stores import conversations as conversation_store
+from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches
 from chatapp.stores.documents import MemberProfile, UserDocument, UserProfile
 from chatapp.stores.rows import all_of
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
+_BY_NAME = {"name_key": 1, "_id": 1}
 _MOST_ROWS = 100_000
+
+PlaceByName = tuple[str, ObjectId]
 
 
 @again
@@ -61,7 +66,7 @@ def find_page(
     excluding: ObjectId,
     among: list[ObjectId] | None,
     prefix: str,
-    after: tuple[str, ObjectId] | None,
+    after: PlaceByName | None,
     limit: int,
 ) -> list[UserProfile]:
     """Return profiles by name, at most `limit`.
@@ -69,6 +74,14 @@ def find_page(
     `among`: only these users (None: everybody). `prefix`: the start of one of their name keys.
     `after`: name key and id of the last one of the page before.
     """
+    wanted = _rules(excluding, among, prefix, after)
+    if is_embedded():
+        return _find_page_in_turns(wanted, limit)
+    cursor = db().users.find(wanted, dict(_PROFILE))
+    return all_of(cursor.sort(list(_BY_NAME.items())).limit(limit).batch_size(limit))
+
+
+def _rules(excluding: ObjectId, among: list[ObjectId] | None, prefix: str, after: PlaceByName | None) -> Document:
     rules: list[Document] = [{"_id": {"$ne": excluding}}]
     if among is not None:
         rules.append({"_id": {"$in": among}})
@@ -77,10 +90,40 @@ def find_page(
     if after is not None:
         name_key, user_id = after
         rules.append({"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "_id": {"$gt": user_id}}]})
+    return {"$and": rules}
+
+
+def find_page_and_partners(
+    user_id: ObjectId, *, prefix: str, after: PlaceByName | None, limit: int
+) -> tuple[list[UserProfile], set[ObjectId]]:
+    """Return the same of all others, and those on the page who share a conversation with the user: in one command.
+
+    Asked of the store, which knows who has left, whichever process took them out.
+    """
     if is_embedded():
-        return _find_page_in_turns({"$and": rules}, limit)
-    cursor = db().users.find({"$and": rules}, dict(_PROFILE))
-    return all_of(cursor.sort([("name_key", 1), ("_id", 1)]).limit(limit).batch_size(limit))
+        page = find_page(excluding=user_id, among=None, prefix=prefix, after=after, limit=limit)
+        return page, conversation_store.find_partners_among(user_id, [row["_id"] for row in page])
+    head_store.settle()
+    stages: list[Document] = [{"$match": _rules(user_id, None, prefix, after)}, {"$sort": _BY_NAME}, {"$limit": limit}]
+    partners = [*stages, {"$group": {"_id": None, "ids": {"$push": "$_id"}}}, _partners_lookup(user_id)]
+    union = {"$unionWith": {"coll": "users", "pipeline": [*partners, {"$project": {"_id": 0, "partners": 1}}]}}
+    stages = [*stages, {"$project": _PROFILE}, union, {"$sort": _BY_NAME}]
+    rows = all_of(db().users.aggregate(stages, batchSize=limit + 2))
+    if not rows:
+        return [], set()
+    found, *page = rows  # what has no name is first
+    return page, {person for row in found["partners"] for person in row["shared"]}
+
+
+def _partners_lookup(user_id: ObjectId) -> Document:
+    """Return a stage that sets `partners`: `[{shared}]`, those of the `ids` who share a conversation with the user."""
+    stages: list[Document] = [
+        {"$match": {"participants": user_id}},
+        {"$project": {"shared": {"$setIntersection": ["$participants", "$$ids"]}}},
+        {"$unwind": "$shared"},
+        {"$group": {"_id": None, "shared": {"$addToSet": "$shared"}}},
+    ]
+    return {"$lookup": {"from": "conversations", "let": {"ids": "$ids"}, "pipeline": stages, "as": "partners"}}
 
 
 def _find_page_in_turns(wanted: Document, limit: int) -> list[UserProfile]:

@@ -82,6 +82,15 @@ def test_the_list_takes_one_and_another_for_what_is_not_known_any_more(ann, bob,
     assert [taken(), taken()] == [[*page, "conversations.aggregate"], page]
 
 
+def test_a_page_of_contacts_takes_one_which_says_whose_address_is_shown(ann, bob, eve, commands, store_uri):
+    ann.direct(bob)
+    begin(commands)
+    shown = {row["id"]: bool(row["email"]) for row in ann.get("/api/user/contacts")["data"]}
+    assert shown == {bob.id: True, eve.id: False}
+    if not store_uri.startswith("litemongo:"):
+        assert commands == ["users.aggregate"]
+
+
 def test_a_warm_send_takes_one_and_another_behind_it(ann, bob, commands):
     conversation = ann.direct(bob)
     ann.send(conversation, "first")
