@@ -61,7 +61,7 @@ def _page(
     heads = conversation_store.find_page_of_user(user_id, skip, limit + 1, hidden)
     states = cache.current(heads[:limit])
     shown = []
-    for conversation in (states[head["_id"]] for head in heads[:limit] if head["_id"] in states):
+    for conversation in filter(None, (states.get(head["_id"]) for head in heads[:limit])):
         member = conversation.members.get(user_id)
         if member is not None and member.is_current and not conversation.is_deleted_for(member):
             shown.append((conversation, member))

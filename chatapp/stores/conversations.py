@@ -166,7 +166,7 @@ def _read_participants(conversation_id: ObjectId) -> list[bytes]:
 
 
 def _find_partners_of(user_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
-    """Everybody who shares a conversation with each of these users, themselves among them."""
+    """Return everybody who shares a conversation with each of these users, themselves among them."""
     if len(user_ids) == 1:
         return {user_ids[0]: db().conversations.distinct("participants", {"participants": user_ids[0]})}
     members: Document = {"of": {"$setIntersection": ["$participants", user_ids]}, "participants": 1}

@@ -36,7 +36,7 @@ class Gathered(Generic[K, R]):
         self._next: _Batch[K, R] = _Batch()
 
     def find(self, key: K) -> R | None:
-        """The answer for this key; None where there is none. Raises what the store raises."""
+        """Return the answer for this key, None where there is none. Raises what the store raises."""
         if len(self._next.keys) >= _MOST:
             self._next = _Batch()
         batch = self._next

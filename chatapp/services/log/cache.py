@@ -157,8 +157,11 @@ def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
 
     To be used before anything else is waited for: a remembered state goes on to change.
     """
+    states = {row["_id"]: state for row in heads if (state := _current(row)) is not None}
+    if len(states) == len(heads):
+        return states
     loaded: dict[ObjectId, Conversation] = {}
-    while missing := [row["_id"] for row in heads if row["_id"] not in loaded and not _is_known(row)]:
+    while missing := [row["_id"] for row in heads if row["_id"] not in loaded and _current(row) is None]:
         found = load_all(missing, remembers=True)
         if not found:
             break
@@ -167,15 +170,12 @@ def current(heads: Sequence[ConversationPlace]) -> dict[ObjectId, Conversation]:
     return loaded | {conversation_id: state for conversation_id, state in remembered.items() if state is not None}
 
 
-def _is_known(stored: ConversationPlace) -> bool:
-    """Return whether the remembered state is the stored one. (A head that is being moved has no remembered state.)"""
+def _current(stored: ConversationPlace) -> Conversation | None:
+    """Return the remembered state, if it is what is stored. (A head that is being moved has no remembered state.)"""
     state = peek(stored["_id"])
-    return (
-        state is not None
-        and state.seq == stored["head"]["seq"]
-        and state.hash == stored["head"]["hash"]
-        and state.touched_at == stored["touched_at"]
-    )
+    if state is None or state.seq != stored["head"]["seq"] or state.hash != stored["head"]["hash"]:
+        return None
+    return state if state.touched_at == stored["touched_at"] else None
 
 
 def _remember(conversation_id: ObjectId, state: Conversation) -> None:
