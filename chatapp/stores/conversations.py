@@ -180,7 +180,7 @@ def _find_partners_of(user_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]
     return {row["_id"]: row["partners"] for row in db().conversations.aggregate(stages, batchSize=len(user_ids) + 1)}
 
 
-_partners = Gathered(_find_partners_of)
+_partners = Gathered(_find_partners_of, most=8)  # each may have thousands
 
 
 def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[ObjectId]:

@@ -7,7 +7,7 @@ from gevent.lock import BoundedSemaphore
 
 K = TypeVar("K")
 R = TypeVar("R")
-_MOST = 16  # questions of one command: nobody waits for the answers to more
+_MOST = 16  # questions of one command
 
 
 class _Batch(Generic[K, R]):
@@ -27,17 +27,18 @@ class Gathered(Generic[K, R]):
     """Ask for one thing; those who ask while a command is under way share the next one.
 
     An answer is never older than its question: a command answers only what was asked before it began. Who asks alone
-    waits for nobody. `find_all` gives what it has found of those keys.
+    waits for nobody. `find_all` gives what it has found of those keys, which are `most` at most: the answers to all of
+    them are decoded in one turn.
     """
 
-    def __init__(self, find_all: Callable[[list[K]], Mapping[K, R]]) -> None:
-        self._find_all = find_all
+    def __init__(self, find_all: Callable[[list[K]], Mapping[K, R]], most: int = _MOST) -> None:
+        self._find_all, self._most = find_all, most
         self._turn = BoundedSemaphore()
         self._next: _Batch[K, R] = _Batch()
 
     def find(self, key: K) -> R | None:
         """Return the answer for this key, None where there is none. Raises what the store raises."""
-        if len(self._next.keys) >= _MOST:
+        if len(self._next.keys) >= self._most:
             self._next = _Batch()
         batch = self._next
         batch.keys[key] = None
