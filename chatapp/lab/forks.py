@@ -30,7 +30,6 @@ _IMPORTED = (
     "gunicorn.arbiter",
     "flask.cli",
 )
-_BREED = "from gevent import monkey; monkey.patch_all(); from chatapp.lab import forks; forks.breed()"
 _NUMBER_BYTES = 4
 # As without gevent, whose own use the hub: that would be forked too.
 _close, _fork, _waitpid = (monkey.get_original("os", name) for name in ("close", "fork", "waitpid"))
@@ -95,7 +94,10 @@ def _breeder() -> socket.socket:
     """The connection to the process that forks, which lives as long as this one."""
     ours, theirs = socket.socketpair()
     with theirs:
-        command = [sys.executable, "-B", "-c", _BREED]
+        program = (
+            f"from gevent import monkey; monkey.patch_all(); from {__name__} import {breed.__name__} as run; run()"
+        )
+        command = [sys.executable, "-B", "-c", program]
         process = subprocess.Popen(command, cwd=ROOT, stdin=theirs.fileno(), start_new_session=True)
     atexit.register(process.wait)
     atexit.register(ours.close)
