@@ -1,9 +1,12 @@
 """One command for what many ask at once: after a restart everybody comes back in the same seconds."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from gevent.lock import BoundedSemaphore
+
+from chatapp.database import STORE_ERRORS
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -34,13 +37,13 @@ class Gathered(Generic[K, R]):
     def __init__(self, find_all: Callable[[list[K]], Mapping[K, R]], most: int = _MOST) -> None:
         self._find_all, self._most = find_all, most
         self._turn = BoundedSemaphore()
-        self._next: _Batch[K, R] = _Batch()
+        self._waiting: deque[_Batch[K, R]] = deque()
 
     def find(self, key: K) -> R | None:
         """Return the answer for this key, None where there is none. Raises what the store raises."""
-        if len(self._next.keys) >= self._most:
-            self._next = _Batch()
-        batch = self._next
+        if not self._waiting or len(self._waiting[-1].keys) >= self._most:
+            self._waiting.append(_Batch())
+        batch = self._waiting[-1]
         batch.keys[key] = None
         with self._turn:
             if not batch.is_over:
@@ -51,9 +54,13 @@ class Gathered(Generic[K, R]):
         return batch.answers.get(key)
 
     def _ask(self, batch: _Batch[K, R]) -> None:
-        if self._next is batch:
-            self._next = _Batch()
+        if batch in self._waiting:
+            self._waiting.remove(batch)
         try:
             batch.answers = self._find_all(list(batch.keys))
+        except STORE_ERRORS as error:  # those who wait are not to wait for the same, one command after the other
+            for failed in (batch, *self._waiting):
+                failed.error = error
+            self._waiting.clear()
         except Exception as error:  # whatever it is, all who have asked hear of it
             batch.error = error

@@ -4,6 +4,7 @@ import gevent
 import pytest
 from bson import ObjectId
 from gevent.event import Event
+from pymongo.errors import AutoReconnect
 
 from chatapp import clock
 from chatapp.stores import conversations as conversation_store
@@ -39,7 +40,7 @@ def numbers(store):
 def answer(numbers, name):
     try:
         return numbers.find(name)
-    except TypeError:
+    except (TypeError, AutoReconnect):
         return "failed"
 
 
@@ -84,6 +85,19 @@ def test_all_who_share_a_command_hear_that_it_failed(store, numbers):
     assert [row.value for row in asking] == [1, "failed", "failed"]
     store.numbers = {"two": 22}
     assert numbers.find("two") == 22
+
+
+def test_nobody_waits_twice_for_a_database_that_is_away(store):
+    def find_all(names):
+        store.commands.append(names)
+        store.go.wait()
+        raise AutoReconnect("away")
+
+    asking = ask(Gathered(find_all), *range(100))
+    store.go.set()
+    gevent.joinall(asking)
+    assert {row.value for row in asking} == {"failed"}
+    assert store.commands == [[0]]
 
 
 def test_another_goes_on_for_one_that_was_killed(store, numbers):
