@@ -8,6 +8,7 @@ The answers are those that Flask would give (tests compare them).
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import orjson
 import structlog
@@ -19,9 +20,8 @@ from chatapp.engine.http_request import is_host
 from chatapp.settings import config
 from config import canonical_origin
 
-Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 logger = structlog.get_logger("chatapp.requests")
 _HEALTH = "/api/health"
@@ -39,7 +39,7 @@ class EarlyAnswers:
         self._headers = list(headers.items())
         self._strict_transport = strict_transport
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if "HTTP_ORIGIN" in environ:
             environ["HTTP_ORIGIN"] = canonical_origin(environ["HTTP_ORIGIN"])
         else:
@@ -49,11 +49,11 @@ class EarlyAnswers:
                 return self._refuse(_TOO_LARGE, "413 REQUEST ENTITY TOO LARGE", environ, start_response)
         if not is_host(environ.get("HTTP_HOST", "none")):
             return self._refuse(_NO_HOST, "400 BAD REQUEST", environ, start_response)
-        if not environ.get("QUERY_STRING", "").isascii():  # nor are bytes that Flask could not decode
+        if not environ.get("QUERY_STRING", "").isascii():  # Flask could not decode such bytes
             return self._refuse(_NO_QUERY, "400 BAD REQUEST", environ, start_response)
         return self._inner(environ, start_response)
 
-    def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = _begin(environ)
         body = orjson.dumps({"success": True, **health.status()})
         start_response("200 OK", self._answer_headers(environ, len(body)))
@@ -61,7 +61,7 @@ class EarlyAnswers:
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
 
     def _refuse(
-        self, error: errors.ChatError, status: str, environ: Environ, start_response: StartResponse
+        self, error: errors.ChatError, status: str, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Nobody looks whose call it is, or whether there is such a route."""
         started = _begin(environ)
@@ -72,7 +72,7 @@ class EarlyAnswers:
         logger.info("request", **fields, code=str(error.code))
         return [body]
 
-    def _answer_headers(self, environ: Environ, length: int) -> list[tuple[str, str]]:
+    def _answer_headers(self, environ: WSGIEnvironment, length: int) -> list[tuple[str, str]]:
         headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(length)),
@@ -84,17 +84,17 @@ class EarlyAnswers:
         return headers
 
 
-def _is_too_large(environ: Environ) -> bool:
+def _is_too_large(environ: WSGIEnvironment) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
     return length.isdecimal() and (len(length) > _DIGITS or int(length) > config().MAX_BODY_BYTES)
 
 
-def _begin(environ: Environ) -> float:
+def _begin(environ: WSGIEnvironment) -> float:
     logs.begin(requestId=logs.request_id(environ.get("HTTP_X_REQUEST_ID")))
     return time.perf_counter()
 
 
-def _counted(environ: Environ, route: str, status: int, started: float) -> dict[str, object]:
+def _counted(environ: WSGIEnvironment, route: str, status: int, started: float) -> dict[str, object]:
     """Count the request, and return the fields of its log line."""
     method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - started
     metrics.request(method, route, status, seconds)

@@ -11,7 +11,7 @@ from chatapp.database import monitoring
 from config import Config
 
 
-def connect(config: Config) -> MongoClient[dict[str, Any]]:
+def connect(config: Config) -> MongoClient[Any]:
     """Return a client with the pool, time limits and monitoring that the settings name."""
     return MongoClient(
         config.MONGO_URI,
@@ -26,9 +26,7 @@ def connect(config: Config) -> MongoClient[dict[str, Any]]:
     )
 
 
-def open_database(
-    client: MongoClient[dict[str, Any]], config: Config, collections: Iterable[str]
-) -> Database[dict[str, Any]]:
+def open_database(client: MongoClient[Any], config: Config, collections: Iterable[str]) -> Database[Any]:
     """Return the database in the URI's path, or MONGO_DATABASE where it names none."""
     try:
         name = client.get_default_database().name

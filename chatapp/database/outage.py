@@ -8,7 +8,7 @@ from pymongo import errors as mongo
 from chatapp import errors, metrics
 from chatapp.database.write_conflicts import is_aborted
 
-STORE_ERRORS = (mongo.PyMongoError, sqlite3.OperationalError)  # what a store raises when it can't do what it was asked
+STORE_ERRORS = (mongo.PyMongoError, sqlite3.OperationalError)  # raised by a store that can't carry out a command
 # The errors of a database whose own database (FerretDB's PostgreSQL) is out of reach.
 _NO_PARTICULAR_CODE = 1
 # Interrupted, shutting down, no primary, host unreachable, network time-out (MongoDB's error codes).

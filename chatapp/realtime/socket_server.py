@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import orjson
 import structlog
@@ -49,7 +50,8 @@ def handler_class(config: Config) -> type[WSGIHandler]:
         "body_seconds": config.SLOW_CLIENT_SECONDS,
         "refusal": staticmethod(_refusal),
         "most_connections": config.WORKER_CONNECTIONS,
-        "most_waiting": 0 if config.TRUSTED_PROXIES else config.MAX_IDLE_PER_ADDRESS,  # a proxy's are everybody's
+        # A proxy's connections are shared by all clients.
+        "most_waiting": 0 if config.TRUSTED_PROXIES else config.MAX_IDLE_PER_ADDRESS,
         "group_of": staticmethod(address_key),
     }
     return type("ChatHandler", (Handler,), attributes)
@@ -93,7 +95,7 @@ def install(extension: Any, config: Config, on_resync: Resync) -> None:
     extension.server = extension.sockio_mw.engineio_app = server
 
 
-def _admit(environ: dict[str, Any], open_sockets: int) -> None:
+def _admit(environ: WSGIEnvironment, open_sockets: int) -> None:
     """Raise Refusal when the address has too many sockets open, or makes too many handshakes."""
     if open_sockets >= current_config().MAX_SOCKETS_PER_ADDRESS:
         raise Refusal((FORBIDDEN[0], "Too many connections from this address"), TOO_MANY, 60)

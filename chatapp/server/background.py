@@ -20,11 +20,11 @@ from chatapp.watchdog import Watchdog
 
 logger = structlog.get_logger("chatapp.server.background")
 _RECOVER_ENTRIES = 1_000
-_RECOVER_SECONDS = 60  # between looks for what the crash of another process has left
-_FIRST_SECONDS = 2.0  # that the start waits for what has to come before the first request
-_LOOK_SECONDS = 2  # at most, between looks for a database that was away at the start
+_RECOVER_SECONDS = 60  # between searches for work that another process has left in a crash
+_FIRST_SECONDS = 2.0  # that the start waits for the work that has to precede the first request
+_LOOK_SECONDS = 2  # at most, between attempts to reach a database that was away at the start
 _BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
-_MIGRATION_SECONDS = 30.0  # and for migrations: without its unique indexes a database proves nothing
+_MIGRATION_SECONDS = 30.0  # and for migrations: the order of a log depends on the unique indexes
 
 
 def prepare(app: Flask) -> None:

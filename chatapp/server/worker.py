@@ -30,7 +30,7 @@ _OTHER_FILES = 100
 class ChatServer(PyWSGIServer):  # type: ignore[misc]
     """gunicorn's pywsgi server; closing it also ends connections that only wait for another request."""
 
-    max_accept = 1  # connection in one turn of the loop: a crowd at the door must not hold up who is inside
+    max_accept = 1  # connection in one turn of the loop: a crowd that connects must not hold up connected clients
 
     def close(self) -> None:
         """Stop accepting, and end what the drain has left: idle keep-alive connections."""

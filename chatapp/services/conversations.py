@@ -141,7 +141,7 @@ def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[Data[Conve
         return _existing(existing["_id"], user_id), False
     limits.spend(
         "people added", str(user_id), config().RATE_GROUP_ADDS
-    )  # or all addresses come by, one after the other
+    )  # or a client could try all addresses, one after the other
     document = _document(DIRECT, user_id, people, role=MEMBER)
     document["direct_key"] = direct_key
     return _insert_or_find(document, user_id)

@@ -24,7 +24,7 @@ def of_account(email: str, password: str, device: Device) -> tuple[UserDocument,
     """
     account = emails.key(email)
     user = user_store.find_by_email(email.strip().lower(), account)
-    user_id = user["_id"] if user else ObjectId()  # nobody's: an unknown account costs the same
+    user_id = user["_id"] if user else ObjectId()  # belongs to nobody: an unknown account costs the same
     address = address_key(device.address)
     is_known_device = device.hash is not None and session_store.was_on(user_id, device.hash)
     place = f"device {device.hash} {account}" if is_known_device else f"address {address} {account}"

@@ -83,7 +83,7 @@ def welcome(user_id: ObjectId, first: bool) -> list[str]:
 
 
 def _tell_arrival(user_id: ObjectId, partners: set[ObjectId]) -> None:
-    if realtime.is_online(user_id):  # still: what is told last has to be so
+    if realtime.is_online(user_id):  # check again: the last status that partners are told has to be true
         realtime.publish_presence(partners, user_id, "online", clock.now())
 
 

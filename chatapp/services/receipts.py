@@ -107,7 +107,7 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         if seq < conversation.seq:
             mseq = entry_store.find_range(conversation.id, seq, seq)[0]["mseq"]
         marks = {"read_seq": seq, "read_mseq": mseq}
-        if not member.hides_reads:  # reading proves delivery, so who hides the one does not tell the other
+        if not member.hides_reads:  # reading proves delivery, so a member who hides the one does not show the other
             marks["delivered_seq"] = seq
         is_delivery = marks.get("delivered_seq", 0) > conversation.proven_mark(member)
         with change_times.change() as moment:

@@ -24,7 +24,7 @@ def demo_data() -> dict[str, int]:
         counts["users"] += added
     for index, (kind, title, members, lines) in enumerate(demo.CONVERSATIONS):
         ids = [people[name] for name in members]
-        made = entry_store.find_by_client_msg_id(people[lines[0][0]], f"demo-{index}-0")  # whatever its name is by now
+        made = entry_store.find_by_client_msg_id(people[lines[0][0]], f"demo-{index}-0")  # even if it was renamed
         conversation_id, is_new = (str(made["conversation_id"]), False) if made else _conversation(kind, title, ids)
         counts["conversations"] += is_new
         for number, (sender, text) in enumerate(lines):

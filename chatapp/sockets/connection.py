@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import gevent
 import structlog
@@ -31,7 +32,7 @@ _REFUSALS: dict[str, str] = {
 }
 
 
-def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+def connect(sid: str, environ: WSGIEnvironment, auth: Any = None) -> None:
     """Let an authenticated socket in, or refuse it with a reason. Nothing else may get out of here: an
     exception other than ConnectionRefusedError would let the client in."""
     request_id = logs.request_id(_header(environ, "HTTP_X_REQUEST_ID"))
@@ -46,7 +47,7 @@ def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> None:
     finished("connect", "OK", started)
 
 
-def _header(environ: dict[str, Any], name: str) -> str | None:
+def _header(environ: WSGIEnvironment, name: str) -> str | None:
     value = environ.get(name)
     return value if isinstance(value, str) else None
 
@@ -69,8 +70,8 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
     connection = Connection(sid, identity.user_id, identity.session_id, identity.expires_at, address)
     first = realtime.enter(connection)
     try:
-        sessions.verify(identity)  # again: what was revoked before `enter` did not find this socket
-    except Exception:  # whatever it is, this socket is not let in
+        sessions.verify(identity)  # again: a revocation before `enter` did not find this socket
+    except Exception:  # of any kind: this socket is not let in
         realtime.leave(sid)
         raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
@@ -154,7 +155,7 @@ def refresh(caller: Caller, token: str) -> Answer:
     if not realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at):
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     try:
-        sessions.verify(identity)  # again: what was revoked before `renew` did not find this socket
+        sessions.verify(identity)  # again: a revocation before `renew` did not find this socket
     except errors.Unauthorized:
         realtime.close(caller.sid, "sessionRevoked", errors.Code.TOKEN_REVOKED, "The session was ended")
         raise

@@ -114,7 +114,7 @@ def find_ranges(ranges: Iterable[tuple[ObjectId, int, int]]) -> list[ShownEntry]
     Without what only the chain and the trace need.
     """
     wanted = [row for row in ranges if row[1] <= row[2]]
-    if is_embedded():  # it has no commands to save, and would try each entry against each range
+    if is_embedded():  # there are no commands to save, and would try each entry against each range
         return [entry for row in wanted for entry in find_range(*row)]
     if not wanted:
         return []

@@ -58,9 +58,9 @@ class Gathered(Generic[K, R]):
             self._waiting.remove(batch)
         try:
             batch.answers = self._find_all(list(batch.keys))
-        except STORE_ERRORS as error:  # those who wait are not to wait for the same, one command after the other
+        except STORE_ERRORS as error:  # the calls that wait must not run into the same, one command after the other
             for failed in (batch, *self._waiting):
                 failed.error = error
             self._waiting.clear()
-        except Exception as error:  # whatever it is, all who have asked hear of it
+        except Exception as error:  # of any kind: all calls that wait fail with it
             batch.error = error

@@ -28,7 +28,7 @@ def find_by_id(session_id: ObjectId) -> SessionDocument | None:
 
 def find_live(session_id: ObjectId, now: datetime) -> SessionDocument | None:
     """Return the session when it is neither revoked nor over. Calls at the same time share a command."""
-    if is_embedded():  # it has no commands to save
+    if is_embedded():  # there are no commands to save
         return db().sessions.find_one({"_id": session_id, **_live(now)})
     session = _not_revoked.find(session_id)
     return session if session is not None and session["expires_at"] > now else None

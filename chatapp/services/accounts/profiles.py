@@ -23,7 +23,7 @@ from chatapp.stores import users as user_store
 from chatapp.stores.documents import NameKeys, UserDocument, UserProfile
 
 CONTACTS_PAGE = 200
-_ROWS_OF_A_COPY = 10  # what a profile's copy on a membership costs to renew, beside a row that is read
+_ROWS_OF_A_COPY = 10  # the cost of renewing a profile's copy on a membership, in rows read
 
 
 def view(user: UserProfile, *, with_email: bool = True) -> UserView:

@@ -250,7 +250,7 @@ def renew() -> None:
             if session_id in ends:
                 cache.renew(session_id, row, ends[session_id])
             elif row.ends_at <= now:
-                cache.forget(session_id, revoked=False)  # its time is over, which its token says too
+                cache.forget(session_id, revoked=False)  # it has expired, as its token says too
             elif cache.rows.get(session_id) is row:
                 _close([session_id], "The session was ended")
         if ends:

@@ -22,7 +22,7 @@ from chatapp.stores.documents import ConversationPlace, LoadedConversation, Memb
 
 _REMEMBERED = 10_000
 _MOST_BYTES = 40_000_000  # of all that is remembered
-_BYTES_OF_A_CONVERSATION, _BYTES_OF_A_MEMBER = 2_000, 400  # about, and what their owners may make as long as they like
+_BYTES_OF_A_CONVERSATION, _BYTES_OF_A_MEMBER = 2_000, 400  # about, without texts and pictures, which are counted
 
 
 class Slot:
@@ -33,7 +33,7 @@ class Slot:
         self.state: Conversation | None = None
         self.pending: Conversation | None = None
         self.caught_up = range(0)
-        self.weight = 0  # bytes, about, of the state that was put here last
+        self.weight = 0  # about how many bytes the state takes that was put here last
 
     def put(self, state: Conversation) -> None:
         """Remember this state; when all that is remembered is too much, forget what was used least recently."""

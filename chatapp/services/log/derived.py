@@ -10,7 +10,7 @@ from chatapp.services.log.stored_state import group_document, head_document, mem
 from chatapp.stores import memberships as membership_store
 from chatapp.stores.documents import DepartureState, Entry
 
-Departed = tuple[ObjectId, int, DepartureState]  # who was taken out, by which entry, what they go on seeing
+Departed = tuple[ObjectId, int, DepartureState]  # the user, the entry that took them out, what they go on seeing
 
 
 def bring_forward(state: Conversation, entry: Entry, departed: list[Departed]) -> None:

@@ -113,7 +113,7 @@ class Views:
 
     @cached_property
     def _audience(self) -> "_Audience":
-        assert self._for_user is not None  # only who sent something asks
+        assert self._for_user is not None  # asked for the sender of an entry only
         return _Audience(self._conversation, self._conversation.members[self._for_user])
 
 

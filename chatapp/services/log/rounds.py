@@ -62,7 +62,7 @@ class Queue:
         self.waiting: deque[Call] = deque()
         self.round: list[Call] = []
         self.runs: dict[ObjectId, Run] = {}
-        self.greenlet: gevent.Greenlet | None = None  # that stores what waits
+        self.greenlet: gevent.Greenlet | None = None  # that stores the waiting calls
 
     def keep_serving(self) -> None:
         """See that somebody stores what waits. A round whose greenlet has ended in its middle is over."""
@@ -131,7 +131,7 @@ def _serve(queue: Queue) -> None:
         try:
             with change_times.change():  # a sync meanwhile does not see these entries: its `next` lies before them
                 _serve_round(queue)
-        except Exception as error:  # whatever it is, the calls of this round hear of it, and the next round comes
+        except Exception as error:  # of any kind: the calls of this round fail with it, and the next round follows
             queue.end_round(error)
 
 
@@ -154,7 +154,7 @@ def _prepare(queue: Queue) -> None:
             entry = make_entry(run.state, call.draft, call.draft.body_in(run.state), call.request_id)
             bring_forward(run.state, entry, run.departed)
         except (errors.ChatError, Unchanged):
-            call.result.set(None)  # what was admitted is not allowed any more: `append_entry` says why
+            call.result.set(None)  # no longer allowed: `append_entry` checks again, and says why
         except Exception as error:  # the state may be half brought forward: forget it, and fail this call alone
             call.result.set_exception(error)
             _abandon(queue.runs.pop(call.conversation_id))

@@ -162,7 +162,7 @@ def _apply_added(conversation: Conversation, entry: Entry) -> None:
         member.role, member.left_seq = MEMBER, None
         member.joined_seq = member.changed_seq = entry["seq"]
         member.visible_from = 1 if conversation.history == "all" else entry["seq"]
-        member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]  # what was before is not unread
+        member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]  # older messages are not unread
 
 
 def _apply_gone(conversation: Conversation, entry: Entry) -> None:

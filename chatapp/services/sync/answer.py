@@ -35,7 +35,7 @@ from chatapp.stores.documents import ConversationHead, MembershipDocument, OwnMe
 
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
 _ID_LENGTH = 24
-_MOST_LOOKED_AT = 1_000  # conversations of which one answer may find out that there is nothing to tell
+_MOST_LOOKED_AT = 1_000  # conversations that one answer may check without finding anything to report
 
 Cursors = Mapping[str, Cursor]
 _Stamp = Literal["changed_at", "delivered_at", "profile_at"]
@@ -160,13 +160,13 @@ def _places(
 ) -> list[Place]:
     """Return the place of each conversation, without those that the caller deleted and that have had nothing since."""
     sender = str(user_id)
-    by_id = {row["conversation_id"].binary: row for row in own}  # whose hash costs a fifth of the id's
+    by_id = {row["conversation_id"].binary: row for row in own}  # hashing the bytes costs a fifth of hashing the id
     found = []
     for head in heads:
         text = str(head["_id"])
         row = by_id.get(head["_id"].binary)
         if row is None:
-            continue  # a crash has come before it was stored: it is when the conversation is opened
+            continue  # a crash prevented it; it is stored when the conversation is opened
         sent = head["sent"].get(sender)
         delivered = max(row["delivered_seq"], sent["seq"] if sent else 0)
         place = Place(head, row, text, known.get(text), delivered)

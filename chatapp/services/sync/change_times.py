@@ -17,7 +17,7 @@ from chatapp.stores import meta as meta_store
 _RESERVED = timedelta(seconds=60)
 _DOUBT_SECONDS = 5.0
 _under_way: set[datetime] = set()
-_in_doubt: dict[datetime, float] = {}  # changes whose outcome is unknown, and until when they are waited for
+_in_doubt: dict[datetime, float] = {}  # changes with an unknown outcome, and the time until which they are awaited
 _until: datetime | None = None  # no change is stamped beyond this time without noting it first; None: not noted yet
 
 

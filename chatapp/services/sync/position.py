@@ -14,7 +14,7 @@ from chatapp.stores.documents import ConversationHead, LogHead, OwnMembership, S
 
 logger = structlog.get_logger("chatapp.sync")
 _ENTRY_BYTES = 450
-_FIRST_OF_ALL = datetime(9999, 1, 1)  # in a sweep: where a left conversation stands says nothing of what came after
+_FIRST_OF_ALL = datetime(9999, 1, 1)  # in a sweep: the place of a left conversation says nothing of later activity
 
 Cursor = tuple[int, str | None]
 
