@@ -36,7 +36,14 @@ ROWS: list[tuple[str, dict[str, str]]] = [
     ),
     ("what goes out", {"realtime": "who is connected, what is pushed", "schemas": "what comes in and goes out"}),
     ("what is kept", {"stores": "one module for each collection"}),
-    ("beneath", {"engine": "Engine.IO and Socket.IO on the wire", "database": "MongoDB or the embedded store"}),
+    (
+        "beneath",
+        {
+            "engine": "Engine.IO and Socket.IO on the wire",
+            "bus": "between processes",
+            "database": "MongoDB or the embedded store",
+        },
+    ),
 ]
 COMMON = "for every room"  # modules beside the rooms: errors, limits, logs, settings, …; not drawn one by one
 FACTORY = "chatapp"  # the application factory, which puts everything together

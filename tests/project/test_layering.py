@@ -11,6 +11,7 @@ from tests.server import ROOT
 LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
 ENGINE_MAY_KNOW = ("engine", "addresses", "audience")  # what any Socket.IO server would need, nothing of chat
+BUS_MAY_KNOW = ("bus", "clock", "database")  # it carries documents, and knows nothing of what is in them
 STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py", "chatapp/lab/forks.py")
 DOCUMENTS_THE_EVENTS = "chatapp/api/asyncapi.py"  # lists what the other transport defines
 OWNER_OF_WORKER = "chatapp/server/worker.py"  # the process around the application, not a layer of it
@@ -56,6 +57,8 @@ def faults(path: str, source: str) -> list[str]:
             found.append(f"looks up: {name}")
         if here == "engine" and there not in ("", *ENGINE_MAY_KNOW):
             found.append(f"the engine knows chat: {name}")
+        if here == "bus" and there not in ("", *BUS_MAY_KNOW):
+            found.append(f"the bus knows chat: {name}")
         if here in DOMAIN and there == "engine":
             found.append(f"knows the engine: {name}")
         if here in ("api", "sockets") and there == "stores":
@@ -98,6 +101,7 @@ def test_every_module_keeps_to_its_layer():
         ("chatapp/engine/x.py", "from chatapp import limits"),
         ("chatapp/engine/x.py", "from chatapp.services.log.state import Conversation"),
         ("chatapp/services/x.py", "from chatapp.engine import packets"),
+        ("chatapp/bus/x.py", "from chatapp.services.log import cache"),
         ("chatapp/api/x.py", "from chatapp.stores import users"),
         ("chatapp/api/x.py", "from chatapp.sockets import EVENTS"),
         ("chatapp/sockets/x.py", "from pymongo import MongoClient"),
