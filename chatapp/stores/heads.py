@@ -3,10 +3,14 @@
 An entry is acknowledged once it is in the log. Its conversation's document follows within the delay, in one command for
 all conversations that were written to meanwhile. Nobody in this process sees it late: what reads derived fields calls
 `settle` first. After a crash the log is ahead of its head, which is what recovery looks for.
+
+Heads commute: of two, the one with the greater seq wins, whoever stores it and when; where somebody's last own message
+stands is a maximum. So a process may also store what it heard that another is about to store (`hear`).
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import gevent
 import structlog
@@ -14,6 +18,7 @@ from bson import ObjectId
 from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 
+from chatapp import clock
 from chatapp.database import STORE_ERRORS, Document, db, is_embedded
 from chatapp.state import on_reset
 from chatapp.stores.batches import batches
@@ -21,8 +26,11 @@ from chatapp.stores.packed import pack
 
 logger = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
-_ATTEMPTS = 20
 _RETRY_SECONDS = 1.0
+_HEARD_SECONDS = 2.0  # after which another process has stored its head, or recovery does
+_MOST_HEARD = 10_000
+_SENT = "sent."
+Update = tuple[Document, Document]  # filter and update
 
 
 @dataclass(slots=True)
@@ -36,7 +44,12 @@ class Head:
 
     def followed_by(self, later: "Head") -> "Head":
         """Return both changes as one step."""
-        return Head(self.conversation_id, self.from_seq, later.to_seq, self.changes | later.changes)
+        earlier, later = (self, later) if self.to_seq <= later.to_seq else (later, self)
+        changes = earlier.changes | later.changes
+        for name in earlier.changes.keys() & later.changes.keys():
+            if name.startswith(_SENT):
+                changes[name] = max(earlier.changes[name], later.changes[name], key=_seq_of)
+        return Head(self.conversation_id, min(self.from_seq, later.from_seq), later.to_seq, changes)
 
 
 class _Behind:
@@ -49,6 +62,27 @@ class _Behind:
         self.stored_step = 0
         self.turn = BoundedSemaphore()
         self.timer: gevent.Greenlet | None = None
+        self.heard: OrderedDict[ObjectId, tuple[float, Head]] = OrderedDict()
+
+    def hear(self, head: Head) -> None:
+        """Note what another process is about to store."""
+        known = self.heard.pop(head.conversation_id, None)
+        self.heard[head.conversation_id] = clock.monotonic(), head if known is None else known[1].followed_by(head)
+        self.forget_heard()
+
+    def forget_heard(self) -> None:
+        """Forget what has been stored by now."""
+        old = clock.monotonic() - _HEARD_SECONDS
+        while self.heard and (len(self.heard) > _MOST_HEARD or next(iter(self.heard.values()))[0] < old):
+            self.heard.popitem(last=False)
+
+    def take_heard(self, conversation_ids: Iterable[ObjectId] | None) -> None:
+        """Let what was heard of these conversations, or of all, be stored by the next step."""
+        self.forget_heard()
+        for key in list(self.heard) if conversation_ids is None else conversation_ids:
+            heard = self.heard.pop(key, None)
+            if heard is not None:
+                self.add(heard[1])
 
     def add(self, head: Head) -> None:
         earlier = self.waiting.get(head.conversation_id)
@@ -106,12 +140,19 @@ def write_behind(seconds: float) -> None:
 
 def advance(heads: list[Head], *, at_once: bool) -> None:
     """Bring these heads forward, later where they may wait. A failure is not the caller's: they go on waiting then."""
+    if _behind.heard:
+        _behind.take_heard([head.conversation_id for head in heads])
     for head in heads:
         _behind.add(head)
     if at_once or not _delay:
         _try_to_settle()
     else:
         _behind.store_after(_delay)
+
+
+def hear(head: Head) -> None:
+    """Another process has appended these entries, and stores their head in a moment: reads here store it before."""
+    _behind.hear(head)
 
 
 def make_room() -> None:
@@ -123,6 +164,8 @@ def make_room() -> None:
 def settle(conversation_ids: Iterable[ObjectId] | None = None) -> None:
     """Store everything that waits before returning; do nothing if none of these conversations waits."""
     behind = _behind
+    if behind.heard:
+        behind.take_heard(conversation_ids)
     wanted = behind.newest_step
     if behind.stored_step >= wanted or (conversation_ids is not None and not behind.concerns(conversation_ids)):
         return
@@ -157,30 +200,41 @@ def _try_to_settle() -> None:
 
 
 def _bring_forward(heads: list[Head]) -> None:
-    """Store them all; where another process was faster, what it has left to do."""
-    for _ in range(_ATTEMPTS):
-        if not heads or _update(heads) == len(heads):
-            return
-        heads = _remaining(heads)
-    logger.error("heads could not be brought forward", conversations=[str(head.conversation_id) for head in heads])
+    """Store them all. Where another process is further already, only people's own last messages are left to do."""
+    if heads and _update([_advance(head) for head in heads]) < len(heads):
+        _update([update for head in heads if (update := _raise_sent(head)) is not None])
 
 
-def _update(heads: list[Head]) -> int:
-    """Store these heads; return how many of them were where they were expected."""
-    updates = [
-        ({"_id": head.conversation_id, "head.seq": head.from_seq}, {"$set": pack(head.changes)}) for head in heads
-    ]
+def _advance(head: Head) -> Update:
+    older = {"_id": head.conversation_id, "head.seq": {"$lt": head.to_seq}}
+    changes = {name: value for name, value in head.changes.items() if not name.startswith(_SENT)}
+    return older, {"$set": pack(changes)} | _sent(head)
+
+
+def _raise_sent(head: Head) -> Update | None:
+    sent = _sent(head)
+    return ({"_id": head.conversation_id}, sent) if sent else None
+
+
+def _sent(head: Head) -> Document:
+    """Return the operator for the seqs of people's own last messages, if any."""
+    marks = {
+        f"{name}.{mark}": value
+        for name, sent in head.changes.items()
+        if name.startswith(_SENT)
+        for mark, value in sent.items()
+    }
+    return {"$max": marks} if marks else {}
+
+
+def _seq_of(sent: Document) -> int:
+    seq: int = sent["seq"]
+    return seq
+
+
+def _update(updates: list[Update]) -> int:
+    """Do these updates; return the number that found their document."""
     if is_embedded() or len(updates) == 1:
         return sum(db().conversations.update_one(*update).matched_count for step in batches(updates) for update in step)
     result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)
     return result.matched_count
-
-
-def _remaining(heads: list[Head]) -> list[Head]:
-    """Return the heads that are still to be stored, each from its conversation's stored head."""
-    stored = _find_seqs([head.conversation_id for head in heads])
-    return [
-        replace(head, from_seq=stored[head.conversation_id])
-        for head in heads
-        if head.from_seq <= stored.get(head.conversation_id, head.to_seq) < head.to_seq
-    ]
