@@ -212,6 +212,13 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         else:
             self._send(here, participants, self._encode(namespace, [event, *arguments], None))
 
+    def emit_encoded(self, packet: str, room: Any = None, namespace: str = "/") -> None:
+        """Emit the text of an encoded event."""
+        here = self._namespaces.get(namespace)
+        participants = here.participants(room) if here is not None else None
+        if here is not None and participants:
+            self._send(here, participants, [Outgoing(packets.MESSAGE, packet)])
+
     def _encode(self, namespace: str, data: list[Any], ack_id: int | None) -> list[Outgoing]:
         packet = self.server.packet_class(socketio.packet.EVENT, namespace=namespace, data=data, id=ack_id)
         encoded = packet.encode()

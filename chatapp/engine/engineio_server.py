@@ -14,7 +14,7 @@ import engineio
 import orjson
 
 from chatapp.addresses import address_key
-from chatapp.engine import answers, handshake, http_handler, packets, post_body, retained_environ
+from chatapp.engine import answers, handshake, http_handler, packets, post_body, relay, retained_environ
 from chatapp.engine.answers import (
     BAD_METHOD,
     BAD_REQUEST,
@@ -64,6 +64,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         self.connect_timeout = connect_timeout
         self.upgrade_timeout = upgrade_timeout
         self.max_sessions = max_sessions
+        self.name = ""  # of this worker among others, which its sessions' ids begin with
         self.counts: Counter[str] = Counter()
         self.by_address: Counter[str] = Counter()
         self.over: set[str] = set()  # sids of closed sessions, until the application has been told
@@ -74,6 +75,11 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             "pingTimeout": round(self.ping_timeout * 1000),
             "maxPayload": self.max_http_buffer_size,
         }
+
+    def generate_id(self) -> str:
+        """Return a new id that begins with its owner, where there are several."""
+        sid: str = super().generate_id()
+        return self.name + relay.SEPARATOR + sid if self.name else sid
 
     # For the library
 

@@ -9,6 +9,7 @@ body. `tests/engine/test_seams.py` fails when one of them changes.
 import _socket
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from gevent.pywsgi import WSGIHandler
 from chatapp.engine import fair_queue, http_request, idle_connections, lingering_close, timer_wheel
 from chatapp.engine.hangup import Hangup
 from chatapp.engine.http_request import Body, Headers, RequestLine, Unacceptable
+from chatapp.engine.relay import Relay
 
 JOINED_BYTES = 65_536  # a body up to this goes out with its headers
 UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
@@ -46,6 +48,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     group_of: Callable[[str], str] = staticmethod(str)  # the group of an address
     # Headers and body that answer a request which no application sees, by status and the seconds that it took.
     refusal: Refusal = staticmethod(_refuse_in_silence)
+    relay: Relay | None = None  # to the workers that share the address
+    relayed_path = "/socket.io/"
 
     # pywsgi's own, with their types
     socket: Any = None
@@ -121,6 +125,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             return None
         except Unacceptable as unacceptable:
             self._refuse(unacceptable.status)
+            return None
+        if self.relay is not None and self.path.startswith(self.relayed_path) and self._is_passed_on(self.relay):
             return None
         self.environ = self.get_environ()
         self.application = self.server.application
@@ -273,6 +279,23 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             self.environ = self.headers = self.result = self.on_reset = None
 
     # Taking over
+
+    def _is_passed_on(self, relay: Relay) -> bool:
+        """Pass the connection to the worker that owns the request's session, where that is another one."""
+        owner = relay.owner(self.path)
+        if owner is None:
+            return False
+        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        head = "\r\n".join([f"{self.command} {self.path} {self.request_version}", *lines, "", ""]).encode("latin-1")
+        self.socket.settimeout(0)
+        behind = bytes(self.rfile.peek(1) or b"")
+        self.socket.settimeout(None)
+        if not relay.pass_on(self.socket, self.client_address, head + behind, owner):
+            return False
+        self.close_connection = True
+        os.close(self.socket.detach())  # without a shutdown: the other one goes on with it
+        self.socket = None
+        return True
 
     def on_hangup(self, callback: Callable[[], object]) -> Hangup:
         """Call back when the client ends the connection while its request is being worked on."""
