@@ -288,10 +288,15 @@ def _general_problems(values: dict[str, Any]) -> list[str]:
             f"JWT_SECRET: has {len(secret.encode())} bytes; set one of {SECRET_BYTES} or more: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
         )
-    if values["WEB_CONCURRENCY"] > 1:
+    if values["WEB_CONCURRENCY"] > 1 and not values["MONGO_URI"].startswith(ADDRESSES["MONGO_URI"][:2]):
         problems.append(
-            f"WEB_CONCURRENCY: is {values['WEB_CONCURRENCY']}, but sockets need one worker process; "
-            "set WEB_CONCURRENCY=1."
+            f"WEB_CONCURRENCY: is {values['WEB_CONCURRENCY']}, but the embedded store serves one process; set "
+            "MONGO_URI to a MongoDB's address, or WEB_CONCURRENCY=1."
+        )
+    if values["WEB_CONCURRENCY"] > 1 and values["ENGINE"] == "stock":
+        problems.append(
+            f"WEB_CONCURRENCY: is {values['WEB_CONCURRENCY']}, but ENGINE=stock serves one process; set "
+            "ENGINE=chatapp, or WEB_CONCURRENCY=1."
         )
     if values["MAX_BODY_BYTES"] < 2 * values["MAX_TEXT_BYTES"]:
         problems.append("MAX_BODY_BYTES: has to be at least twice MAX_TEXT_BYTES; raise it.")

@@ -12,7 +12,10 @@ from gevent import monkey
 
 monkey.patch_all()  # before the worker class pulls in what has to be cooperative
 
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from config import ConfigError, load
@@ -22,12 +25,21 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-from chatapp import output
+# The folder in which the workers of this machine find each other, and add up what they count.
+_folder = Path(tempfile.mkdtemp(prefix="chatapp-")) if _config.WEB_CONCURRENCY > 1 else None
+if _folder is not None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)  # prometheus_client reads it when it is imported
+
+from chatapp import metrics, output
+from chatapp.server import processes
 
 output.install()
+if _folder is not None:
+    processes.use_folder(_folder)
+    metrics.share(_folder)
 
 bind = f"{_config.HOST}:{_config.PORT}"
-workers = 1  # sockets need one process, whatever WEB_CONCURRENCY says
+workers = _config.WEB_CONCURRENCY
 worker_class = "chatapp.server.worker.ChatWorker"
 worker_connections = _config.WORKER_CONNECTIONS
 max_requests = 0
@@ -39,6 +51,17 @@ preload_app = False  # PyMongo's client has to be made after the fork
 accesslog = None  # the application writes one structured line per request
 loglevel = "warning"
 proc_name = "chatapp"
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    """A worker has ended: what it counted stays counted, what it had open is no more."""
+    metrics.forget_worker(worker.pid)
+
+
+def on_exit(_: Any) -> None:
+    """Remove the workers' folder."""
+    if _folder is not None:
+        shutil.rmtree(_folder, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from chatapp import errors
+from chatapp.bus.exchange import Exchange
 from chatapp.extensions import limiter
 from chatapp.settings import config
 from chatapp.state import on_reset
@@ -28,6 +29,7 @@ logger = structlog.get_logger("chatapp.limits")
 _REDIS_SECONDS = 0.5
 _REDIS_AGAIN_SECONDS = 5.0
 _SWEEP_SECONDS = 10.0
+_TOGETHER_SECONDS = 0.2
 _BYTES_PER_CALL = 65_536
 _ROWS_PER_CALL = 200
 
@@ -38,9 +40,39 @@ class Memory:
     def __init__(self) -> None:
         self.rows: dict[str, tuple[int, float]] = {}
         self.swept_at = time.time()
+        self.exchange: Exchange | None = None  # with the processes that count the same
+        self.news: dict[str, tuple[int, float]] = {}  # amount and expiry of what they were not told yet
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Add to the counter, which ends `expiry` seconds after its first count."""
+        count = self.add(key, expiry, amount)
+        if self.exchange is not None:
+            self._tell_soon(key, expiry, amount, count)
+        return count
+
+    def _tell_soon(self, key: str, expiry: float, amount: int, count: int) -> None:
+        """Let the other processes count it too: a moment later, or at once when the limit is near."""
+        if not self.news:
+            gevent.spawn_later(_TOGETHER_SECONDS, self.tell)
+        self.news[key] = (self.news.get(key, (0, 0.0))[0] + amount, expiry)
+        limit = key.rsplit("/", 3)[-3:][0]
+        if limit.isdigit() and 2 * count > int(limit):
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the other processes what was counted here."""
+        news, self.news = self.news, {}
+        if news and self.exchange is not None:
+            rows = [[key, amount, expiry] for key, (amount, expiry) in news.items()]
+            self.exchange.publish("counts", {"rows": rows})
+
+    def add_all(self, rows: list[tuple[str, int, float]]) -> None:
+        """Add what another process has counted."""
+        for key, amount, expiry in rows:
+            self.add(key, expiry, amount)
+
+    def add(self, key: str, expiry: float, amount: int) -> int:
+        """Add what was counted, here or elsewhere."""
         now = time.time()
         self._sweep(now)
         count, ends = self.rows.get(key, (0, 0.0))
@@ -162,6 +194,16 @@ def reset() -> None:
     _state.under_way.clear()
     if limiter.initialized:
         limiter.storage.reset()
+
+
+def hear_others(exchange: Exchange) -> None:
+    """Count together with the other processes: what is told to them five times a second is counted by all."""
+    if not limiter.initialized:
+        return
+    counts = limiter.storage
+    if isinstance(counts, Counts):
+        counts.memory.exchange = exchange
+        exchange.handle("counts", lambda _, data: counts.memory.add_all(data["rows"]))
 
 
 def spend_call(user_id: ObjectId, cost: int = 1) -> None:

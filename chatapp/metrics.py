@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from functools import cache
+from pathlib import Path
+from typing import Literal
 
 import structlog
 from prometheus_client import (
@@ -13,12 +15,14 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     generate_latest,
+    multiprocess,
 )
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 logger = structlog.get_logger("chatapp.metrics")
 
+_shared_folder: Path | None = None  # where the workers of this machine count together
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)
 PlatformCollector(registry=registry)
@@ -32,12 +36,17 @@ _errors = Counter("chatapp_errors_total", "Answers that were errors", ["code"], 
 _commands = Histogram(
     "chatapp_database_command_seconds", "Duration of database commands", ["command"], registry=registry
 )
-database_up = Gauge("chatapp_database_up", "1 while a database server can be reached", registry=registry)
+_SUM: Literal["livesum"] = "livesum"  # of gauges, over the workers of this machine
+database_up = Gauge(
+    "chatapp_database_up", "1 while a database server can be reached", registry=registry, multiprocess_mode="livemax"
+)
 database_errors = Counter("chatapp_database_errors_total", "Calls lost to an outage", registry=registry)
-pool_open = Gauge("chatapp_database_connections_open", "Connections in the pool", registry=registry)
-pool_used = Gauge("chatapp_database_connections_used", "Connections in use", registry=registry)
-sockets = Gauge("chatapp_sockets", "Connected sockets", registry=registry)
-users_online = Gauge("chatapp_users_online", "Users with a connected device", registry=registry)
+pool_open = Gauge(
+    "chatapp_database_connections_open", "Connections in the pool", registry=registry, multiprocess_mode=_SUM
+)
+pool_used = Gauge("chatapp_database_connections_used", "Connections in use", registry=registry, multiprocess_mode=_SUM)
+sockets = Gauge("chatapp_sockets", "Connected sockets", registry=registry, multiprocess_mode=_SUM)
+users_online = Gauge("chatapp_users_online", "Users with a connected device", registry=registry, multiprocess_mode=_SUM)
 _sends = Counter("chatapp_messages_sent_total", "Messages stored", ["outcome"], registry=registry)
 resyncs = Counter("chatapp_resyncs_total", "Sockets that were too slow, and caught up", registry=registry)
 deliveries = Counter("chatapp_deliveries_total", "Socket emissions of log entries", registry=registry)
@@ -55,6 +64,17 @@ _loop_held = Histogram(
     ["call"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
     registry=registry,
+)
+
+bus = Counter("chatapp_bus_total", "What passes between the processes of one chat", ["what"], registry=registry)
+connections_moved = Counter(
+    "chatapp_connections_moved_total", "Connections that went to the worker of their session", registry=registry
+)
+worker_sockets = Gauge(
+    "chatapp_worker_sockets", "Sessions of each worker", ["worker"], registry=registry, multiprocess_mode="livemax"
+)
+worker_cpu = Gauge(
+    "chatapp_worker_cpu_seconds", "CPU time of each worker", ["worker"], registry=registry, multiprocess_mode="livemax"
 )
 
 # To find a row by its labels costs as much as to count in it, so what each call counts in is remembered.
@@ -119,6 +139,22 @@ def report() -> dict[str, dict[str, float]]:
     return rows
 
 
+def share(folder: Path) -> None:
+    """Count together with the other workers of this machine. (prometheus_client knew the folder before its import.)"""
+    global _shared_folder
+    _shared_folder = folder
+
+
+def forget_worker(pid: int) -> None:
+    """Let what a worker had open count no more; called in the master when it has ended."""
+    if _shared_folder is not None:
+        multiprocess.mark_process_dead(pid, path=str(_shared_folder))  # type: ignore[no-untyped-call]
+
+
 def exposition() -> bytes:
-    """All of it in Prometheus' text format."""
-    return generate_latest(registry)
+    """Return all of it in Prometheus' text format: the sums of all workers of this machine."""
+    if _shared_folder is None:
+        return generate_latest(registry)
+    together = CollectorRegistry()
+    multiprocess.MultiProcessCollector(together, path=str(_shared_folder))  # type: ignore[no-untyped-call]
+    return generate_latest(together)

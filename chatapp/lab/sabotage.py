@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from chatapp import realtime
 from chatapp.database import db
-from chatapp.schemas.views import Data, MessageAnswer, MessageView, Synced
+from chatapp.schemas.views import Data, MessageAnswer, Synced
 from chatapp.services import messages
 from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
@@ -71,13 +71,12 @@ def _forget_client_ids() -> None:
 
 def _reorder_the_fan_out() -> None:
     """Announce each entry in a greenlet of its own, up to half a second late."""
-    publish = realtime.publish_message
+    announce = realtime.announce
 
-    def publish_later(user_ids: list[ObjectId], message: MessageView) -> int:
-        gevent.spawn_later(random.uniform(0, 0.5), publish, user_ids, message)  # noqa: S311 - no secret
-        return 0
+    def announce_later(conversation_id: ObjectId, seq: int, pushes: list[realtime.Push]) -> None:
+        gevent.spawn_later(random.uniform(0, 0.5), announce, conversation_id, seq, pushes)  # noqa: S311 - no secret
 
-    realtime.publish_message = publish_later
+    realtime.announce = announce_later
 
 
 def _drop_on_reconnect() -> None:

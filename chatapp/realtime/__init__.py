@@ -1,5 +1,10 @@
-"""The only code that emits. Everybody has one room of their own; the server alone decides who is in it."""
+"""The only code that emits. Everybody has one room of their own; the server alone decides who is in it.
 
+Where several processes serve one chat, what is emitted goes to the users' sockets in all of them: it is encoded once,
+and the others get the bytes.
+"""
+
+import random
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -7,19 +12,20 @@ from typing import Any
 import gevent
 import structlog
 from bson import ObjectId
+from socketio.packet import EVENT
 
 from chatapp import clock, errors, metrics
+from chatapp.bus.exchange import Exchange
+from chatapp.database import Document
 from chatapp.engine import fair_queue
 from chatapp.extensions import socketio
-from chatapp.realtime import socket_server
+from chatapp.realtime import others, socket_server
 from chatapp.realtime.connections import Connection, Connections, room
 from chatapp.realtime.long_polls import Waiting
+from chatapp.realtime.order import Fill, Order
 from chatapp.schemas.views import (
-    ChangeView,
     ConversationRef,
     ConversationView,
-    EntryView,
-    MessageView,
     PushedRead,
     PushedReceipt,
     TypingView,
@@ -30,15 +36,18 @@ from config import Config
 
 logger = structlog.get_logger("chatapp.realtime")
 connections = Connections()
+_RESYNC_SECONDS = 3.0  # over which resyncs are spread
 _resync_handler: Callable[[str], None] | None = None
 waiting = Waiting()
+_order = Order()
+Push = tuple[str, list[ObjectId], Any]  # event, to whom, its data
 
 
 @on_reset
 def reset() -> None:
     """Forget all connections."""
-    global connections, waiting
-    connections, waiting = Connections(), Waiting()
+    global connections, waiting, _order
+    connections, waiting, _order = Connections(), Waiting(), Order()
 
 
 def serve(config: Config) -> None:
@@ -73,22 +82,56 @@ def _emit(event: str, data: Any, to: str | list[str] | None) -> None:
         logger.exception("an event could not be pushed", pushed=event)
 
 
-def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId]) -> int:
-    """Emit to every device of these users that is connected here; return the number of sockets."""
+def _emit_to_users(event: str, data: Any, user_ids: Iterable[ObjectId], *, wake: bool = False) -> int:
+    """Emit to every device of these users, in any process; return the number of sockets here.
+
+    With `wake` their long-polls look again.
+    """
+    if not others.current().is_nobody:
+        user_ids = list(user_ids)
+        packet = _encode(event, data)
+        others.current().tell("push", {"packet": packet, "users": others.join_ids(user_ids), "wake": wake})
+        sockets = _emit_packet(packet, user_ids)
+    else:
+        rooms, sockets = connections.rooms_of(user_ids)
+        _emit(event, data, rooms)
+    if wake:
+        waiting.wake(user_ids)
+    return sockets
+
+
+def _encode(event: str, data: Any) -> str:
+    """Return the event as the text of its packet."""
+    packet: str = socketio.server.packet_class(EVENT, data=[event, data]).encode()
+    return packet
+
+
+def _emit_packet(packet: str, user_ids: Iterable[ObjectId]) -> int:
+    """Emit an encoded event to the sockets of these users in this process; return the number."""
     rooms, sockets = connections.rooms_of(user_ids)
-    _emit(event, data, rooms)
+    if rooms and socketio.server is not None:
+        socketio.server.manager.emit_encoded(packet, rooms)
     return sockets
 
 
 def enter(connection: Connection) -> bool:
     """Subscribe an authenticated socket to what is the user's; True when it is their first."""
     socketio.server.enter_room(connection.sid, room(connection.user_id))
-    return connections.add(connection)
+    is_first = connections.add(connection)
+    if is_first:
+        others.current().tell("online", {"user": connection.user_id.binary, "is_online": True})
+    return is_first and not others.current().is_online(connection.user_id)
 
 
 def leave(sid: str) -> tuple[Connection, bool] | None:
-    """Forget a socket; see Connections.remove."""
-    return connections.remove(sid)
+    """Forget a socket: it, and whether it was its user's last in any process. None when it was not there."""
+    removed = connections.remove(sid)
+    if removed is None:
+        return None
+    connection, is_last = removed
+    if is_last:
+        others.current().tell("online", {"user": connection.user_id.binary, "is_online": False})
+    return connection, is_last and not others.current().is_online(connection.user_id)
 
 
 def wait_for_turn() -> None:
@@ -97,11 +140,11 @@ def wait_for_turn() -> None:
 
 
 def is_online(user_id: ObjectId) -> bool:
-    """Return whether any device of the user is connected, or waiting in a long-poll."""
-    return connections.is_online(user_id) or waiting.is_online(user_id)
+    """Return whether any device of the user is connected, in any process, or waiting in a long-poll."""
+    return connections.is_online(user_id) or waiting.is_online(user_id) or others.current().is_online(user_id)
 
 
-def online_users() -> list[ObjectId]:
+def online_here() -> list[ObjectId]:
     """Return the users with a connected device or a waiting long-poll in this process."""
     return list({*connections.users(), *waiting.users()})
 
@@ -112,33 +155,37 @@ def reply(sid: str, event: str, data: Any) -> None:
         _emit(event, data, sid)
 
 
-def publish_message(user_ids: list[ObjectId], message: MessageView) -> int:
-    """Publish a new message to all devices of all members, the sender's too; return the number of sockets."""
-    return _publish_entry("newMessage", user_ids, message)
+def announce(conversation_id: ObjectId, seq: int, pushes: list[Push]) -> None:
+    """Tell of a stored entry: all devices of those whom it concerns, in every process, in the order of the log."""
+    if others.current().is_nobody:
+        for event, user_ids, data in pushes:
+            metrics.deliveries.inc(_emit_to_users(event, {"success": True, "data": data}, user_ids, wake=True))
+        return
+    encoded = [(_encode(event, {"success": True, "data": data}), user_ids) for event, user_ids, data in pushes]
+    rows = [{"packet": packet, "users": others.join_ids(user_ids)} for packet, user_ids in encoded]
+    others.current().tell("entry", {"conversation": conversation_id, "seq": seq, "pushes": rows})
+    _order.offer(conversation_id, seq, lambda: _announce_here(encoded))
 
 
-def publish_entry(user_ids: list[ObjectId], entry: ChangeView) -> int:
-    """Publish any other new entry to all devices of those whom it concerns; return the number of sockets."""
-    return _publish_entry("entry", user_ids, entry)
+def _announce_here(pushes: list[tuple[str, list[ObjectId]]]) -> None:
+    for packet, user_ids in pushes:
+        metrics.deliveries.inc(_emit_packet(packet, user_ids))
+        waiting.wake(user_ids)
 
 
-def _publish_entry(event: str, user_ids: list[ObjectId], data: EntryView) -> int:
-    sockets = _emit_to_users(event, {"success": True, "data": data}, user_ids)
-    metrics.deliveries.inc(sockets)
-    waiting.wake(user_ids)
-    return sockets
+def fill_gaps_with(fill: Fill) -> None:
+    """Call `fill(conversation id, after, before)` to announce entries again that this process has not heard of."""
+    _order.fill = fill
 
 
 def publish_conversation(user_ids: list[ObjectId], conversation: ConversationView) -> None:
     """Publish a conversation to users to whom it is new."""
-    _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids)
-    waiting.wake(user_ids)
+    _emit_to_users("newConversation", {"success": True, "data": conversation}, user_ids, wake=True)
 
 
 def publish_hidden(user_id: ObjectId, data: ConversationRef) -> None:
     """Tell the user's own devices that they have deleted a conversation for themselves."""
-    _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id])
-    waiting.wake([user_id])
+    _emit_to_users("conversationDeleted", {"success": True, "data": data}, [user_id], wake=True)
 
 
 def publish_receipt(user_ids: list[ObjectId], data: PushedReceipt) -> None:
@@ -153,6 +200,9 @@ def publish_read(user_ids: list[ObjectId], data: PushedRead) -> None:
 
 def wake(user_ids: Iterable[ObjectId]) -> None:
     """Let the long-polls of these users look again: something that was published is stored now."""
+    user_ids = list(user_ids)
+    if not others.current().is_nobody:
+        others.current().tell("wake", {"users": others.join_ids(user_ids)})
     waiting.wake(user_ids)
 
 
@@ -164,8 +214,7 @@ def publish_typing(user_ids: list[ObjectId], data: TypingView) -> None:
 def publish_profile(user_ids: list[ObjectId], profile: UserView) -> None:
     """Publish a changed profile to those who share a conversation with the user."""
     data = {"userId": profile["id"], "name": profile["name"], "avatar": profile["avatar"]}
-    _emit_to_users("userProfileUpdated", data, user_ids)
-    waiting.wake(user_ids)
+    _emit_to_users("userProfileUpdated", data, user_ids, wake=True)
 
 
 def publish_email(user_id: ObjectId, before: str, now: str, moment: datetime) -> None:
@@ -176,6 +225,8 @@ def publish_email(user_id: ObjectId, before: str, now: str, moment: datetime) ->
 
 def publish_new_user(profile: UserView) -> None:
     """Publish a new account to everybody who is connected."""
+    if not others.current().is_nobody:
+        others.current().tell("push to all", {"packet": _encode("newUserRegistered", profile)})
     _emit("newUserRegistered", profile, None)
 
 
@@ -188,7 +239,13 @@ def publish_presence(user_ids: Iterable[ObjectId], user_id: ObjectId, status: st
 
 
 def close_session(session_id: ObjectId, code: errors.Code, reason: str) -> None:
-    """Tell the sockets of a session that it was ended, and close them."""
+    """Tell the sockets of a session that it was ended, in any process, and close them."""
+    others.current().tell("session ended", {"session": session_id, "code": str(code), "reason": reason})
+    close_session_here(session_id, code, reason)
+
+
+def close_session_here(session_id: ObjectId, code: errors.Code, reason: str) -> None:
+    """The same for the sockets of this process."""
     for connection in connections.of_session(session_id):
         close(connection.sid, "sessionRevoked", code, reason)
 
@@ -237,3 +294,48 @@ def sweep_expired(warning_seconds: int) -> None:
         elif left <= warning_seconds and not connection.warned:
             connection.warned = True
             reply(connection.sid, "tokenExpiring", {"expiresIn": left})
+
+
+def hear_others(exchange: Exchange) -> None:
+    """Do here what other processes tell."""
+    here = others.current()
+    here.exchange = exchange
+    exchange.handle("entry", _heard_entry)
+    exchange.handle("push", _heard_push)
+    exchange.handle("push to all", lambda _, data: _emit_packet_to_all(data["packet"]))
+    exchange.handle("wake", lambda _, data: waiting.wake(_users(data["users"])))
+    exchange.handle("online", lambda sender, data: here.note(sender, data["user"], data["is_online"]))
+    exchange.handle("all online", lambda sender, data: here.note_all(sender, data["users"]))
+    exchange.handle(
+        "session ended", lambda _, data: close_session_here(data["session"], errors.Code(data["code"]), data["reason"])
+    )
+    exchange.on_join(lambda _: here.tell("all online", {"users": others.join_ids(online_here())}))
+    exchange.on_gap(lambda _: resync_all())
+
+
+def _users(joined: bytes) -> list[ObjectId]:
+    return [ObjectId(user_id) for user_id in others.split_ids(joined)]
+
+
+def _heard_entry(_: str, data: Document) -> None:
+    pushes = [(row["packet"], _users(row["users"])) for row in data["pushes"]]
+    _order.offer(data["conversation"], data["seq"], lambda: _announce_here(pushes))
+
+
+def _heard_push(_: str, data: Document) -> None:
+    user_ids = _users(data["users"])
+    _emit_packet(data["packet"], user_ids)
+    if data["wake"]:
+        waiting.wake(user_ids)
+
+
+def _emit_packet_to_all(packet: str) -> None:
+    if socketio.server is not None:
+        socketio.server.manager.emit_encoded(packet, None)
+
+
+def resync_all() -> None:
+    """Messages of another process are lost: every socket here looks for what it missed, not all at the same moment."""
+    for sid in list(connections.by_sid):
+        gevent.spawn_later(random.uniform(0, _RESYNC_SECONDS), _resync, sid)  # noqa: S311  # no secret
+    waiting.wake_all()

@@ -6,14 +6,16 @@ from collections.abc import Callable
 import gevent
 import structlog
 from flask import Flask
+from gevent.event import Event
 
 from chatapp import database, errors, logs, metrics, realtime, supervisor
 from chatapp.engine import fair_queue, timer_wheel
+from chatapp.realtime import others
 from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
 from chatapp.services.log import rounds
 from chatapp.services.log.catch_up import recover
-from chatapp.services.sync import change_times
+from chatapp.services.sync import change_times, epoch
 from chatapp.settings import config
 from chatapp.stores import heads as head_store
 from chatapp.watchdog import Watchdog
@@ -23,6 +25,8 @@ _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between searches for work that another process has left in a crash
 _FIRST_SECONDS = 2.0  # that the start waits for the work that has to precede the first request
 _LOOK_SECONDS = 2  # at most, between attempts to reach a database that was away at the start
+_own_database = Event()  # it was looked at, and is no other program's
+_EPOCH_SECONDS = 3
 _BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
 _MIGRATION_SECONDS = 30.0  # and for migrations: the order of a log depends on the unique indexes
 
@@ -37,21 +41,23 @@ def start() -> None:
     Watchdog(config().LOOP_HELD_MS / 1000).start()
     database.warm_pool()
     _migrate_first()
-    gevent.spawn(_quietly, "order of changes", change_times.keep_order).join(_FIRST_SECONDS)
+    gevent.spawn(_quietly, "order of changes", _keep_order).join(_FIRST_SECONDS)
     head_store.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     _every(1, "log output", logs.flush)
     _every(1, "appends", rounds.keep_serving)
     for line in (timer_wheel.current(), fair_queue.current(), fair_queue.large()):
         _every(1, "deadlines and turns", line.keep_going)
-    _every(1, "order of changes", change_times.keep_order)
+    _every(1, "order of changes", _keep_order)
     _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
     _every(1, "sessions in use", sessions.renew)
     _every(1, "typing and presence", presence.sweep)
     _every(60, "last seen", presence.renew)
-    _every(3600, "tidy sessions", sessions.tidy)
+    _every(3600, "tidy sessions", _if_leader(sessions.tidy))
     if not database.is_embedded():  # nobody else writes to the embedded store
-        _every(_RECOVER_SECONDS, "recovery", _recover)
+        _every(_RECOVER_SECONDS, "recovery", _if_leader(_recover))
+    if not others.current().is_nobody:  # the operator's command may have told another process
+        _every(_EPOCH_SECONDS, "epoch", epoch.look_again)
     if config().METRICS_REPORT_SECONDS:
         _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
 
@@ -80,6 +86,7 @@ def _migrate_first() -> None:
 
 def _migrate() -> None:
     refuse_foreign_database()
+    _own_database.set()
     if migrations.pending():
         migrations.run(lambda name: logger.info("migrated", migration=name))
 
@@ -91,7 +98,29 @@ def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_S
         pause = min(2 * pause, longest)
 
 
+def _keep_order() -> None:
+    _require_own_database()
+    change_times.keep_order()
+
+
+def _require_own_database() -> None:
+    """Write nothing before it is known whose database this is: one that was away may turn out to be another's."""
+    if not _own_database.is_set():
+        raise errors.Unavailable(errors.Code.DATABASE_UNAVAILABLE, "The database was not looked at yet.", 5)
+
+
+def recover_soon() -> None:
+    """Finish what a process has left that is gone, if this one is to do it."""
+    gevent.spawn(_quietly, "recovery", _if_leader(_recover))
+
+
+def _if_leader(work: Callable[[], object]) -> Callable[[], object]:
+    """Return work that one process does for all, and the others leave."""
+    return lambda: work() if others.current().is_leader() else None
+
+
 def _recover() -> None:
+    _require_own_database()
     mended = recover(_RECOVER_ENTRIES)
     if mended:
         logger.info("finished what a crash had left", conversations=mended)

@@ -7,9 +7,12 @@ from config import Config
 def text(config: Config, network_address: str | None) -> str:
     """Return the banner: addresses, web app, store, demo log-in, documents; never a password of the store."""
     local = f"http://localhost:{config.PORT}"
+    workers = f"  Workers:  {config.WEB_CONCURRENCY}, on one machine: Unix sockets carry between them"
     lines = ["", "SERVER STARTED SUCCESSFULLY", f"  Local:    {local}"]
     if config.HOST in ("0.0.0.0", "::") and network_address:
         lines.append(f"  Network:  http://{network_address}:{config.PORT}")
+    if config.WEB_CONCURRENCY > 1:
+        lines.append(workers)
     lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {database.store_name()}"]
     if not config.is_production:
         lines.append("  Log in:   tini@test.com / password123  (demo users; see `flask seed`)")

@@ -20,7 +20,7 @@ from chatapp import errors, lifecycle, realtime
 from chatapp.database import STORE_ERRORS, is_embedded
 from chatapp.extensions import socketio
 from chatapp.realtime.socket_server import handler_class, is_engine
-from chatapp.server import background, banner
+from chatapp.server import background, banner, processes
 from chatapp.settings import config
 
 logger = structlog.get_logger("chatapp.worker")
@@ -31,6 +31,21 @@ class ChatServer(PyWSGIServer):  # type: ignore[misc]
     """gunicorn's pywsgi server; closing it also ends connections that only wait for another request."""
 
     max_accept = 1  # connection in one turn of the loop: a crowd that connects must not hold up connected clients
+
+    def start(self) -> None:
+        """Begin to serve, also connections that other workers pass on."""
+        super().start()
+        processes.serve(self)
+
+    def take(self, sock: Any, address: Any, file: Any) -> None:
+        """Handle a connection that another worker has begun to read."""
+        self.pool.spawn(self._handle_taken, sock, address, file)
+
+    def _handle_taken(self, sock: Any, address: Any, file: Any) -> None:
+        try:
+            self.handler_class(sock, address, self, file).handle()
+        finally:
+            self.do_close(sock, address)
 
     def close(self) -> None:
         """Stop accepting, and end what the drain has left: idle keep-alive connections."""
@@ -67,6 +82,7 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
             finished = lifecycle.drain(max(1, config().DRAIN_SECONDS - 3))
             with gevent.Timeout(1, False):
                 background.finish()
+            processes.leave()
             closed = realtime.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
             gevent.sleep(0.2)  # the writers of the sockets send what was just put into their queues
             _close_transports()
@@ -93,8 +109,11 @@ def begin_to_serve(worker: Any) -> None:
     _own_store(worker.ppid)
     _refuse_foreign_database()
     app = worker.wsgi
+    processes.join()
     app.extensions["chatapp_background"]()
-    if config().APP_ENV == "development":
+    if worker.age > 1:  # one of several, or the successor of one that has ended
+        logger.info("worker started", worker=processes.name())
+    elif config().APP_ENV == "development":
         print(banner.text(config(), _network_address()), file=sys.stdout, flush=True)
     else:
         logger.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)

@@ -7,7 +7,7 @@ from chatapp.ids import new_id, object_id
 from chatapp.schemas.views import ConversationRef, ConversationsPage, ConversationView, Data, HiddenAnswer, MembersPage
 from chatapp.services import access
 from chatapp.services.accounts.profiles import reachable
-from chatapp.services.log import cache, hash_chain
+from chatapp.services.log import cache, foreign, hash_chain
 from chatapp.services.log.conversation_views import LISTED, LISTED_FOR_OLD_APPS, head_view, view
 from chatapp.services.log.member import MEMBER, OWNER, Member, was_deleted
 from chatapp.services.log.state import Conversation
@@ -244,6 +244,7 @@ def hide(user_id: ObjectId, conversation_text: str) -> HiddenAnswer:
     with change_times.change() as moment:
         membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
     cache.raise_marks(conversation.id, member.user_id, marks)
+    foreign.tell_marks(conversation.id, member.user_id, marks)
     data: ConversationRef = {"conversationId": str(conversation.id)}
     realtime.publish_hidden(user_id, data)
     return {"data": data, "msg": "Conversation deleted"}

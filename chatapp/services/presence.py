@@ -7,9 +7,12 @@ holds a user's connection knows them to be online; it renews `last_seen_at`, so 
 from dataclasses import dataclass
 from datetime import datetime
 
+import gevent
 from bson import ObjectId
 
 from chatapp import clock, limits, realtime
+from chatapp.bus.exchange import Exchange
+from chatapp.realtime import others
 from chatapp.schemas.views import Data, PresenceView, TypingView
 from chatapp.services import access
 from chatapp.services.log import cache
@@ -19,6 +22,7 @@ from chatapp.stores import users as user_store
 
 TYPING_SECONDS = 6
 _HIDING_SECONDS = 60.0
+_COME_BACK_SECONDS = 5.0  # for those whose process is gone
 
 
 @dataclass(slots=True)
@@ -53,8 +57,32 @@ def _hiding() -> frozenset[ObjectId]:
     return _state.hiding
 
 
+def hear_others(exchange: Exchange) -> None:
+    """Know who hides, and who went offline with their process."""
+    exchange.handle("hiding changed", lambda *_: _forget_hiding())
+    exchange.on_leave(_lost)
+
+
+def _lost(process: str) -> None:
+    """A process is gone, and with it its sockets: one of the others tells who has not come back in a moment."""
+    users = others.current().forget(process)
+    if users and others.current().is_leader():
+        gevent.spawn_later(_COME_BACK_SECONDS, _left_all, users)
+
+
+def _left_all(user_ids: list[ObjectId]) -> None:
+    for user_id in user_ids:
+        if not realtime.is_online(user_id):
+            left(user_id)
+
+
 def forget_hiding() -> None:
     """Read again which users hide: somebody has changed it."""
+    _forget_hiding()
+    others.current().tell("hiding changed", {})
+
+
+def _forget_hiding() -> None:
     _state.hiding_known_until = 0.0
 
 
@@ -129,7 +157,7 @@ def _row(user_id: ObjectId, last_seen: datetime | None) -> PresenceView:
 
 def renew() -> None:
     """Note that those who are online now were seen; called every minute or so."""
-    online = realtime.online_users()
+    online = realtime.online_here()
     if online:
         user_store.set_last_seen(online, clock.now())
 

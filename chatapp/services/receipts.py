@@ -23,7 +23,7 @@ from chatapp.schemas.views import (
     TraceView,
 )
 from chatapp.services import access, presence
-from chatapp.services.log import cache, message_trace
+from chatapp.services.log import cache, foreign, message_trace
 from chatapp.services.log.member import Member, shows_deliveries, shows_reads
 from chatapp.services.log.state import Conversation
 from chatapp.services.sync import change_times
@@ -116,6 +116,7 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
             membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
         conversation.raise_marks(member.user_id, marks)
         cache.raise_marks(conversation.id, member.user_id, marks)
+        foreign.tell_marks(conversation.id, member.user_id, marks)
     elif message_id is None:
         return
     if member.hides_reads:
@@ -148,6 +149,7 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
         membership_store.raise_delivered(user_id, seqs, moment)
     for conversation_id, seq in seqs:
         cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
+        foreign.tell_marks(conversation_id, user_id, {"delivered_seq": seq})
         conversation = cache.peek(conversation_id)
         if conversation is None or user_id not in conversation.members:
             continue

@@ -52,9 +52,13 @@ def users(patient: Patient) -> str:
 def workers(patient: Patient) -> str:
     """Read how many worker processes are set."""
     wanted = config().WEB_CONCURRENCY
-    if patient.own and wanted != 1:
-        raise Problem(f"WEB_CONCURRENCY is {wanted}, but sockets need one worker process: set WEB_CONCURRENCY=1.")
-    return "one worker process"
+    if not patient.own or wanted == 1:
+        return "one worker process"
+    if not config().MONGO_URI.startswith("mongodb"):
+        raise Problem(f"WEB_CONCURRENCY is {wanted}, but the embedded store serves one process: set MONGO_URI.")
+    if config().ENGINE == "stock":
+        raise Problem(f"WEB_CONCURRENCY is {wanted}, but ENGINE=stock serves one process: set ENGINE=chatapp.")
+    return f"{wanted} worker processes"
 
 
 def binding(patient: Patient) -> str:

@@ -14,7 +14,7 @@ from chatapp.schemas.views import ContactsPage, ProfileChanged, UserView, WhyEmp
 from chatapp.services import credentials
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
-from chatapp.services.log import cache
+from chatapp.services.log import cache, foreign
 from chatapp.services.sync import change_times
 from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
@@ -111,6 +111,7 @@ def copy_to_memberships(user: UserProfile) -> None:
         conversation_store.touch_all_of_user(user["_id"], moment)
         copies = membership_store.set_profile(user["_id"], copy, moment)
     cache.set_profile(user["_id"], copy)
+    foreign.tell_profile(user["_id"], copy)
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
 
 

@@ -8,7 +8,9 @@ from bson import ObjectId
 
 from chatapp import clock, errors, realtime
 from chatapp.addresses import address_key
+from chatapp.bus.exchange import Exchange
 from chatapp.ids import new_id
+from chatapp.realtime import others
 from chatapp.schemas.views import SessionView, Tokens
 from chatapp.services import rotation
 from chatapp.services.accounts import tokens
@@ -144,6 +146,7 @@ def refresh(token: str) -> Tokens:
             expires = min(now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS), _last_end(session["created_at"]))
             if session_store.exchange_refresh(session_id, before, state, expires):
                 session |= {"refresh": state, "expires_at": expires}
+                _tell_others(session_id)
                 cache.add(session, is_new=True)
                 return _answer(user, session, now)
 
@@ -233,7 +236,9 @@ def _is_settled(session: SessionDocument, identity: Identity, now: datetime) -> 
     if standing is rotation.Standing.GOOD:
         return True
     refresh_hash = tokens.digest(tokens.refresh_token(session["_id"], pair))
-    return session_store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
+    is_confirmed = session_store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
+    _tell_others(session["_id"])
+    return is_confirmed
 
 
 def renew() -> None:
@@ -300,9 +305,19 @@ def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str, *, ended_b
     _close(session_ids, reason)
 
 
+def hear_others(exchange: Exchange) -> None:
+    """Look a session up again that another process has ended, or whose tokens it has exchanged."""
+    exchange.handle("session changed", lambda _, data: cache.forget(data["session"], revoked=data["is_over"]))
+
+
+def _tell_others(session_id: ObjectId, *, is_over: bool = False) -> None:
+    others.current().tell("session changed", {"session": session_id, "is_over": is_over})
+
+
 def _close(session_ids: list[ObjectId], reason: str) -> None:
     for session_id in session_ids:
         cache.forget(session_id)
+        _tell_others(session_id, is_over=True)
         realtime.close_session(session_id, errors.Code.TOKEN_REVOKED, reason)
 
 

@@ -33,22 +33,25 @@ def publish(conversation: Conversation, entry: Entry) -> MessageView | None:
     views, message = entry_views.Views(conversation, None), None
     if entry["type"] == "message":
         message = views.of_message(entry)
-        realtime.publish_message(conversation.present_at(entry["seq"]), message)
+        pushes: list[realtime.Push] = [("newMessage", conversation.present_at(entry["seq"]), message)]
     else:
-        _publish_change(conversation, entry, views.of_change(entry))
+        pushes = _pushes_of_change(conversation, entry, views.of_change(entry))
+    realtime.announce(conversation.id, entry["seq"], pushes)
     message_trace.announced(entry)
     return message
 
 
-def _publish_change(conversation: Conversation, entry: Entry, data: ChangeView) -> None:
+def _pushes_of_change(conversation: Conversation, entry: Entry, data: ChangeView) -> list[realtime.Push]:
+    pushes: list[realtime.Push] = []
     if entry["type"] == "member_added":
         added: AddedBody = entry["body"]
         for user_id in added["user_ids"]:
             member = conversation.members[user_id]
             shown = conversation_view(conversation, member, is_new=True, most=LISTED_FOR_OLD_APPS)
-            realtime.publish_conversation([user_id], shown)
+            pushes.append(("newConversation", [user_id], shown))
     gone: list[ObjectId] = []
     if entry["type"] in ("member_removed", "member_left"):
         body: GoneBody = entry["body"]
         gone = [body["user_id"]]
-    realtime.publish_entry([*conversation.present_at(entry["seq"]), *gone], data)
+    pushes.append(("entry", [*conversation.present_at(entry["seq"]), *gone], data))
+    return pushes

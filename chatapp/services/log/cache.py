@@ -62,6 +62,19 @@ def reset() -> None:
     _weight = 0
 
 
+def forget(conversation_id: ObjectId) -> None:
+    """Forget the remembered state: it is not what is stored any more."""
+    place = _slots.get(conversation_id)
+    if place is not None:
+        place.state = None
+
+
+def forget_all() -> None:
+    """Forget every remembered state."""
+    for place in _slots.values():
+        place.state = None
+
+
 def slot(conversation_id: ObjectId) -> Slot:
     """Return the conversation's slot; the least recently used free ones make room."""
     found = _slots.get(conversation_id)

@@ -16,7 +16,7 @@ from gevent.event import AsyncResult
 
 from chatapp import clock, errors, logs
 from chatapp.ids import new_id
-from chatapp.services.log import announcements, cache, hash_chain, recent
+from chatapp.services.log import announcements, cache, foreign, hash_chain, recent
 from chatapp.services.log.cache import Slot
 from chatapp.services.log.catch_up import catch_up
 from chatapp.services.log.derived import Departed, bring_forward, changes_members, store_members
@@ -226,8 +226,10 @@ def _conclude(runs: list[Run]) -> None:
     """Finish runs that are in the log: bring forward what is derived, announce the entries, answer their calls."""
     if not runs:
         return
-    head_store.advance([_head(run) for run in runs], at_once=any(changes_members(run.entries) for run in runs))
-    for run in runs:
+    heads = [_head(run) for run in runs]
+    head_store.advance(heads, at_once=any(changes_members(run.entries) for run in runs))
+    for run, head in zip(runs, heads, strict=True):
+        foreign.tell(head, run.entries)
         run.is_stored = True
         run.slot.state, run.slot.pending = run.state, None
         for call, entry in zip(run.calls, run.entries, strict=True):

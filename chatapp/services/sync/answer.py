@@ -15,9 +15,11 @@ from typing import Literal
 from bson import ObjectId
 
 from chatapp import clock, lifecycle, limits, realtime
+from chatapp.realtime import others
 from chatapp.schemas.views import Data, ProfileView, Synced, SyncedConversation
 from chatapp.services import access, presence, receipts
 from chatapp.services.log import cache, entry_views
+from chatapp.services.log.catch_up import catch_up
 from chatapp.services.log.conversation_views import LISTED, head_view, view
 from chatapp.services.log.member import Member, profile_view, was_deleted
 from chatapp.services.log.state import Conversation
@@ -36,6 +38,7 @@ from chatapp.stores.documents import ConversationHead, MembershipDocument, OwnMe
 _CONVERSATION_BYTES, _PARTICIPANT_BYTES, _RECEIPT_BYTES = 350, 200, 100
 _ID_LENGTH = 24
 _MOST_LOOKED_AT = 1_000  # conversations that one answer may check without finding anything to report
+_MOST_CAUGHT_UP = 20  # conversations of one call that are looked for beyond their stored heads
 
 Cursors = Mapping[str, Cursor]
 _Stamp = Literal["changed_at", "delivered_at", "profile_at"]
@@ -155,6 +158,24 @@ def _next_places(
     return _places(user_id, known, own, heads), page_end
 
 
+def _catch_up(user_id: ObjectId, known: Mapping[str, Cursor], heads: list[ConversationHead]) -> list[ConversationHead]:
+    """Return the heads, brought forward where the client has seen entries beyond them.
+
+    Another process has stored those entries, and not yet the head; or the cursor is of another history.
+    """
+    if others.current().is_nobody:
+        return heads
+    ahead = [row for row in heads if (cursor := known.get(str(row["_id"]))) and cursor[0] > row["head"]["seq"]]
+    looked_at = ahead[:_MOST_CAUGHT_UP]
+    moved = [row["_id"] for row in looked_at if entry_store.find_run_after(row["_id"], row["head"]["seq"])]
+    if not moved:
+        return heads
+    for conversation_id in moved:
+        catch_up(conversation_id, cache.slot(conversation_id))
+    found = {row["_id"]: row for row in conversation_store.find_heads(moved, user_id)}
+    return [found.get(row["_id"], row) for row in heads]
+
+
 def _places(
     user_id: ObjectId, known: Mapping[str, Cursor], own: list[OwnMembership], heads: list[ConversationHead]
 ) -> list[Place]:
@@ -162,7 +183,7 @@ def _places(
     sender = str(user_id)
     by_id = {row["conversation_id"].binary: row for row in own}  # hashing the bytes costs a fifth of hashing the id
     found = []
-    for head in heads:
+    for head in _catch_up(user_id, known, heads):
         text = str(head["_id"])
         row = by_id.get(head["_id"].binary)
         if row is None:

@@ -4,6 +4,9 @@ The time of a change is taken before it is stored. A sync in between does not se
 `since` therefore lies before every change that is still being stored. State beside the log (receipts, profiles) is
 stored with one time on both of its documents, the conversation first: a crash in between leaves a conversation that is
 looked at in vain, never a change that nobody looks for.
+
+Of several processes each tells the others up to when it has stored everything, and what its clock has ticked: `since`
+is the least of the former, and no clock ticks earlier than what was heard. So a wrong clock loses nothing.
 """
 
 from collections.abc import Iterator
@@ -11,6 +14,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from chatapp import clock
+from chatapp.bus.exchange import Exchange
+from chatapp.database import Document
+from chatapp.realtime import others
 from chatapp.state import on_reset
 from chatapp.stores import meta as meta_store
 
@@ -18,6 +24,7 @@ _RESERVED = timedelta(seconds=60)
 _DOUBT_SECONDS = 5.0
 _under_way: set[datetime] = set()
 _in_doubt: dict[datetime, float] = {}  # changes with an unknown outcome, and the time until which they are awaited
+_told = datetime.min  # the last `seen_until` that was told to other processes
 _until: datetime | None = None  # no change is stamped beyond this time without noting it first; None: not noted yet
 
 
@@ -66,4 +73,30 @@ def seen_until() -> datetime:
     now = clock.monotonic()
     for moment in [moment for moment, until in _in_doubt.items() if until <= now]:
         del _in_doubt[moment]
+    stamps = [peer.stamp for peer in others.current().peers()]
+    elsewhere: list[datetime] = [stamp["seen_until"] for stamp in stamps if "seen_until" in stamp]
+    return min([_seen_here(), *elsewhere])
+
+
+def _seen_here() -> datetime:
     return min([clock.tick(), *(moment - timedelta(milliseconds=1) for moment in (*_under_way, *_in_doubt))])
+
+
+def stamp() -> Document:
+    """Return what the other processes have to know of this one's changes."""
+    global _told
+    _told = _seen_here()
+    return {"seen_until": _told, "tick": clock.tick()}
+
+
+def hear_others(exchange: Exchange) -> None:
+    """Let no change of this process be earlier than what others have seen."""
+
+    def heard(name: str, has_messages: bool) -> None:
+        tick = exchange.peers[name].stamp.get("tick")
+        if tick is not None:
+            clock.not_before(tick)
+            if has_messages and tick > _told:  # else what they tell next would wait for the next heartbeat
+                exchange.beat_soon()
+
+    exchange.on_stamp(heard)

@@ -14,6 +14,11 @@ def reset() -> None:
     _Known.value = None
 
 
+def look_again() -> None:
+    """Ask the database for it: an operator's command may have replaced it."""
+    _Known.value = meta_store.find_or_make_epoch()
+
+
 def current() -> str:
     """Return the database's epoch, made when it is first asked for."""
     if _Known.value is None:

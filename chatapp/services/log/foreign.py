@@ -1,0 +1,76 @@
+"""What other processes append: heard from them, so that this process knows it before it is asked."""
+
+from bson import ObjectId
+
+from chatapp import realtime
+from chatapp.bus.exchange import Exchange
+from chatapp.database import Document
+from chatapp.realtime import others
+from chatapp.services.log import announcements, cache
+from chatapp.services.log.state import Conversation, apply
+from chatapp.stores import entries as entry_store
+from chatapp.stores import heads as head_store
+from chatapp.stores.documents import Entry, MemberProfile
+from chatapp.stores.heads import Head
+
+
+def tell(head: Head, entries: list[Entry]) -> None:
+    """Tell the other processes of entries that are in the log, and what the conversation's head is to be."""
+    others.current().tell(
+        "run",
+        {
+            "conversation": head.conversation_id,
+            "from": head.from_seq,
+            "to": head.to_seq,
+            "changes": head.changes,
+            "entries": entries,
+        },
+    )
+
+
+def tell_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
+    """Tell that a member's marks have moved up."""
+    others.current().tell("marks", {"conversation": conversation_id, "user": user_id, "marks": marks})
+
+
+def tell_profile(user_id: ObjectId, profile: MemberProfile) -> None:
+    """Tell how a user is shown from now on."""
+    others.current().tell("profile", {"user": user_id, "profile": profile})
+
+
+def hear_others(exchange: Exchange) -> None:
+    """Keep what this process remembers up to date with what others do."""
+    exchange.handle("run", _heard_run)
+    exchange.handle("marks", lambda _, data: cache.raise_marks(data["conversation"], data["user"], data["marks"]))
+    exchange.handle("profile", lambda _, data: cache.set_profile(data["user"], data["profile"]))
+    exchange.on_gap(lambda _: cache.forget_all())
+    realtime.fill_gaps_with(announce_missing)
+
+
+def _heard_run(_: str, data: Document) -> None:
+    entries: list[Entry] = data["entries"]
+    if all(entry["type"] == "message" for entry in entries):  # else the head was stored before this was told
+        head_store.hear(Head(data["conversation"], data["from"], data["to"], data["changes"]))
+    state = cache.peek(data["conversation"])
+    if state is not None and not _bring_forward(state, entries):
+        cache.forget(data["conversation"])
+
+
+def _bring_forward(state: Conversation, entries: list[Entry]) -> bool:
+    """Apply what follows the state; return False when that can't be done with what was heard."""
+    new = [entry for entry in entries if entry["seq"] > state.seq]
+    if not new:
+        return True
+    if new[0]["seq"] != state.seq + 1 or any(entry["type"] != "message" for entry in new):
+        return False
+    for entry in new:
+        apply(state, entry)
+    return True
+
+
+def announce_missing(conversation_id: ObjectId, after: int, before: int) -> None:
+    """Announce the entries between these seqs, both not included: they were stored elsewhere, and not heard of."""
+    state = cache.load(conversation_id)
+    if state is not None:
+        for entry in entry_store.find_range(conversation_id, after + 1, before - 1):
+            announcements.announce(state, entry)

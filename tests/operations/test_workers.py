@@ -1,0 +1,313 @@
+"""Several workers serve one chat: whoever comes to which worker, by whichever transport, sees one server."""
+
+import os
+import signal
+import time
+import uuid
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import MONGO, eventually
+from tests.server import REAL_CLIENTS, Server, running
+
+pytestmark = [*REAL_CLIENTS, pytest.mark.skipif(not MONGO, reason="several workers need a MongoDB (TEST_MONGO_URI)")]
+WORKERS = 3
+ROUNDS = 20
+WAYS = (["polling"], ["polling", "websocket"], ["websocket"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "MONGO_DATABASE": f"workers_{uuid.uuid4().hex[:12]}"}
+    with running(tmp_path_factory.mktemp("workers"), str(MONGO), fresh=True, **settings) as server:
+        everybody_is_there(server)
+        yield server
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the process ids of the workers."""
+    assert server.process is not None
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def everybody_is_there(server: Server) -> None:
+    """Wait until every worker serves."""
+    log = server.folder / "server.log"
+    eventually(lambda: log.read_text().count("worker started") >= WORKERS - 1)
+
+
+_names = iter(range(1_000_000))
+
+
+def people(server: Server, count: int) -> list[dict[str, Any]]:
+    """Register people; each has `id` and `token`."""
+    found = []
+    for _ in range(count):
+        answer = server.register(f"person{next(_names)}")
+        found.append({"id": answer["data"]["id"], "token": answer["token"]})
+    return found
+
+
+def group_of(server: Server, persons: list[dict[str, Any]]) -> str:
+    body = {"type": "group", "name": "Crew", "participants": [person["id"] for person in persons[1:]]}
+    return str(server.call("POST", "/api/user/conversations", persons[0], body)["data"]["id"])
+
+
+def direct(server: Server, one: dict[str, Any], other: dict[str, Any]) -> str:
+    body = {"type": "direct", "participants": [other["id"]]}
+    return str(server.call("POST", "/api/user/conversations", one, body)["data"]["id"])
+
+
+def owner_of(client: Any) -> str:
+    """Return the name of the worker that owns this socket."""
+    return str(client.eio.sid.partition(".")[0])
+
+
+class Phone:
+    """A device with a socket, and what it was told."""
+
+    def __init__(self, server: Server, person: dict[str, Any], transports: list[str]) -> None:
+        self.person = person
+        self.told: dict[str, list[Any]] = defaultdict(list)
+        import socketio
+
+        self.client = socketio.Client(reconnection=False)
+        for event in ("newMessage", "userOnline", "userOffline", "receipt", "userTyping", "sessionRevoked", "entry"):
+            self.client.on(event, self.told[event].append)
+        self.client.connect(server.url, auth={"token": person["token"]}, transports=transports, wait_timeout=20)
+
+    def send(self, conversation: str, text: str) -> int:
+        answer = self.client.call("newMessage", {"conversationId": conversation, "content": text}, timeout=20)
+        assert answer["success"], answer
+        return int(answer["data"]["seq"])
+
+    @property
+    def seqs(self) -> list[int]:
+        return [message["data"]["seq"] for message in self.told["newMessage"]]
+
+
+@pytest.fixture
+def phones(server):
+    """Make phones that are put away at the end."""
+    made: list[Phone] = []
+
+    def make(person: dict[str, Any], transports: list[str]) -> Phone:
+        made.append(Phone(server, person, transports))
+        return made[-1]
+
+    yield make
+    for phone in made:
+        phone.client.disconnect()
+
+
+def on_all_workers(phones: Any, person: dict[str, Any]) -> list[Phone]:
+    """Return phones of this person, with one at least on each worker."""
+    made: list[Phone] = []
+    while len({owner_of(phone.client) for phone in made}) < WORKERS:
+        made.append(phones(person, ["websocket"]))
+        assert len(made) <= 5 * WORKERS
+    return made
+
+
+def test_everybody_hears_everything_once_and_in_order_whichever_worker_they_came_to(server, phones):
+    crew = people(server, 4)
+    chat = group_of(server, crew)
+    devices = [phones(person, way) for person in crew for way in WAYS]
+    owners = Counter(owner_of(device.client) for device in devices)
+    assert len(owners) == WORKERS
+    said = [device.send(chat, f"round {number}") for number in range(5) for device in devices[1::3]]
+    assert sorted(said) == said
+    for device in devices:
+        eventually(lambda device=device: len(device.seqs) >= len(said))
+        assert device.seqs == said
+
+
+def test_senders_on_all_workers_at_once_are_put_into_one_order(server, phones):
+    import gevent
+
+    crew = people(server, 4)
+    chat = group_of(server, crew)
+    devices = [phones(person, way) for person in crew for way in WAYS[1:]]
+    talking = [gevent.spawn(lambda d=device: [d.send(chat, str(number)) for number in range(5)]) for device in devices]
+    said = sorted(seq for greenlet in talking for seq in (greenlet.join(), greenlet.value)[1])
+    assert said == list(range(said[0], said[0] + len(said)))
+    for device in devices:
+        eventually(lambda device=device: len(device.seqs) >= len(said))
+        assert device.seqs == said
+
+
+def test_what_was_acknowledged_is_there_for_the_next_call_wherever_it_goes(server):
+    """Every call has a connection of its own, so that most of them come to another worker."""
+    ann, bob = people(server, 2)
+    chat = direct(server, ann, bob)
+    for number in range(ROUNDS):
+        sent = server.call("POST", f"/api/conversations/{chat}/messages", ann, {"content": f"message {number}"})["data"]
+        listed = server.call("GET", "/api/user/conversations", bob)["data"][0]
+        assert listed["lastMessage"]["content"] == f"message {number}"
+        history = server.call("GET", f"/api/conversations/{chat}/messages", bob)["data"]
+        assert f"message {number}" in str(history[-1]) + str(history[0])
+        synced = server.call("POST", "/api/sync", bob, {"cursors": {chat: sent["seq"]}})["data"]
+        assert not [row for row in synced["conversations"] if row.get("reset")]
+        answered = server.call("POST", f"/api/conversations/{chat}/messages", bob, {"content": "yes"})["data"]
+        assert answered["seq"] == sent["seq"] + 1
+
+
+def test_a_long_poll_hears_at_once_of_what_another_worker_stores(server):
+    import gevent
+
+    ann, bob = people(server, 2)
+    chat = direct(server, ann, bob)
+    since = server.call("POST", "/api/sync", bob, {})["data"]["next"]
+    repeated = 0
+    for number in range(ROUNDS // 2):
+        sent_at: list[float] = []
+
+        def send(number: int = number, sent_at: list[float] = sent_at) -> None:
+            gevent.sleep(0.5)
+            server.call("POST", f"/api/conversations/{chat}/messages", ann, {"content": str(number)})
+            sent_at.append(time.monotonic())
+
+        sending = gevent.spawn(send)
+        entries: list[Any] = []
+        while not entries:
+            found = server.call("POST", "/api/sync?timeout=20", bob, {"since": since, "cursors": {chat: number}})[
+                "data"
+            ]
+            since = found["next"]
+            entries = [entry["seq"] for row in found["conversations"] for entry in row["entries"]]
+            repeated += not entries
+        heard_at = time.monotonic()
+        sending.join()
+        assert entries == [number + 1]
+        assert heard_at - sent_at[0] < 5
+    assert repeated <= 3 * ROUNDS  # state that changed a moment ago may be told again, not for ever
+
+
+def test_no_receipt_is_missed_by_syncs_at_other_workers(server):
+    ann, bob = people(server, 2)
+    chat = direct(server, ann, bob)
+    since = server.call("POST", "/api/sync", ann, {})["data"]["next"]
+    for number in range(1, ROUNDS):
+        server.call("POST", f"/api/conversations/{chat}/messages", ann, {"content": str(number)})
+        server.call("POST", f"/api/conversations/{chat}/read", bob, {})
+        told = []
+        for _ in range(3):
+            found = server.call("POST", "/api/sync", ann, {"since": since, "cursors": {chat: number}})["data"]
+            since = found["next"]
+            told += [receipt["readSeq"] for row in found["conversations"] for receipt in row.get("receipts", ())]
+        assert number in told, (number, told)
+
+
+def test_a_user_is_online_while_any_worker_has_a_device_of_theirs(server, phones):
+    ann, bob = people(server, 2)
+    server.call("POST", "/api/user/conversations", ann, {"type": "direct", "participants": [bob["id"]]})
+    watching = on_all_workers(phones, ann)
+    mine = on_all_workers(phones, bob)
+    for phone in watching:
+        eventually(lambda phone=phone: phone.told["userOnline"])
+    for phone in mine[:-1]:
+        phone.client.disconnect()
+    time.sleep(0.5)
+    assert not any(phone.told["userOffline"] for phone in watching)
+    mine[-1].client.disconnect()
+    for phone in watching:
+        eventually(lambda phone=phone: phone.told["userOffline"])
+        assert len(phone.told["userOffline"]) == 1
+        assert len(phone.told["userOnline"]) == 1
+
+
+def test_a_session_that_is_ended_is_over_on_every_worker_at_once(server, phones):
+    (ann,) = people(server, 1)
+    devices = [phones(ann, ["websocket"]) for _ in range(WORKERS)]
+    for _ in range(2 * WORKERS):
+        assert server.call("GET", "/api/user/conversations", ann)["success"]
+    assert server.call("POST", "/api/auth/logout", ann, {})["success"]
+    for _ in range(2 * WORKERS):
+        assert server.call("GET", "/api/user/conversations", ann)["error"]["code"] == "TOKEN_REVOKED"
+    for device in devices:
+        eventually(lambda device=device: not device.client.connected)
+
+
+def test_a_limit_is_one_for_all_workers(tmp_path):
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "RATE_LOGIN_ACCOUNT": "20 per 15 minutes"}
+    settings["MONGO_DATABASE"] = f"workers_{uuid.uuid4().hex[:12]}"
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        everybody_is_there(server)
+        server.register("ann")
+        wrong = {"email": "ann@test.com", "password": "wrong password"}
+        codes = [server.call("POST", "/api/auth/login", None, wrong)["error"]["code"] for _ in range(60)]
+    assert codes[-1] == "RATE_LIMITED"
+    assert codes.count("INVALID_CREDENTIALS") <= 24
+
+
+def counted(server: Server, name: str) -> float:
+    """Return the sum of a metric over its labels."""
+    lines = requests.get(f"{server.url}/metrics", timeout=5).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + " ", name + "{")))
+
+
+def test_metrics_are_the_sums_of_all_workers(server, phones):
+    ann, bob = people(server, 2)
+    chat = direct(server, ann, bob)
+    before = counted(server, "chatapp_messages_sent_total")
+    devices = [phones(person, ["websocket"]) for person in (ann, bob) for _ in range(WORKERS)]
+    for device in devices:
+        device.send(chat, "counted")
+    assert counted(server, "chatapp_messages_sent_total") == before + len(devices)
+    assert counted(server, "chatapp_sockets") == len(devices)
+    eventually(lambda: counted(server, "chatapp_worker_sockets") == len(devices))
+    assert counted(server, "chatapp_connections_moved_total") > 0
+    assert counted(server, "chatapp_database_up") == 1
+
+
+def test_a_worker_that_is_killed_takes_nothing_with_it(tmp_path):
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "MONGO_DATABASE": f"workers_{uuid.uuid4().hex[:12]}"}
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        everybody_is_there(server)
+        ann, bob = people(server, 2)
+        chat = direct(server, ann, bob)
+        watching = [Phone(server, ann, ["websocket"]) for _ in range(WORKERS)]
+        (phone,) = (Phone(server, bob, ["websocket"]) for _ in range(1))
+        acknowledged = [phone.send(chat, str(number)) for number in range(5)]
+        before = set(workers_of(server))
+        for pid in sorted(before):
+            os.kill(pid, signal.SIGKILL)
+            eventually(lambda: len(workers_of(server)) == WORKERS)
+            if not phone.client.connected:
+                break
+            time.sleep(0.5)
+        eventually(lambda: not phone.client.connected)
+        eventually(lambda: requests.get(f"{server.url}/api/health", timeout=5).ok)
+        history = server.call("GET", f"/api/conversations/{chat}/messages", ann)["data"]
+        assert sorted(message["seq"] for message in history) == acknowledged
+        alive = [phone for phone in watching if phone.client.connected]
+        began = time.monotonic()
+        for other in alive:
+            eventually(lambda other=other: other.told["userOffline"])
+        assert time.monotonic() - began < 15
+        again = Phone(server, bob, ["polling"])
+        assert again.send(chat, "I am back") == acknowledged[-1] + 1
+        for other in [*alive, again]:
+            eventually(lambda other=other: acknowledged[-1] + 1 in other.seqs)
+            other.client.disconnect()
+
+
+@pytest.mark.parametrize("count", [2])
+def test_the_whole_stops_quickly_and_leaves_no_folder(tmp_path, count):
+    settings = {
+        "WEB_CONCURRENCY": str(count),
+        "MONGO_DATABASE": f"workers_{uuid.uuid4().hex[:12]}",
+        "TMPDIR": str(tmp_path),
+    }
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        assert list(tmp_path.glob("chatapp-*"))
+        assert oct(next(iter(tmp_path.glob("chatapp-*"))).stat().st_mode)[-3:] == "700"
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 10
+        assert not list(tmp_path.glob("chatapp-*"))
