@@ -114,7 +114,8 @@ class Server:
 
     def connect(self, person: dict[str, Any], transports: list[str], **options: Any) -> socketio.Client:
         """Return a connected socket of this person."""
-        client = socketio.Client(**{"reconnection": False, **options})
+        # By default the client gives a POST up after five seconds. While much waits to be handled it is answered later.
+        client = socketio.Client(**{"reconnection": False, "request_timeout": PATIENCE_SECONDS, **options})
         auth = {"token": person["token"]}
         client.connect(self.url, auth=auth, transports=transports, wait_timeout=PATIENCE_SECONDS)
         return client

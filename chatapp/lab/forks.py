@@ -126,6 +126,7 @@ def breed() -> None:
 def _keep(link: socket.socket, output: int) -> None:
     """Fork the process, and tell its id and its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    link.setblocking(True)  # gevent made it, so it comes without
     with link.makefile("rb") as request:
         command, environment = json.loads(request.readline())
     if not (pid := _fork()):

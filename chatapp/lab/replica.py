@@ -74,13 +74,15 @@ class Log:
         if entries and has_more:
             self.gaps.append((gap[0], entries[0]["seq"]))
 
-    def begin_at(self, first: int) -> None:
-        """Nothing before `first` is the user's to see."""
+    def begin_at(self, first: int, head: dict[str, Any]) -> None:
+        """Nothing before `first` is the user's to see; what was deleted up to the head was counted there."""
         self.first = first
         self.entries = {seq: entry for seq, entry in self.entries.items() if seq >= first}
         self.gaps = [(max(after, first - 1), before) for after, before in self.gaps if before > first]
         if self.cursor < first - 1:
             self.cursor, self.hash = first - 1, None
+            if self.cursor == head["seq"]:
+                self.mseq = head["mseq"]
 
     def known(self) -> dict[str, Any]:
         """Everything of the conversation that a sync from the start gives, too, but for the entries themselves."""
@@ -122,7 +124,7 @@ class Replica:
             return
         log = self.logs[conversation["id"]] = self._log()
         log.state.give(conversation)
-        log.begin_at(conversation["firstSeq"])
+        log.begin_at(conversation["firstSeq"], conversation["head"])
         head = conversation["head"]
         log.jump(head, [], {"after": conversation["firstSeq"] - 1, "before": head["seq"] + 1})
         self._receive_waiting(conversation["id"], log)
@@ -175,7 +177,7 @@ class Replica:
         log = self.logs.setdefault(row["id"], self._log())
         if "conversation" in row:
             log.state.give(row["conversation"])
-        log.begin_at(row["firstSeq"])
+        log.begin_at(row["firstSeq"], row["head"])
         if row["limited"]:
             log.jump(row["head"], row["entries"], row["gap"])
         for entry in row["entries"]:

@@ -181,7 +181,7 @@ def test_doctor_names_what_is_broken(app, broken, ann):
 
 
 def test_doctor_names_settings(settings, monkeypatch):
-    settings(WEB_CONCURRENCY=2, HOST="127.0.0.1")
+    settings(WEB_CONCURRENCY=2, ENGINE="stock", HOST="127.0.0.1")
     monkeypatch.setattr(migrations, "pending", lambda: ["0002_x"])
     found = findings("http://127.0.0.1:1")
     assert "WEB_CONCURRENCY" in found["workers"].sentence and "migrate" in found["indexes"].sentence

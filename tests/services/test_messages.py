@@ -218,15 +218,6 @@ def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send,
     assert (row["head"]["seq"], row["head"]["mseq"], row["unreadCount"]) == (2, 2, 1)
 
 
-def test_a_head_that_was_not_moved_is_moved_before_it_is_read(send, ann, bob, monkeypatch):
-    conversation, device = ann.direct(bob), bob.socket()
-    real, refusals = head_store._update, [0]
-    monkeypatch.setattr(head_store, "_update", lambda waiting: refusals.pop() if refusals else real(waiting))
-    assert send(ann, conversation, "hello")["data"]["seq"] == 1
-    assert [event["data"]["content"] for event in device.received("newMessage")] == ["hello"]
-    assert bob.get("/api/user/conversations")["data"][0]["head"]["seq"] == 1
-
-
 def test_a_lost_insert_answer_heals_on_retry(send, ann, bob, monkeypatch):
     """The entry was written, but the database's answer never came."""
     conversation, device, real = ann.direct(bob), bob.socket(), entry_store.insert

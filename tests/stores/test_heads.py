@@ -213,3 +213,26 @@ def test_the_first_who_reads_after_a_stop_sees_it(tmp_path, store_uri, with_sign
         assert (row["lastMessage"]["content"], row["unreadCount"]) == ("two", 2)
         if not embedded:
             db().client.drop_database(database)
+
+
+def test_the_head_that_is_further_stays_and_own_messages_count_all_the_same(ann, bob, delay):
+    """As when another process has appended behind this one, and stored its head first."""
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    key = {"_id": ObjectId(chat)}
+    db().conversations.update_one(key, {"$set": {"head.seq": 5}})
+    head_store.settle()
+    found = db().conversations.find_one(key)
+    assert found["head"]["seq"] == 5
+    assert found["sent"][ann.id] == {"seq": 1, "mseq": 1}
+
+
+def test_a_head_that_was_heard_of_is_stored_by_who_reads(ann, bob, delay):
+    """Another process stores it in a moment; whoever reads here before that sees it."""
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    heard = head_store._behind.waiting.pop(ObjectId(chat))
+    head_store.hear(heard)
+    assert stored_seq(chat) == 0
+    assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "hello"
+    assert stored_seq(chat) == 1
