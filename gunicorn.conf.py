@@ -44,7 +44,7 @@ worker_class = "chatapp.server.worker.ChatWorker"
 worker_connections = _config.WORKER_CONNECTIONS
 max_requests = 0
 umask = 0o077
-timeout = 60
+timeout = 60 if _config.WEB_CONCURRENCY == 1 else 30  # one that is silent so long holds up who comes to it
 graceful_timeout = _config.DRAIN_SECONDS + 1
 keepalive = 75
 preload_app = False  # PyMongo's client has to be made after the fork

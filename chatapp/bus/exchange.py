@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import bson
 import gevent
 import structlog
 
@@ -25,7 +26,8 @@ HEARTBEAT_SECONDS = 1.0
 SILENT_SECONDS = 5.0  # after which a peer is taken for gone
 _KEPT_SECONDS = 10.0
 _KEPT_BYTES = 5_000_000
-_BATCH_BYTES = 1_000_000  # about
+_BATCH_BYTES = 1_000_000  # of several messages together
+_MESSAGE_BYTES = 8_000_000  # of one
 _MOST_AHEAD = 2_000  # batches that wait for one before them
 _ASK_AGAIN_SECONDS = 1.0
 _SOON_SECONDS = 0.05
@@ -83,7 +85,7 @@ class Exchange:
         self._on_stamp: list[Callable[[str, bool], object]] = []
         self._on_join: list[Callable[[str], object]] = []
         self._on_leave: list[Callable[[str], object]] = []
-        self._outgoing: list[Document] = []
+        self._outgoing: list[bytes] = []
         self._is_flush_planned = False
         self._is_beat_planned = False
         self._number = 0
@@ -133,10 +135,16 @@ class Exchange:
     # Sending
 
     def publish(self, kind: str, data: Document) -> None:
-        """Send a message to all peers, with what else this turn of the loop publishes."""
+        """Send a message to all peers, with what else this turn of the loop publishes.
+
+        Raises ValueError for a message of more than 8 MB.
+        """
         if not self._carriers:
             return
-        self._outgoing.append({"kind": kind, "data": data})
+        message = bson.encode({"kind": kind, "data": data})
+        if len(message) > _MESSAGE_BYTES:
+            raise ValueError(f"a message of {len(message)} bytes is too large for the bus")
+        self._outgoing.append(message)
         if not self._is_flush_planned:
             self._is_flush_planned = True
             gevent.get_hub().loop.run_callback(self._flush_planned)
@@ -150,10 +158,10 @@ class Exchange:
         while self._outgoing:
             taken, size = 0, 0
             for message in self._outgoing:
-                size += _about(message)
-                taken += 1
-                if size > _BATCH_BYTES:
+                size += len(message)
+                if taken and size > _BATCH_BYTES:
                     break
+                taken += 1
             messages, self._outgoing = self._outgoing[:taken], self._outgoing[taken:]
             self._number += 1
             data = seal(
@@ -293,7 +301,7 @@ class Exchange:
             peer.last += 1
             peer.asks = 0
             for message in body.get("messages", ()):
-                self._handle(peer.name, message)
+                self._handle(peer.name, bson.decode(message))
 
     def _handle(self, sender: str, message: Document) -> None:
         handler = self._handlers.get(message["kind"])
@@ -350,13 +358,3 @@ class Exchange:
                 act(peer.name)
         for act in self._on_leave:
             act(peer.name)
-
-
-def _about(message: Document) -> int:
-    """About how many bytes a message takes."""
-    data = message["data"]
-    return (
-        200
-        + sum(len(value) for value in data.values() if isinstance(value, str | bytes))
-        + 20 * sum(len(value) for value in data.values() if isinstance(value, list))
-    )

@@ -40,14 +40,15 @@ _RESYNC_SECONDS = 3.0  # over which resyncs are spread
 _resync_handler: Callable[[str], None] | None = None
 waiting = Waiting()
 _order = Order()
+_polling: set[ObjectId] = set()  # users whose long-polls the other processes know of
 Push = tuple[str, list[ObjectId], Any]  # event, to whom, its data
 
 
 @on_reset
 def reset() -> None:
     """Forget all connections."""
-    global connections, waiting, _order
-    connections, waiting, _order = Connections(), Waiting(), Order()
+    global connections, waiting, _order, _polling
+    connections, waiting, _order, _polling = Connections(), Waiting(), Order(), set()
 
 
 def serve(config: Config) -> None:
@@ -309,8 +310,28 @@ def hear_others(exchange: Exchange) -> None:
     exchange.handle(
         "session ended", lambda _, data: close_session_here(data["session"], errors.Code(data["code"]), data["reason"])
     )
-    exchange.on_join(lambda _: here.tell("all online", {"users": others.join_ids(online_here())}))
+    exchange.handle("who is online", lambda *_: _tell_online())
+    exchange.on_join(_joined)
     exchange.on_gap(lambda _: resync_all())
+
+
+def _joined(_: str) -> None:
+    _tell_online()
+    others.current().tell("who is online", {})
+
+
+def _tell_online() -> None:
+    others.current().tell("all online", {"users": others.join_ids(online_here())})
+
+
+def tell_polling_users() -> None:
+    """Tell the other processes who has begun to long-poll here, and who has stopped; called every second."""
+    global _polling
+    now = set(waiting.online_users())
+    for user_id in now ^ _polling:
+        if not connections.is_online(user_id):
+            others.current().tell("online", {"user": user_id.binary, "is_online": user_id in now})
+    _polling = now
 
 
 def _users(joined: bytes) -> list[ObjectId]:

@@ -68,6 +68,11 @@ class Waiting:
         """Return whether the user waits just now, or did a moment ago."""
         return user_id in self._calls or self._online_until.get(user_id, 0.0) > clock.monotonic()
 
+    def online_users(self) -> list[ObjectId]:
+        """Return everybody who waits, or did a moment ago."""
+        now = clock.monotonic()
+        return [*self._calls, *(user_id for user_id, until in self._online_until.items() if until > now)]
+
     def users(self) -> list[ObjectId]:
         """Return everybody who waits just now."""
         return list(self._calls)

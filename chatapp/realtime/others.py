@@ -6,12 +6,15 @@ Nothing is told while this process is alone, which costs nothing then.
 from collections import Counter
 from collections.abc import Iterable
 
+import structlog
 from bson import ObjectId
 
+from chatapp import metrics
 from chatapp.bus.exchange import Exchange, Peer
 from chatapp.database import Document
 from chatapp.state import on_reset
 
+logger = structlog.get_logger("chatapp.bus")
 _ID_BYTES = 12
 
 
@@ -37,9 +40,14 @@ class Others:
         return self.exchange is None or all(self.exchange.me < name for name in self.exchange.peers)
 
     def tell(self, kind: str, data: Document) -> None:
-        """Tell all others, if there may be any."""
-        if self.exchange is not None:
+        """Tell all others, if there may be any. What can't be told fails no act: it is in the log, or told again."""
+        if self.exchange is None:
+            return
+        try:
             self.exchange.publish(kind, data)
+        except Exception:  # too large, or not to be encoded
+            metrics.side_failures.labels("bus").inc()
+            logger.exception("a message could not be told to other processes", kind=kind)
 
     # Who is online
 

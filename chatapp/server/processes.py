@@ -91,6 +91,7 @@ def _tick() -> None:
     if _process is None:
         return
     exchange, counted = _process.exchange, _process.counted
+    realtime.tell_polling_users()
     exchange.beat()
     now = {**exchange.counts, "moved": _process.relay.passed}
     for what, count in now.items():

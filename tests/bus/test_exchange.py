@@ -258,3 +258,15 @@ def test_drops_doubles_and_swaps_are_noticed_by_counters_only(seed):
                 assert said.setdefault(other.exchange.me, heard) == heard == sorted(heard)
         assert process.gaps == []
     assert sum(map(len, said.values())) == 300
+
+
+def test_much_at_once_goes_in_several_batches_and_too_much_is_refused(pair):
+    one, two = pair
+    two.exchange.handle("text", lambda _, data: two.heard.append(("text", len(data["text"]))))
+    for _ in range(5):
+        one.exchange.publish("text", {"text": "x" * 400_000})
+    one.exchange.flush()
+    assert two.heard == [("text", 400_000)] * 5
+    assert one.exchange.counts["batches out"] == 3
+    with pytest.raises(ValueError, match="too large for the bus"):
+        one.exchange.publish("text", {"text": "x" * 9_000_000})

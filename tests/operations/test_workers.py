@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 import requests
+import socketio
 
 from tests.conftest import MONGO, eventually
 from tests.server import REAL_CLIENTS, Server, running
@@ -74,8 +76,6 @@ class Phone:
     def __init__(self, server: Server, person: dict[str, Any], transports: list[str]) -> None:
         self.person = person
         self.told: dict[str, list[Any]] = defaultdict(list)
-        import socketio
-
         self.client = socketio.Client(reconnection=False)
         for event in ("newMessage", "userOnline", "userOffline", "receipt", "userTyping", "sessionRevoked", "entry"):
             self.client.on(event, self.told[event].append)
@@ -128,8 +128,6 @@ def test_everybody_hears_everything_once_and_in_order_whichever_worker_they_came
 
 
 def test_senders_on_all_workers_at_once_are_put_into_one_order(server, phones):
-    import gevent
-
     crew = people(server, 4)
     chat = group_of(server, crew)
     devices = [phones(person, way) for person in crew for way in WAYS[1:]]
@@ -158,8 +156,6 @@ def test_what_was_acknowledged_is_there_for_the_next_call_wherever_it_goes(serve
 
 
 def test_a_long_poll_hears_at_once_of_what_another_worker_stores(server):
-    import gevent
-
     ann, bob = people(server, 2)
     chat = direct(server, ann, bob)
     since = server.call("POST", "/api/sync", bob, {})["data"]["next"]
@@ -219,6 +215,21 @@ def test_a_user_is_online_while_any_worker_has_a_device_of_theirs(server, phones
         eventually(lambda phone=phone: phone.told["userOffline"])
         assert len(phone.told["userOffline"]) == 1
         assert len(phone.told["userOnline"]) == 1
+
+
+def test_who_polls_on_one_worker_is_online_on_all(server, phones):
+    ann, bob = people(server, 2)
+    direct(server, ann, bob)
+    watching = on_all_workers(phones, ann)
+    since = server.call("POST", "/api/sync", bob, {})["data"]["next"]
+    polling = gevent.spawn(server.call, "POST", "/api/sync?timeout=3", bob, {"since": since, "cursors": {}})
+    for phone in watching:
+        eventually(lambda phone=phone: phone.told["userOnline"])
+    time.sleep(1.2)
+    for phone in watching:
+        online = phone.client.call("onlineUsers", timeout=10)
+        assert bob["id"] in str(online)
+    polling.join()
 
 
 def test_a_session_that_is_ended_is_over_on_every_worker_at_once(server, phones):

@@ -13,9 +13,14 @@ from chatapp.stores import heads as head_store
 from chatapp.stores.documents import Entry, MemberProfile
 from chatapp.stores.heads import Head
 
+_MOST_CHARACTERS = 1_000_000
+
 
 def tell(head: Head, entries: list[Entry]) -> None:
     """Tell the other processes of entries that are in the log, and what the conversation's head is to be."""
+    if others.current().is_nobody:
+        return
+    size = sum(len(str(entry["body"].get("content") or "")) for entry in entries if entry["type"] == "message")
     others.current().tell(
         "run",
         {
@@ -23,7 +28,7 @@ def tell(head: Head, entries: list[Entry]) -> None:
             "from": head.from_seq,
             "to": head.to_seq,
             "changes": head.changes,
-            "entries": entries,
+            "entries": entries if size < _MOST_CHARACTERS else None,  # None: they have to be read from the log
         },
     )
 
@@ -48,7 +53,10 @@ def hear_others(exchange: Exchange) -> None:
 
 
 def _heard_run(_: str, data: Document) -> None:
-    entries: list[Entry] = data["entries"]
+    entries: list[Entry] | None = data["entries"]
+    if entries is None:
+        cache.forget(data["conversation"])
+        return
     if all(entry["type"] == "message" for entry in entries):  # else the head was stored before this was told
         head_store.hear(Head(data["conversation"], data["from"], data["to"], data["changes"]))
     state = cache.peek(data["conversation"])
