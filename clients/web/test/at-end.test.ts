@@ -10,6 +10,7 @@ let count = 0;
 let ann: Account;
 let ben: Account;
 let id: string;
+const NEWEST = 29;
 const BURST = ["one more", "and one more", "taller than a phone ".repeat(80)];
 
 beforeAll(async () => {
@@ -25,7 +26,9 @@ beforeEach(async () => {
   count++;
   [ann, ben] = await Promise.all([account(server.url, `Ann ${count}`), account(server.url, `Ben ${count}`)]);
   id = await direct(ann, ben);
-  await Promise.all(Array.from({ length: 30 }, (_, index) => say(ben, id, `Message ${index} ${"so on ".repeat(20)}`)));
+  const text = (number: number) => `Message ${number} ${"so on ".repeat(20)}`;
+  await Promise.all(Array.from({ length: NEWEST }, (_, index) => say(ben, id, text(index)))); // in any order
+  await say(ben, id, text(NEWEST));
   await call(server.url, "POST", `/api/conversations/${id}/read`, {}, ann.token);
 });
 
@@ -65,7 +68,7 @@ function rows(person: Person): Promise<string | undefined> {
 test("a burst, the last of it taller than the screen", async () => {
   const person = await Person.enter(browser, server.url, ann.email, { size: PHONE });
   await person.openConversation(/Ben/);
-  await person.message("Message 29").waitFor();
+  await person.message(`Message ${NEWEST}`).waitFor();
   for (const text of BURST) await say(ben, id, text);
   await person.message("taller than").waitFor();
   await expect.poll(() => distanceFromEnd(person)).toBeLessThan(2);
@@ -91,7 +94,7 @@ test("a burst before the view stands still, under the unread line where it was o
 test("while the newest message is on its way into sight by the End key", async () => {
   const person = await Person.enter(browser, server.url, ann.email);
   await person.openConversation(/Ben/);
-  await person.message("Message 29").waitFor();
+  await person.message(`Message ${NEWEST}`).waitFor();
   await person.composer.press("ArrowUp");
   await holdFrames(person);
   await person.page.keyboard.press("End");
