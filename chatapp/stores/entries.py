@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from bson import ObjectId
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from chatapp.database import Document, db, is_embedded
-from chatapp.database.write_conflicts import DUPLICATE_KEY
+from chatapp.database.write_conflicts import DUPLICATE_KEY, is_aborted
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import in_steps
 from chatapp.stores.documents import Entry, EntryPlace, ShownEntry
@@ -27,31 +27,44 @@ _UNSEEN = {"salt": 0, "body_hash": 0, "request_id": 0}
 
 
 def insert(entry: Entry) -> bool:
-    """Append: True when the number was free. False: the number or the client's id is taken."""
+    """Append: True when the number was free. False: the number or the client's id is taken, or being taken just now."""
     if is_embedded() and find_by_client_msg_id(entry["sender_id"], entry["client_msg_id"]) is not None:
         return False  # it writes first and compares then: a kill in between would leave the message twice
     try:
         db().entries.insert_one(entry)
     except DuplicateKeyError:
         return False
+    except OperationFailure as error:
+        if not is_aborted(error):
+            raise
+        return _count_stored([entry]) == 1
     return True
 
 
 def insert_run(run: list[Entry]) -> int:
     """Append several in this order, until one's number or client's id is taken; return how many were stored.
 
-    One command. Those after a failure are not tried, so that no conversation among them gets a hole.
+    One command. Those after a failure are not tried, so that no conversation among them gets a hole. Where the database
+    gave the command up in favour of another one's, it is looked up how many it has stored.
     """
     if is_embedded() or len(run) == 1:
         return next((number for number, entry in enumerate(run) if not insert(entry)), len(run))
     try:
         db().entries.insert_many(run, ordered=True)
-    except BulkWriteError as error:
-        failure = error.details["writeErrors"][0]
-        if failure["code"] != DUPLICATE_KEY:
+    except OperationFailure as error:
+        if is_aborted(error):
+            return _count_stored(run)
+        failures = error.details["writeErrors"] if isinstance(error, BulkWriteError) and error.details else []
+        if not failures or failures[0]["code"] != DUPLICATE_KEY:
             raise
-        return int(failure["index"])
+        return int(failures[0]["index"])
     return len(run)
+
+
+def _count_stored(run: list[Entry]) -> int:
+    """Return how many of these entries, from the first on, are stored."""
+    stored = {row["_id"] for row in db().entries.find({"_id": {"$in": [entry["_id"] for entry in run]}}, {"_id": 1})}
+    return next((number for number, entry in enumerate(run) if entry["_id"] not in stored), len(run))
 
 
 def find_by_client_msg_id(sender_id: ObjectId, client_msg_id: str) -> Entry | None:

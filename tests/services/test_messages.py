@@ -1,7 +1,10 @@
 """Messages are sent: stored once, acknowledged after the write, delivered to everybody it concerns."""
 
+from types import SimpleNamespace
+
 import gevent
 import pytest
+from pymongo.errors import OperationFailure
 
 from chatapp.database import db
 from chatapp.stores import entries as entry_store
@@ -216,6 +219,30 @@ def test_a_failure_after_the_insert_heals_with_the_next_message_of_anybody(send,
     assert [event["data"]["seq"] for event in device.received("newMessage")] == [1, 2]
     (row,) = ann.get("/api/user/conversations")["data"]
     assert (row["head"]["seq"], row["head"]["mseq"], row["unreadCount"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_an_insert_that_the_database_gave_up_is_looked_up_and_made_again(send, ann, bob, monkeypatch, is_stored):
+    """Two processes that append at once may stand in each other's way; a deadlock's answer says nothing for sure."""
+    conversation, device, real = ann.direct(bob), bob.socket(), entry_store.db
+    failures = [OperationFailure("deadlock detected", 112)]
+
+    class Entries:
+        def __getattr__(self, name):
+            return getattr(real().entries, name)
+
+        def insert_one(self, entry):
+            if is_stored or not failures:
+                real().entries.insert_one(entry)
+            if failures:
+                raise failures.pop()
+
+    monkeypatch.setattr(entry_store, "db", lambda: SimpleNamespace(entries=Entries()))
+    assert send(ann, conversation, "hello")["data"]["seq"] == 1
+    assert not failures
+    assert send(ann, conversation, "again")["data"]["seq"] == 2
+    assert [event["data"]["content"] for event in device.received("newMessage")] == ["hello", "again"]
+    assert [row["content"] for row in history(bob, conversation)] == ["again", "hello"]
 
 
 def test_a_lost_insert_answer_heals_on_retry(send, ann, bob, monkeypatch):
