@@ -67,17 +67,8 @@ class Views:
     def of_message(self, entry: ShownEntry) -> MessageView:
         """Return a message."""
         body: MessageBody = entry["body"]
-        entry_id = str(entry["_id"])
         answer: MessageView = {
-            "id": entry_id,
-            "_id": entry_id,
-            "conversationId": self._conversation_id,
-            "seq": entry["seq"],
-            "mseq": entry["mseq"],
-            "hash": entry["hash"][:SHOWN_HASH],
-            "clientMsgId": entry["client_msg_id"],
-            "type": entry["type"],
-            "createdAt": clock.iso(entry["created_at"]),
+            **self._place(entry),  # type: ignore[typeddict-item]  # mypy misses the keys that are not required
             "content": body["content"],
             "attachment": body["attachment"],
             "sender": self._person(entry["sender_id"]),
