@@ -26,8 +26,12 @@ except ConfigError as error:
     sys.exit(str(error))
 
 # The folder in which the workers of this machine find each other, and add up what they count.
-_folder = Path(tempfile.mkdtemp(prefix="chatapp-")) if _config.WEB_CONCURRENCY > 1 else None
-if _folder is not None:
+# It stays the same when the master reads this file again (SIGHUP).
+_owner, _, _path = os.environ.get("CHATAPP_WORKERS_FOLDER", "").partition(":")
+_folder: Path | None = Path(_path) if _owner == str(os.getpid()) else None
+if _folder is None and _config.WEB_CONCURRENCY > 1:
+    _folder = Path(tempfile.mkdtemp(prefix="chatapp-"))
+    os.environ["CHATAPP_WORKERS_FOLDER"] = f"{os.getpid()}:{_folder}"
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)  # prometheus_client reads it when it is imported
 
 from chatapp import metrics, output

@@ -16,14 +16,13 @@ import gevent
 import structlog
 
 from chatapp import clock
-from chatapp.bus.envelope import Envelope, Type, Unacceptable, derive_key, open_sealed, seal
+from chatapp.bus.envelope import Envelope, Type, Unacceptable, open_sealed, seal
 from chatapp.database import Document
-
-__all__ = ["Carrier", "Exchange", "Peer", "derive_key"]
 
 logger = structlog.get_logger("chatapp.bus")
 HEARTBEAT_SECONDS = 1.0
-SILENT_SECONDS = 5.0  # after which a peer is taken for gone
+LATELY_SECONDS = 2.5  # a peer that is silent for longer gets no new work
+SILENT_SECONDS = 5.0  # and is taken for gone after this
 _KEPT_SECONDS = 10.0
 _KEPT_BYTES = 5_000_000
 _BATCH_BYTES = 1_000_000  # of several messages together
@@ -64,6 +63,11 @@ class Peer:
     asked_at: float = 0.0
     asks: int = 0
     stamp: Document = field(default_factory=dict)  # what came with its newest envelope
+
+    @property
+    def is_lively(self) -> bool:
+        """Return whether it was heard of lately."""
+        return clock.monotonic() - self.heard_at < LATELY_SECONDS
 
 
 class Exchange:
@@ -178,12 +182,12 @@ class Exchange:
         now = clock.monotonic()
         self._kept[self._number] = (now, data)
         self._kept_bytes += len(data)
-        while self._kept and (
-            self._kept_bytes > _KEPT_BYTES or now - next(iter(self._kept.values()))[0] > _KEPT_SECONDS
-        ):
-            if len(self._kept) == 1:
+        while len(self._kept) > 1:
+            kept_at, oldest = next(iter(self._kept.values()))
+            if self._kept_bytes <= _KEPT_BYTES and now - kept_at <= _KEPT_SECONDS:
                 break
-            self._kept_bytes -= len(self._kept.popitem(last=False)[1][1])
+            self._kept_bytes -= len(oldest)
+            self._kept.popitem(last=False)
 
     def _send(self, envelope: Envelope, to: str | None = None) -> None:
         self._send_bytes(seal(self._key, envelope), to)
@@ -266,7 +270,10 @@ class Exchange:
                 act(peer.name, envelope.type is Type.BATCH)
 
     def _peer(self, envelope: Envelope) -> Peer | None:
-        """The sender; a new one is expected to begin at its beginning, but by a process that is new itself."""
+        """Return the sender, None for one that is unknown and says goodbye.
+
+        A new peer's batches are expected from the first one, unless this process is new itself.
+        """
         peer = self.peers.get(envelope.sender)
         if peer is None:
             if envelope.type is Type.BYE:

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import gevent
@@ -127,10 +127,20 @@ class Mesh:
             self._greenlets = [greenlet for greenlet in self._greenlets if not greenlet.dead]
 
     def _read(self, sock: socket.socket) -> None:
-        """Take the frames of one connection."""
+        """Take the frames of one connection, before anything else that has come in the same turn of the loop.
+
+        Whoever was acknowledged by another worker and asks this one finds here what that one had told before.
+        """
         buffer, name = bytearray(), None
-        with sock, suppress(OSError):
-            while piece := sock.recv(_READ_BYTES):
+        loop = gevent.get_hub().loop
+        watcher = loop.io(sock.fileno(), 1)
+        watcher.priority = loop.MAXPRI
+        sock.settimeout(0)
+        with sock, closing(watcher), suppress(OSError):
+            while True:
+                gevent.get_hub().wait(watcher)
+                if not (piece := sock.recv(_READ_BYTES)):
+                    return
                 buffer += piece
                 while len(buffer) >= _LENGTH.size:
                     (length,) = _LENGTH.unpack_from(buffer)
@@ -151,12 +161,12 @@ class Mesh:
 
 
 class _Writer:
-    """The way to one peer. Frames wait while it takes nothing, up to a limit."""
+    """The way to one peer. A frame goes out at once where it can; while the peer takes nothing, frames wait."""
 
     def __init__(self, sock: socket.socket, ended: Callable[[], object]) -> None:
         self._sock = sock
         self._ended = ended
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes | memoryview] = deque()
         self._waiting_bytes = 0
         self._wanted = Event()
         self.drained = Event()
@@ -168,10 +178,20 @@ class _Writer:
         if self._waiting_bytes > _MOST_WAITING_BYTES:
             self.dropped += 1
             return
-        self._waiting.append(_LENGTH.pack(len(frame)) + frame)
-        self._waiting_bytes += len(frame)
-        self.drained.clear()
-        self._wanted.set()
+        rest = memoryview(_LENGTH.pack(len(frame)) + frame)
+        if self.drained.is_set():
+            try:
+                rest = rest[os.write(self._sock.fileno(), rest) :]
+            except BlockingIOError:
+                pass
+            except OSError:  # the peer has ended
+                gevent.spawn(self._ended)
+                return
+        if rest:
+            self._waiting.append(rest)
+            self._waiting_bytes += len(rest)
+            self.drained.clear()
+            self._wanted.set()
 
     def _write(self) -> None:
         self._sock.settimeout(None)

@@ -29,10 +29,20 @@ Take = Callable[[Any, Any, BufferedReader], object]
 
 
 class Relay:
-    """What passes connections to other workers, and takes theirs. `me` is this worker's name, `peers()` has the names
-    of the living ones with the number of their sessions; `folder` is the machine's, with mode 0700."""
+    """Passes connections to other workers, and takes theirs.
 
-    def __init__(self, folder: Path, me: str, *, peers: Callable[[], dict[str, int]], sessions: Callable[[], int]):
+    `me` is this worker's name; `peers()` has the names of the living ones with the number of their sessions, None where
+    one was not heard of lately; `folder` is the machine's, with mode 0700.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        me: str,
+        *,
+        peers: Callable[[], dict[str, int | None]],
+        sessions: Callable[[], int],
+    ) -> None:
         self._folder = folder
         self._me = me
         self._peers = peers
@@ -77,6 +87,8 @@ class Relay:
         """Return the worker with the fewest sessions, when it is worth passing a handshake to it."""
         best, fewest = None, self._sessions()
         for name, sessions in self._peers().items():
+            if sessions is None:
+                continue
             if self._seen.get(name) != sessions:
                 self._seen[name], self._given[name] = sessions, 0
             if sessions + self._given.get(name, 0) < fewest:
@@ -130,7 +142,7 @@ class Relay:
 
 
 class _Replayed(socket.SocketIO):
-    """What was read of a connection already, then the rest of it."""
+    """Reads the bytes that were read of a connection already, then the rest of it."""
 
     def __init__(self, sock: Any, head: bytes) -> None:
         super().__init__(sock, "r")

@@ -120,7 +120,7 @@ def enter(connection: Connection) -> bool:
     socketio.server.enter_room(connection.sid, room(connection.user_id))
     is_first = connections.add(connection)
     if is_first:
-        others.current().tell("online", {"user": connection.user_id.binary, "is_online": True})
+        others.current().tell_come(connection.user_id)
     return is_first and not others.current().is_online(connection.user_id)
 
 
@@ -129,10 +129,12 @@ def leave(sid: str) -> tuple[Connection, bool] | None:
     removed = connections.remove(sid)
     if removed is None:
         return None
-    connection, is_last = removed
-    if is_last:
-        others.current().tell("online", {"user": connection.user_id.binary, "is_online": False})
-    return connection, is_last and not others.current().is_online(connection.user_id)
+    connection, is_last_here = removed
+    if not is_last_here:
+        return connection, False
+    is_last = not others.current().is_online(connection.user_id)
+    others.current().tell_gone(connection.user_id, is_last=is_last)
+    return connection, is_last
 
 
 def wait_for_turn() -> None:
@@ -305,7 +307,6 @@ def hear_others(exchange: Exchange) -> None:
     exchange.handle("push", _heard_push)
     exchange.handle("push to all", lambda _, data: _emit_packet_to_all(data["packet"]))
     exchange.handle("wake", lambda _, data: waiting.wake(_users(data["users"])))
-    exchange.handle("online", lambda sender, data: here.note(sender, data["user"], data["is_online"]))
     exchange.handle("all online", lambda sender, data: here.note_all(sender, data["users"]))
     exchange.handle(
         "session ended", lambda _, data: close_session_here(data["session"], errors.Code(data["code"]), data["reason"])
@@ -327,10 +328,14 @@ def _tell_online() -> None:
 def tell_polling_users() -> None:
     """Tell the other processes who has begun to long-poll here, and who has stopped; called every second."""
     global _polling
-    now = set(waiting.online_users())
+    now, elsewhere = set(waiting.online_users()), others.current()
     for user_id in now ^ _polling:
-        if not connections.is_online(user_id):
-            others.current().tell("online", {"user": user_id.binary, "is_online": user_id in now})
+        if connections.is_online(user_id):
+            continue
+        if user_id in now:
+            elsewhere.tell_come(user_id)
+        else:
+            elsewhere.tell_gone(user_id, is_last=not elsewhere.is_online(user_id))
     _polling = now
 
 

@@ -17,8 +17,8 @@ _PATIENCE_SECONDS = 0.25
 
 
 class Order:
-    """What was told last, by conversation, and what waits. `fill(conversation id, after, before)` tells the entries
-    between two seqs from the log."""
+    """The last entry that was told, by conversation, and those that wait. `fill(conversation id, after, before)` tells
+    the entries between two seqs from the log."""
 
     fill: Fill = staticmethod(lambda *_: None)
 
@@ -59,7 +59,7 @@ class Order:
             self._waiting.pop(conversation_id, None)
 
     def _fill_gap(self, conversation_id: ObjectId) -> None:
-        """What was missing has not come: read it, and tell what waits in any case."""
+        """Read what is missing from the log, and tell what waits in any case."""
         waiting = self._waiting.get(conversation_id)
         if not waiting:
             return

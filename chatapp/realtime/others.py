@@ -28,7 +28,7 @@ class Others:
 
     @property
     def is_nobody(self) -> bool:
-        """Does this process serve the chat alone?"""
+        """Return whether this process serves the chat alone."""
         return self.exchange is None
 
     def peers(self) -> list[Peer]:
@@ -36,8 +36,8 @@ class Others:
         return list(self.exchange.peers.values()) if self.exchange is not None else []
 
     def is_leader(self) -> bool:
-        """Return whether this process does what one of them has to do for all."""
-        return self.exchange is None or all(self.exchange.me < name for name in self.exchange.peers)
+        """Return whether this process does what one of them has to do for all: the oldest that was heard of lately."""
+        return self.exchange is None or all(self.exchange.me < peer.name for peer in self.peers() if peer.is_lively)
 
     def tell(self, kind: str, data: Document) -> None:
         """Tell all others, if there may be any. What can't be told fails no act: it is in the log, or told again."""
@@ -49,16 +49,29 @@ class Others:
             metrics.side_failures.labels("bus").inc()
             logger.exception("a message could not be told to other processes", kind=kind)
 
+    def flush(self) -> None:
+        """Send now what was told, before the answer that says that it is done: its next call may come to another."""
+        if self.exchange is not None:
+            self.exchange.flush()
+
     # Who is online
 
+    def tell_come(self, user_id: ObjectId) -> None:
+        """Tell that the user's first device has come here."""
+        self.tell("online", {"user": user_id.binary, "is_online": True})
+
+    def tell_gone(self, user_id: ObjectId, *, is_last: bool) -> None:
+        """Tell that the user's last device here has gone; `is_last`: it was their last anywhere, as far as is known."""
+        self.tell("online", {"user": user_id.binary, "is_online": False, "is_last": is_last})
+
     def note_all(self, process: str, user_ids: bytes) -> None:
-        """These users, and no others, are online in that process."""
+        """Take these users, and no others, as online in that process."""
         self.forget(process)
         ids = self._online[process] = set(split_ids(user_ids))
         self._processes_of.update(ids)
 
     def note(self, process: str, user_id: bytes, is_online: bool) -> None:
-        """A user's first device has come there, or their last one has gone."""
+        """Note that a user's first device has come to a process, or that their last one has left it."""
         ids = self._online.setdefault(process, set())
         if is_online and user_id not in ids:
             ids.add(user_id)
@@ -82,7 +95,7 @@ class Others:
             del self._processes_of[user_id]
 
     def is_online(self, user_id: ObjectId) -> bool:
-        """Is the user online in another process?"""
+        """Return whether the user is online in another process."""
         return user_id.binary in self._processes_of
 
 

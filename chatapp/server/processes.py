@@ -34,7 +34,7 @@ _FIRST_PEERS_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Process:
-    """What this worker has joined with."""
+    """This worker's name, its bus and its relay."""
 
     name: str
     exchange: Exchange
@@ -125,6 +125,8 @@ def _sessions() -> int:
     return len(socketio.server.eio.sockets) if socketio.server is not None else 0
 
 
-def _peers(exchange: Exchange) -> dict[str, int]:
-    """Return how many sessions each living peer has."""
-    return {peer.name: int(peer.info.get("sessions", 0)) for peer in exchange.peers.values()}
+def _peers(exchange: Exchange) -> dict[str, int | None]:
+    """Return how many sessions each living peer has; None for one that was not heard of lately."""
+    return {
+        peer.name: int(peer.info.get("sessions", 0)) if peer.is_lively else None for peer in exchange.peers.values()
+    }

@@ -12,6 +12,7 @@ from bson import ObjectId
 
 from chatapp import clock, limits, realtime
 from chatapp.bus.exchange import Exchange
+from chatapp.database import Document
 from chatapp.realtime import others
 from chatapp.schemas.views import Data, PresenceView, TypingView
 from chatapp.services import access
@@ -58,9 +59,23 @@ def _hiding() -> frozenset[ObjectId]:
 
 
 def hear_others(exchange: Exchange) -> None:
-    """Know who hides, and who went offline with their process."""
+    """Know who hides, who is online elsewhere, and who went offline with their process."""
     exchange.handle("hiding changed", lambda *_: _forget_hiding())
+    exchange.handle("online", _heard_online)
     exchange.on_leave(_lost)
+
+
+def _heard_online(process: str, data: Document) -> None:
+    """Note who came or went elsewhere.
+
+    Where a user's last devices leave several processes at once, each of these sees the user online in another one, and
+    tells nobody. The oldest process hears of all of them, and tells it for them.
+    """
+    here = others.current()
+    here.note(process, data["user"], data["is_online"])
+    user_id = ObjectId(data["user"])
+    if not data["is_online"] and not data["is_last"] and here.is_leader() and not realtime.is_online(user_id):
+        gevent.spawn(_left_all, [user_id])
 
 
 def _lost(process: str) -> None:

@@ -102,6 +102,13 @@ class SessionCache:
         self.fresh.pop(session_id, None)
         self.used.discard(session_id)
 
+    def forget_all(self) -> None:
+        """Look every session up again before its next call: one of them may have been revoked."""
+        self.forgotten += 1
+        self.rows.clear()
+        self.fresh.clear()
+        self.used.clear()
+
 
 cache = SessionCache()
 
@@ -109,6 +116,4 @@ cache = SessionCache()
 @on_reset
 def reset() -> None:
     """Forget every session."""
-    cache.rows.clear()
-    cache.fresh.clear()
-    cache.used.clear()
+    cache.forget_all()

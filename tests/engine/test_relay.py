@@ -16,7 +16,7 @@ TARGET = "/socket.io/?EIO=4&transport=polling"
 class Worker:
     def __init__(self, folder, name, sessions=0):
         self.sessions = sessions
-        self.others: dict[str, int] = {}
+        self.others: dict[str, int | None] = {}
         self.taken: list[tuple[Any, Any, BufferedReader]] = []
         self.relay = Relay(folder, name, peers=lambda: self.others, sessions=lambda: self.sessions)
         self.relay.start(lambda *connection: self.taken.append(connection))
@@ -64,6 +64,13 @@ def test_a_handshake_goes_to_the_emptiest_and_a_crowd_to_all(pair):
     assert one.relay.owner(TARGET) is None
     one.others = {"two": 9, "three": 11}  # their heartbeats have come
     assert one.relay.owner(TARGET) == "two"
+
+
+def test_no_handshake_goes_to_a_worker_that_is_silent_but_its_own_requests_do(pair):
+    one, _ = pair
+    one.sessions, one.others = 10, {"two": None}
+    assert one.relay.owner(TARGET) is None
+    assert one.relay.owner(TARGET + "&sid=two.abc") == "two"
 
 
 def test_a_connection_moves_with_what_was_read_and_what_still_comes(pair):

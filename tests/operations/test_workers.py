@@ -217,6 +217,35 @@ def test_a_user_is_online_while_any_worker_has_a_device_of_theirs(server, phones
         assert len(phone.told["userOnline"]) == 1
 
 
+def test_a_user_whose_devices_leave_all_workers_at_once_is_offline_for_all(server, phones):
+    ann, bob = people(server, 2)
+    direct(server, ann, bob)
+    watching = on_all_workers(phones, ann)
+    on_all_workers(phones, bob)
+    for phone in watching:
+        eventually(lambda phone=phone: phone.told["userOnline"])
+    assert server.call("POST", "/api/auth/logout", bob, {})["success"]  # the session's sockets are closed everywhere
+    for phone in watching:
+        eventually(lambda phone=phone: phone.told["userOffline"])
+
+
+def test_the_master_reads_its_settings_again_and_the_workers_find_each_other(tmp_path):
+    settings = {"WEB_CONCURRENCY": "2", "MONGO_DATABASE": f"workers_{uuid.uuid4().hex[:12]}", "TMPDIR": str(tmp_path)}
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        (ann,) = people(server, 1)
+        before = set(workers_of(server))
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(now := set(workers_of(server))) == 2 and not now & before)
+        eventually(server.is_healthy)
+        assert len(list(tmp_path.glob("chatapp-*"))) == 1
+        made: list[Phone] = []
+        while len({owner_of(phone.client) for phone in made}) < 2:
+            made.append(Phone(server, ann, ["polling"]))
+            assert len(made) <= 10
+        for phone in made:
+            phone.client.disconnect()
+
+
 def test_who_polls_on_one_worker_is_online_on_all(server, phones):
     ann, bob = people(server, 2)
     direct(server, ann, bob)

@@ -308,6 +308,7 @@ def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str, *, ended_b
 def hear_others(exchange: Exchange) -> None:
     """Look a session up again that another process has ended, or whose tokens it has exchanged."""
     exchange.handle("session changed", lambda _, data: cache.forget(data["session"], revoked=data["is_over"]))
+    exchange.on_gap(lambda _: cache.forget_all())
 
 
 def _tell_others(session_id: ObjectId, *, is_over: bool = False) -> None:
@@ -319,6 +320,7 @@ def _close(session_ids: list[ObjectId], reason: str) -> None:
         cache.forget(session_id)
         _tell_others(session_id, is_over=True)
         realtime.close_session(session_id, errors.Code.TOKEN_REVOKED, reason)
+    others.current().flush()
 
 
 def tidy() -> int:

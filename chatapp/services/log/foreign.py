@@ -1,4 +1,4 @@
-"""What other processes append: heard from them, so that this process knows it before it is asked."""
+"""Entries, marks and profiles that other processes have stored: they bring forward what this process remembers."""
 
 from bson import ObjectId
 
@@ -33,6 +33,11 @@ def tell(head: Head, entries: list[Entry]) -> None:
     )
 
 
+def flush() -> None:
+    """Let the other processes have now what was told: whoever is acknowledged may ask one of them next."""
+    others.current().flush()
+
+
 def tell_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, int]) -> None:
     """Tell that a member's marks have moved up."""
     others.current().tell("marks", {"conversation": conversation_id, "user": user_id, "marks": marks})
@@ -53,19 +58,16 @@ def hear_others(exchange: Exchange) -> None:
 
 
 def _heard_run(_: str, data: Document) -> None:
-    entries: list[Entry] | None = data["entries"]
-    if entries is None:
-        cache.forget(data["conversation"])
-        return
-    if all(entry["type"] == "message" for entry in entries):  # else the head was stored before this was told
-        head_store.hear(Head(data["conversation"], data["from"], data["to"], data["changes"]))
+    head_store.hear(Head(data["conversation"], data["from"], data["to"], data["changes"]))
     state = cache.peek(data["conversation"])
-    if state is not None and not _bring_forward(state, entries):
+    if state is not None and not _bring_forward(state, data["entries"]):
         cache.forget(data["conversation"])
 
 
-def _bring_forward(state: Conversation, entries: list[Entry]) -> bool:
-    """Apply what follows the state; return False when that can't be done with what was heard."""
+def _bring_forward(state: Conversation, entries: list[Entry] | None) -> bool:
+    """Apply the entries that follow the state; return False when the state has to be loaded again."""
+    if entries is None:
+        return False
     new = [entry for entry in entries if entry["seq"] > state.seq]
     if not new:
         return True

@@ -237,6 +237,7 @@ def _conclude(runs: list[Run]) -> None:
             is_told = entry["seq"] in run.slot.caught_up
             announced = None if is_told else announcements.announce(run.state, entry)
             call.result.set(Appended(entry, run.state, duplicate=False, announced=announced))
+    foreign.flush()  # before the calls go on with their results
 
 
 def _head(run: Run) -> Head:

@@ -70,15 +70,15 @@ def change() -> Iterator[datetime]:
 
 def seen_until() -> datetime:
     """Return a time up to which every change is visible to reads from now on."""
-    now = clock.monotonic()
-    for moment in [moment for moment, until in _in_doubt.items() if until <= now]:
-        del _in_doubt[moment]
     stamps = [peer.stamp for peer in others.current().peers()]
     elsewhere: list[datetime] = [stamp["seen_until"] for stamp in stamps if "seen_until" in stamp]
     return min([_seen_here(), *elsewhere])
 
 
 def _seen_here() -> datetime:
+    now = clock.monotonic()
+    for moment in [moment for moment, until in _in_doubt.items() if until <= now]:
+        del _in_doubt[moment]
     return min([clock.tick(), *(moment - timedelta(milliseconds=1) for moment in (*_under_way, *_in_doubt))])
 
 
