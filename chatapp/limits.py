@@ -1,4 +1,4 @@
-"""Rate limits: one rule for REST and sockets, in memory or in Redis when REDIS_URL is set.
+"""Rate limits: one rule for REST and sockets. `chatapp.counts` keeps the counts.
 
 A user has one budget of calls, RATE_USER, over both transports and all devices. A call costs 1, and 1 more for each
 64 KiB that it sends (`cost_of_bytes`) and for each 200 rows that it makes the server read or show (`charge`).
@@ -10,172 +10,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-import gevent
-import structlog
 from bson import ObjectId
 from limits import RateLimitItem, parse_many
-from limits.storage import Storage, storage_from_string
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from chatapp import errors
 from chatapp.bus.exchange import Exchange
+from chatapp.counts import Counts
 from chatapp.extensions import limiter
 from chatapp.settings import config
 from chatapp.state import on_reset
 
-logger = structlog.get_logger("chatapp.limits")
-_REDIS_SECONDS = 0.5
-_REDIS_AGAIN_SECONDS = 5.0
-_SWEEP_SECONDS = 10.0
-_TOGETHER_SECONDS = 0.2
 _BYTES_PER_CALL = 65_536
 _ROWS_PER_CALL = 200
-
-
-class Memory:
-    """Counters that end by themselves. (The library's own starts a timer thread with nearly every count.)"""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, tuple[int, float]] = {}
-        self.swept_at = time.time()
-        self.exchange: Exchange | None = None  # with the processes that count the same
-        self.news: dict[str, tuple[int, float]] = {}  # amount and expiry of what they were not told yet
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to the counter, which ends `expiry` seconds after its first count."""
-        count = self.add(key, expiry, amount)
-        if self.exchange is not None:
-            self._tell_soon(key, expiry, amount, count)
-        return count
-
-    def _tell_soon(self, key: str, expiry: float, amount: int, count: int) -> None:
-        """Let the other processes count it too: a moment later, or at once when the limit is near."""
-        if not self.news:
-            gevent.spawn_later(_TOGETHER_SECONDS, self.tell)
-        self.news[key] = (self.news.get(key, (0, 0.0))[0] + amount, expiry)
-        limit = key.rsplit("/", 3)[-3:][0]
-        if limit.isdigit() and 2 * count > int(limit):
-            self.tell()
-
-    def tell(self) -> None:
-        """Tell the other processes what was counted here."""
-        news, self.news = self.news, {}
-        if news and self.exchange is not None:
-            rows = [[key, amount, expiry] for key, (amount, expiry) in news.items()]
-            self.exchange.publish("counts", {"rows": rows})
-
-    def add_all(self, rows: list[tuple[str, int, float]]) -> None:
-        """Add what another process has counted."""
-        for key, amount, expiry in rows:
-            self.add(key, expiry, amount)
-
-    def add(self, key: str, expiry: float, amount: int) -> int:
-        """Add what was counted, here or elsewhere."""
-        now = time.time()
-        self._sweep(now)
-        count, ends = self.rows.get(key, (0, 0.0))
-        if ends <= now:
-            count, ends = 0, now + expiry
-        self.rows[key] = (count + amount, ends)
-        return count + amount
-
-    def _sweep(self, now: float) -> None:
-        if now - self.swept_at > _SWEEP_SECONDS:
-            self.swept_at = now
-            self.rows = {key: row for key, row in self.rows.items() if row[1] > now}
-
-    def get(self, key: str) -> int:
-        """The counter's value."""
-        count, ends = self.rows.get(key, (0, 0.0))
-        return count if ends > time.time() else 0
-
-    def get_expiry(self, key: str) -> float:
-        """When the counter ends, in seconds since 1970."""
-        return max(self.rows.get(key, (0, 0.0))[1], time.time())
-
-
-class Counts(Storage):
-    """Where Flask-Limiter and `spend` count: in Redis while that answers, else in memory.
-
-    Only the call that finds Redis out of reach waits for it (half a second at most); while it is, a greenlet
-    beside the calls looks whether it is back.
-    """
-
-    STORAGE_SCHEME = ["chatapp"]  # noqa: RUF012  # declared so by the library
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: float | str | bool) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self.memory = Memory()
-        self.redis = _redis(config().REDIS_URL)
-        self.reachable = True
-        self.look_again_at = 0.0
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return RedisError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return int(self._ask("incr", key, expiry, amount))
-
-    def get(self, key: str) -> int:
-        return int(self._ask("get", key))
-
-    def get_expiry(self, key: str) -> float:
-        return self._ask("get_expiry", key)
-
-    def check(self) -> bool:
-        return self.reachable
-
-    def reset(self) -> int | None:
-        self.memory = Memory()
-        return None
-
-    def clear(self, key: str) -> None:
-        self.memory.rows.pop(key, None)
-        if self.redis is not None and self.reachable:
-            self.redis.clear(key)
-
-    def _ask(self, method: str, *arguments: str | int) -> float:
-        if self.redis is not None:
-            if self.reachable:
-                answer = self._ask_redis(self.redis, method, *arguments)
-                if answer is not None:
-                    return answer
-            elif time.monotonic() >= self.look_again_at:
-                self.look_again_at = time.monotonic() + _REDIS_AGAIN_SECONDS
-                gevent.spawn(self._look_again, self.redis)
-        return float(getattr(self.memory, method)(*arguments))
-
-    def _ask_redis(self, redis: Storage, method: str, *arguments: str | int) -> float | None:
-        try:
-            with gevent.Timeout(_REDIS_SECONDS):
-                return float(getattr(redis, method)(*arguments))
-        except (RedisError, OSError, gevent.Timeout):
-            self._note(reachable=False)
-            return None
-
-    def _look_again(self, redis: Storage) -> None:
-        with gevent.Timeout(_REDIS_SECONDS, False):
-            if redis.check():
-                self._note(reachable=True)
-
-    def _note(self, reachable: bool) -> None:
-        if reachable != self.reachable:
-            self.reachable = reachable
-            self.look_again_at = time.monotonic() + _REDIS_AGAIN_SECONDS
-            logger.warning(
-                "rate limits count in Redis again" if reachable else "Redis lost, rate limits count in memory"
-            )
-
-
-def _redis(url: str) -> Storage | None:
-    if not url:
-        return None
-    options = {"retry": Retry(NoBackoff(), 0), "socket_timeout": _REDIS_SECONDS}
-    storage = storage_from_string(url, **options)  # type: ignore[arg-type]  # they go to redis-py as they are
-    return storage if isinstance(storage, Storage) else None
 
 
 @dataclass
@@ -197,13 +43,9 @@ def reset() -> None:
 
 
 def hear_others(exchange: Exchange) -> None:
-    """Count together with the other processes: what is told to them five times a second is counted by all."""
-    if not limiter.initialized:
-        return
-    counts = limiter.storage
-    if isinstance(counts, Counts):
-        counts.memory.exchange = exchange
-        exchange.handle("counts", lambda _, data: counts.memory.add_all(data["rows"]))
+    """Count together with the other processes."""
+    if limiter.initialized and isinstance(limiter.storage, Counts):
+        limiter.storage.join(exchange)
 
 
 def spend_call(user_id: ObjectId, cost: int = 1) -> None:
@@ -219,7 +61,7 @@ def charge(user_id: ObjectId, *, rows: int = 0, size: int = 0) -> None:
 
 
 def cost_of_bytes(size: int) -> int:
-    """What a call costs that sends so many bytes."""
+    """Return the cost of a call that sends so many bytes."""
     return 1 + size // _BYTES_PER_CALL
 
 
@@ -232,7 +74,7 @@ def spend(name: str, key: str, rule: str, cost: int = 1) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a count stands: of `limit` acts `remaining` are left, until `reset_at` (seconds since 1970)."""
+    """The state of a count: of `limit` acts `remaining` are left, until `reset_at` (seconds since 1970)."""
 
     limit: int
     remaining: int
@@ -240,7 +82,7 @@ class Window:
 
 
 def window(name: str, key: str, rule: str) -> Window | None:
-    """The tightest window of a rule as it stands; None when nothing is counted."""
+    """Return the tightest window of a rule as it stands; None when nothing is counted."""
     if not _is_counting():
         return None
     stats = [(item.amount, *limiter.limiter.get_window_stats(item, name, key)) for item in _items(rule)]
@@ -256,7 +98,7 @@ def failures(name: str, key: str, rule: str) -> AbstractContextManager[None]:
 
 
 def successes(name: str, key: str, rule: str) -> AbstractContextManager[None]:
-    """The same for blocks that raise nothing."""
+    """Count the blocks that raise nothing, like `failures`."""
     return _outcomes(name, key, rule, counts_success=True)
 
 

@@ -7,8 +7,10 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import bson
+from nacl.secret import SecretBox
 
 from chatapp.database import Document
 
@@ -20,13 +22,15 @@ _SEAL_BYTES = 16
 class Type(StrEnum):
     """`batch`: the sender's messages number so and so. `heartbeat`: the sender lives, and `number` was its last batch.
     `ask`: send me your batches from `number` to body.last again. `gone`: those up to `number` are kept no longer.
-    `bye`: the sender stops; its last batch was `number`."""
+    `bye`: the sender stops; its last batch was `number`. `direct`: a message to the process body.to alone, its
+    `number` among all such messages of the sender."""
 
     BATCH = "batch"
     HEARTBEAT = "heartbeat"
     ASK = "ask"
     GONE = "gone"
     BYE = "bye"
+    DIRECT = "direct"
 
 
 class Unacceptable(Exception):
@@ -83,3 +87,19 @@ def open_sealed(key: bytes, data: bytes) -> Envelope:
 
 def _seal_of(key: bytes, content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=_SEAL_BYTES, key=key).digest()
+
+
+def conceal(key: bytes, data: bytes) -> bytes:
+    """Return the data so that only processes with the same key can read it (XSalsa20 with Poly1305, by libsodium)."""
+    return bytes(_box(key).encrypt(data))
+
+
+def reveal(key: bytes, data: bytes) -> bytes:
+    """Return what was concealed. Raises CryptoError for anything else."""
+    return _box(key).decrypt(data)
+
+
+@lru_cache(maxsize=4)
+def _box(key: bytes) -> SecretBox:
+    """Return the box of this key, whose own key seals nothing else."""
+    return SecretBox(hashlib.blake2b(digest_size=SecretBox.KEY_SIZE, key=key, person=b"chatapp conceal").digest())

@@ -4,232 +4,97 @@ event loop; what peers publish is handed to its handlers in each sender's order,
 A batch whose number is not new is dropped. When one is missing, the sender is asked for it; when the sender does not
 have it any more, or is gone, `on_gap` is called: what was in it has to be found elsewhere. A heartbeat each second
 carries the number of the last batch, which betrays a lost last one. No clock of another process decides anything.
+
+`send_to` is for one peer alone: outside the order, at most once, and nobody asks for what is lost.
 """
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import bson
-import gevent
 import structlog
 
 from chatapp import clock
-from chatapp.bus.envelope import Envelope, Type, Unacceptable, open_sealed, seal
+from chatapp.bus.carrier import Carrier
+from chatapp.bus.envelope import Envelope, Type, Unacceptable, open_sealed
+from chatapp.bus.handlers import Handlers
+from chatapp.bus.missing import Asker
+from chatapp.bus.peer import LATELY_SECONDS, Peer, machine_of
+from chatapp.bus.sender import Sender, encode
 from chatapp.database import Document
 
 logger = structlog.get_logger("chatapp.bus")
 HEARTBEAT_SECONDS = 1.0
-LATELY_SECONDS = 2.5  # a peer that is silent for longer gets no new work
-SILENT_SECONDS = 5.0  # and is taken for gone after this
-_KEPT_SECONDS = 10.0
-_KEPT_BYTES = 5_000_000
-_BATCH_BYTES = 1_000_000  # of several messages together
-_MESSAGE_BYTES = 8_000_000  # of one
+_PROMPT_SECONDS = 0.5  # a process that publishes so soon after its start has missed to tell nothing
+_ALONE_SECONDS = 0.25  # after them a process has clients, whether it has heard the others or not
 _MOST_AHEAD = 2_000  # batches that wait for one before them
-_ASK_AGAIN_SECONDS = 1.0
-_SOON_SECONDS = 0.05
-_ASKS = 3
 _NEWCOMER_SECONDS = 5.0  # so long a process takes the first batch that it hears for its sender's next
-
-Handler = Callable[[str, Document], object]
-
-
-class Carrier(Protocol):
-    """Moves bytes to other processes. Sending never waits, and may lose them."""
-
-    name: str
-
-    def start(self, received: Callable[[bytes], None]) -> None:
-        """Begin; `received` is called for everything that comes."""
-
-    def send(self, data: bytes, to: str | None = None) -> None:
-        """Send to one process, by its boot id, or to all others."""
-
-    def stop(self) -> None:
-        """End."""
+_MOST_DEPARTED = 1_000  # peers that are gone, and remembered: recordings of them are worth nothing
 
 
-@dataclass(slots=True)
-class Peer:
-    """Another process: the last of its batches that was handled in order, and what it says of itself."""
-
-    name: str
-    last: int
-    heard_at: float
-    info: Document = field(default_factory=dict)
-    ahead: dict[int, Document] = field(default_factory=dict)  # batches that came before their turn
-    asked_at: float = 0.0
-    asks: int = 0
-    stamp: Document = field(default_factory=dict)  # what came with its newest envelope
-
-    @property
-    def is_lively(self) -> bool:
-        """Return whether it was heard of lately."""
-        return clock.monotonic() - self.heard_at < LATELY_SECONDS
-
-
-class Exchange:
-    """The bus as one process sees it. `me` is its boot id; `describe` gives what its heartbeats say of it,
-    `stamp` what goes with every batch and heartbeat."""
+class Exchange(Sender, Handlers):
+    """The bus as one process sees it: the half that sends, and here the one that hears."""
 
     def __init__(
         self, me: str, key: bytes, *, describe: Callable[[], Document] = dict, stamp: Callable[[], Document] = dict
     ) -> None:
-        self.me = me
+        Sender.__init__(self, me, key, describe=describe, stamp=stamp)
+        Handlers.__init__(self)
         self.peers: dict[str, Peer] = {}
-        self.counts: Counter[str] = Counter()
-        self._key = key
-        self._describe = describe
-        self._stamp = stamp
-        self._carriers: list[Carrier] = []
-        self._handlers: dict[str, Handler] = {}
-        self._on_gap: list[Callable[[str], object]] = []
-        self._on_stamp: list[Callable[[str, bool], object]] = []
-        self._on_join: list[Callable[[str], object]] = []
-        self._on_leave: list[Callable[[str], object]] = []
-        self._outgoing: list[bytes] = []
-        self._is_flush_planned = False
-        self._is_beat_planned = False
-        self._number = 0
-        self._flushed_at = 0.0
-        self._kept: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
-        self._kept_bytes = 0
-        self._began_at = clock.monotonic()
+        self.degraded = ""  # why other machines are heard late, in a sentence; empty: they are not
+        self._departed: OrderedDict[str, Peer] = OrderedDict()
+        self._asker = Asker(self._ask, self._give_up)
+        self._direct_number = 0
+        self._machine = machine_of(me)
+        self._beat_at = self._began_at
+        self._resumed_at = float("-inf")  # when it went on after a pause of its own
         self._unacceptable: Counter[str] = Counter()  # since they were last logged
-
-    # To be set up before `start`
-
-    def handle(self, kind: str, handler: Handler) -> None:
-        """Call `handler(sender, data)` for each message of this kind. It must not wait."""
-        self._handlers[kind] = handler
-
-    def on_gap(self, act: Callable[[str], object]) -> None:
-        """Call `act(sender)` when messages of a peer are lost for good."""
-        self._on_gap.append(act)
-
-    def on_join(self, act: Callable[[str], object]) -> None:
-        """Call `act(peer)` when a peer is heard for the first time."""
-        self._on_join.append(act)
-
-    def on_leave(self, act: Callable[[str], object]) -> None:
-        """Call `act(peer)` when a peer has said goodbye or was silent for too long."""
-        self._on_leave.append(act)
-
-    def on_stamp(self, act: Callable[[str, bool], object]) -> None:
-        """Call `act(peer, with messages)` when a peer's stamp has come, with a batch or alone."""
-        self._on_stamp.append(act)
 
     def start(self, carriers: Iterable[Carrier]) -> None:
         """Begin to hear and to be heard."""
-        self._carriers = list(carriers)
-        for carrier in self._carriers:
+        self.carriers = list(carriers)
+        for carrier in self.carriers:
             carrier.start(self.received)
         self.beat()
 
-    def stop(self) -> None:
-        """Send what is left, and goodbye."""
-        self.flush()
-        self._send(Envelope(Type.BYE, self.me, self._number, {}))
-        for carrier in self._carriers:
-            carrier.stop()
-        self._carriers = []
+    def expect_nobody(self) -> None:
+        """Publish nothing until another process is heard, unless one was heard before."""
+        self.has_company = bool(self.peers or self._departed)
 
     # Sending
 
-    def publish(self, kind: str, data: Document) -> None:
-        """Send a message to all peers, with what else this turn of the loop publishes.
+    def send_to(self, peer: str, kind: str, data: Document) -> bool:
+        """Send a message to one peer, now. It is handled once or never; return False when there is no such peer.
 
         Raises ValueError for a message of more than 8 MB.
         """
-        if not self._carriers:
-            return
-        message = bson.encode({"kind": kind, "data": data})
-        if len(message) > _MESSAGE_BYTES:
-            raise ValueError(f"a message of {len(message)} bytes is too large for the bus")
-        self._outgoing.append(message)
-        if not self._is_flush_planned:
-            self._is_flush_planned = True
-            gevent.get_hub().loop.run_callback(self._flush_planned)
-
-    def _flush_planned(self) -> None:
-        self._is_flush_planned = False
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what was published."""
-        while self._outgoing:
-            taken, size = 0, 0
-            for message in self._outgoing:
-                size += len(message)
-                if taken and size > _BATCH_BYTES:
-                    break
-                taken += 1
-            messages, self._outgoing = self._outgoing[:taken], self._outgoing[taken:]
-            self._number += 1
-            data = seal(
-                self._key, Envelope(Type.BATCH, self.me, self._number, {"messages": messages, "stamp": self._stamp()})
-            )
-            self._keep(data)
-            self.counts["batches out"] += 1
-            self.counts["bytes out"] += len(data)
-            self._send_bytes(data)
-            self._flushed_at = clock.monotonic()
-            self.beat_soon()  # what these messages are about may be finished after them
-
-    def _keep(self, data: bytes) -> None:
-        now = clock.monotonic()
-        self._kept[self._number] = (now, data)
-        self._kept_bytes += len(data)
-        while len(self._kept) > 1:
-            kept_at, oldest = next(iter(self._kept.values()))
-            if self._kept_bytes <= _KEPT_BYTES and now - kept_at <= _KEPT_SECONDS:
-                break
-            self._kept_bytes -= len(oldest)
-            self._kept.popitem(last=False)
-
-    def _send(self, envelope: Envelope, to: str | None = None) -> None:
-        self._send_bytes(seal(self._key, envelope), to)
-
-    def _send_bytes(self, data: bytes, to: str | None = None) -> None:
-        for carrier in self._carriers:
-            try:
-                carrier.send(data, to)
-            except Exception:  # a carrier's failure fails nobody's act: the others, or the log, make it good
-                self.counts["failures"] += 1
-                logger.exception("the bus could not send", carrier=carrier.name)
+        if peer not in self.peers or not self.carriers:
+            return False
+        message = encode(kind, data)
+        self._direct_number += 1
+        self.counts["direct out"] += 1
+        self._send(Envelope(Type.DIRECT, self.me, self._direct_number, {"to": peer, "message": message}), peer)
+        return True
 
     def beat(self) -> None:
-        """Send a heartbeat, and see who has fallen silent; called every second."""
+        """Send a heartbeat, and see who has fallen silent; called every second.
+
+        A process that was itself frozen has heard nobody, and what was sent meanwhile is still to be read.
+        """
         self._send_heartbeat()
         now = clock.monotonic()
+        if now - self._beat_at > LATELY_SECONDS:
+            self._resumed_at = now
+            for peer in self.peers.values():
+                peer.heard_at = now
+        self._beat_at = now
         for peer in list(self.peers.values()):
-            if now - peer.heard_at > SILENT_SECONDS:
+            if peer.is_silent:
                 self._lose(peer)
-            elif peer.ahead and self._may_ask(peer):
-                self._ask(peer, max(peer.ahead))
+            peer.is_late = peer.is_far and bool(self.degraded)
         if self._unacceptable and int(now) % 60 == 0:
             logger.warning("the bus brought what is not for this process", **self._unacceptable)
             self._unacceptable.clear()
-
-    def beat_soon(self) -> None:
-        """Let the others have this process's stamp within a moment."""
-        if not self._is_beat_planned and self._carriers:
-            self._is_beat_planned = True
-            gevent.spawn_later(_SOON_SECONDS, self._beat_when_quiet)
-
-    def _beat_when_quiet(self) -> None:
-        """Send a heartbeat, unless a batch has gone out meanwhile: then after that."""
-        self._is_beat_planned = False
-        if clock.monotonic() - self._flushed_at < _SOON_SECONDS / 2:
-            self.beat_soon()
-        elif self._carriers:
-            self._send_heartbeat()
-
-    def _send_heartbeat(self) -> None:
-        body = {"info": self._describe(), "stamp": self._stamp()}
-        self._send(Envelope(Type.HEARTBEAT, self.me, self._number, body))
 
     # Receiving
 
@@ -238,12 +103,22 @@ class Exchange:
         try:
             envelope = open_sealed(self._key, data)
         except Unacceptable as error:
-            self.counts[f"unacceptable: {error.reason}"] += 1
-            self._unacceptable[error.reason.replace(" ", "_")] += 1
+            self._drop(error.reason)
             return
         if envelope.sender == self.me:
             return
         self.counts["bytes in"] += len(data)
+        try:
+            self._open(envelope)
+        except Exception:  # another version's, perhaps: the carrier has to go on
+            self._drop("malformed")
+            logger.exception("an envelope of the bus could not be handled", type=str(envelope.type))
+
+    def _drop(self, reason: str) -> None:
+        self.counts[f"unacceptable: {reason}"] += 1
+        self._unacceptable[reason.replace(" ", "_")] += 1
+
+    def _open(self, envelope: Envelope) -> None:
         peer = self._peer(envelope)
         if peer is None:
             return
@@ -253,14 +128,33 @@ class Exchange:
             self._take(peer, envelope)
         elif envelope.type is Type.HEARTBEAT:
             peer.info = envelope.body.get("info", {})
+            if not peer.has_told_age and "quiet" in envelope.body:
+                peer.has_told_age = True
+                self._take_age(peer, envelope.body["age"], envelope.body["quiet"])
             if envelope.number > peer.last and envelope.number not in peer.ahead:
-                self._ask(peer, envelope.number)
+                self._asker.ask(peer, envelope.number)
         elif envelope.type is Type.ASK:
-            self._send_again(envelope)
+            if envelope.body.get("of") == self.me:
+                self._send_again(envelope.number, int(envelope.body.get("last", 0)), envelope.sender)
         elif envelope.type is Type.GONE:
             self._give_up(peer, envelope.number)
+        elif envelope.type is Type.DIRECT:
+            self._take_direct(peer, envelope)
         elif envelope.type is Type.BYE:
-            self._lose(peer)
+            peer.has_said_goodbye = True
+            self._lose(peer, envelope.number)
+
+    def _take_age(self, peer: Peer, age: float, quiet: float) -> None:
+        """See whether this process was there while a peer, heard for the first time, published nothing."""
+        publishes_for = age - quiet
+        if min(quiet, self.age - publishes_for) > _PROMPT_SECONDS:
+            self._miss_its_beginning(peer)
+
+    def _miss_its_beginning(self, peer: Peer) -> None:
+        """Look elsewhere for what a peer may have told since this process has begun, and before it was heard."""
+        self.counts["met late"] += 1
+        for act in self._on_gap:
+            act(peer.name)
 
     def _take_stamp(self, peer: Peer, envelope: Envelope) -> None:
         stamp = envelope.body.get("stamp")
@@ -270,37 +164,68 @@ class Exchange:
                 act(peer.name, envelope.type is Type.BATCH)
 
     def _peer(self, envelope: Envelope) -> Peer | None:
-        """Return the sender, None for one that is unknown and says goodbye.
+        """Return the sender, None for one that has said goodbye, or is unknown and says it now.
 
-        A new peer's batches are expected from the first one, unless this process is new itself.
+        A new peer's batches are expected from the first one, unless this process is new itself; those of a peer that
+        was silent from where it fell silent.
         """
         peer = self.peers.get(envelope.sender)
         if peer is None:
-            if envelope.type is Type.BYE:
+            departed = self._departed.get(envelope.sender)
+            if envelope.type is Type.BYE or (departed is not None and departed.has_said_goodbye):
                 return None
-            now = clock.monotonic()
-            is_new_here = now - self._began_at < _NEWCOMER_SECONDS
-            before = envelope.number - (envelope.type is Type.BATCH)
-            peer = self.peers[envelope.sender] = Peer(envelope.sender, before if is_new_here else 0, now)
+            if departed is not None:
+                del self._departed[departed.name]
+            peer = departed or Peer(envelope.sender, 0, clock.monotonic(), is_placed=not self.is_newcomer())
+            peer.is_far = peer.machine != self._machine
+            self.peers[peer.name] = peer
+            self.expect_company()
+            self._send_heartbeat(peer.name)  # it may not have heard of this process
             for act in self._on_join:
                 act(peer.name)
+        if not peer.is_placed and envelope.type in (Type.BATCH, Type.HEARTBEAT):
+            peer.is_placed = True
+            peer.last = envelope.number - (envelope.type is Type.BATCH)
+            if peer.last and self.age > _ALONE_SECONDS:
+                self._miss_its_beginning(peer)
         return peer
+
+    def is_catching_up(self) -> bool:
+        """Return whether this process has just gone on after a pause of its own: what others said waits to be read."""
+        now = clock.monotonic()
+        return now - self._beat_at > LATELY_SECONDS or now - self._resumed_at < LATELY_SECONDS
+
+    def was_paused_since(self, moment: float) -> bool:
+        """Return whether this process stood still for so long after this monotonic time that others may have given it
+        up."""
+        return self._resumed_at > moment or clock.monotonic() - max(self._beat_at, moment) > LATELY_SECONDS
+
+    def is_newcomer(self) -> bool:
+        """Return whether this process has begun to hear a moment ago."""
+        return self.age < _NEWCOMER_SECONDS
 
     def _take(self, peer: Peer, envelope: Envelope) -> None:
         if envelope.number <= peer.last or envelope.number in peer.ahead:
             self.counts["doubles"] += 1
             return
         self.counts["batches in"] += 1
+        self.counts["healed"] += envelope.number <= peer.asked_up_to
         peer.ahead[envelope.number] = envelope.body
-        before = peer.last
         self._go_on(peer)
         if len(peer.ahead) > _MOST_AHEAD:
             self._give_up(peer, min(peer.ahead) - 1)
-        elif peer.ahead and (peer.last > before or self._may_ask(peer)):
-            self._ask(peer, envelope.number)
+        elif peer.ahead:
+            self._asker.ask(peer, envelope.number)
 
-    def _may_ask(self, peer: Peer) -> bool:
-        return clock.monotonic() - peer.asked_at > _ASK_AGAIN_SECONDS
+    def _take_direct(self, peer: Peer, envelope: Envelope) -> None:
+        message = envelope.body.get("message")
+        if envelope.body.get("to") != self.me or not isinstance(message, bytes):
+            return
+        if not peer.direct.is_new(envelope.number):
+            self.counts["doubles"] += 1
+            return
+        self.counts["direct in"] += 1
+        self._handle(peer.name, bson.decode(message))
 
     def _go_on(self, peer: Peer) -> None:
         """Handle what has its turn."""
@@ -313,8 +238,7 @@ class Exchange:
     def _handle(self, sender: str, message: Document) -> None:
         handler = self._handlers.get(message["kind"])
         if handler is None:  # of a newer version
-            self.counts["unacceptable: kind"] += 1
-            self._unacceptable["kind"] += 1
+            self._drop("kind")
             return
         try:
             handler(sender, message["data"])
@@ -322,30 +246,12 @@ class Exchange:
             self.counts["failures"] += 1
             logger.exception("a message of the bus could not be handled", kind=message["kind"])
 
-    def _ask(self, peer: Peer, last: int) -> None:
-        """Ask the sender for what is missing up to `last`; after several asks in vain it is lost."""
-        if peer.asks >= _ASKS:
-            self._give_up(peer, (min(peer.ahead) if peer.ahead else last + 1) - 1)
-            return
-        peer.asks += 1
-        peer.asked_at = clock.monotonic()
+    def _ask(self, peer: Peer, first: int, last: int) -> None:
         self.counts["asked"] += 1
-        first_ahead = min(peer.ahead) if peer.ahead else last + 1
-        self._send(Envelope(Type.ASK, self.me, peer.last + 1, {"of": peer.name, "last": first_ahead - 1}), peer.name)
-
-    def _send_again(self, envelope: Envelope) -> None:
-        if envelope.body.get("of") != self.me:
-            return
-        first, last = envelope.number, min(int(envelope.body.get("last", 0)), self._number)
-        oldest = next(iter(self._kept), self._number + 1)
-        if first < oldest:
-            self._send(Envelope(Type.GONE, self.me, min(oldest - 1, last), {}), envelope.sender)
-        for number in range(max(first, oldest), last + 1):
-            self.counts["sent again"] += 1
-            self._send_bytes(self._kept[number][1], envelope.sender)
+        self._send(Envelope(Type.ASK, self.me, first, {"of": peer.name, "last": last}), peer.name)
 
     def _give_up(self, peer: Peer, number: int) -> None:
-        """Batches up to this number will not come any more."""
+        """Give up the batches up to this number: they will not come any more."""
         if number <= peer.last:
             return
         self.counts["gaps"] += 1
@@ -357,10 +263,16 @@ class Exchange:
             act(peer.name)
         self._go_on(peer)
 
-    def _lose(self, peer: Peer) -> None:
+    def _lose(self, peer: Peer, last: int = 0) -> None:
+        """Note that a peer is gone; `last` is its last batch, where it has said so."""
         if self.peers.pop(peer.name, None) is None:
             return
-        if peer.ahead:
+        misses_some = bool(peer.ahead) or max(last, peer.asked_up_to) > peer.last
+        peer.forget_missing()
+        self._departed[peer.name] = peer
+        if len(self._departed) > _MOST_DEPARTED:
+            self._departed.popitem(last=False)
+        if misses_some:
             for act in self._on_gap:
                 act(peer.name)
         for act in self._on_leave:

@@ -20,6 +20,7 @@ from chatapp.bus.envelope import MOST_BYTES
 
 logger = structlog.get_logger("chatapp.bus")
 _SUFFIX = ".bus"
+_MACHINE = "-"  # begins the last part of a name, which is the same for all in the folder: paths have to be short
 _LENGTH = struct.Struct(">I")
 _MOST_WAITING_BYTES = 8_000_000
 _LOOK_SECONDS = 0.5
@@ -35,6 +36,7 @@ class Mesh:
     def __init__(self, folder: Path, me: str) -> None:
         self._folder = folder
         self._me = me
+        self._machine = "".join(me.partition(_MACHINE)[1:])
         self._writers: dict[str, _Writer] = {}
         self._received: Callable[[bytes], None] = lambda _: None
         self._listener: socket.socket | None = None
@@ -80,7 +82,7 @@ class Mesh:
         self._writers.clear()
 
     def _path(self, name: str) -> Path:
-        return self._folder / (name + _SUFFIX)
+        return self._folder / (name.removesuffix(self._machine) + _SUFFIX)
 
     def _keep_looking(self) -> None:
         while self._listener is not None:
@@ -91,7 +93,7 @@ class Mesh:
         """Connect to whoever is there and not connected yet."""
         with suppress(FileNotFoundError):
             for entry in os.scandir(self._folder):
-                name = entry.name.removesuffix(_SUFFIX)
+                name = entry.name.removesuffix(_SUFFIX) + self._machine
                 if entry.name.endswith(_SUFFIX) and name != self._me:
                     self._connect(name)
 

@@ -13,7 +13,18 @@ from chatapp.database import embedded, mongodb
 from config import Config
 
 Document = dict[str, Any]
-COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "departures", "meta")
+COLLECTIONS = (
+    "users",
+    "sessions",
+    "conversations",
+    "older_conversations",
+    "memberships",
+    "entries",
+    "receipts",
+    "departures",
+    "meta",
+)
+WITH_TEXTS = ("entries", "conversations", "departures")  # collections that have texts of messages
 
 
 @dataclass
@@ -36,7 +47,9 @@ def start(config: Config) -> None:
     uri = config.store_uri
     if uri.startswith("litemongo:"):
         client = embedded.open_store(config, COLLECTIONS)
-        _current = OpenDatabase(client, client[config.MONGO_DATABASE], is_embedded=True)
+        database = client[config.MONGO_DATABASE]
+        embedded.overwrite_freed(database, COLLECTIONS)
+        _current = OpenDatabase(client, database, is_embedded=True)
     else:
         client = mongodb.connect(config)
         _current = OpenDatabase(client, mongodb.open_database(client, config, COLLECTIONS), is_embedded=False)
@@ -69,8 +82,14 @@ def is_embedded() -> bool:
     return current().is_embedded
 
 
+def forget_traces() -> None:
+    """Let nothing that was erased be left in a file of the embedded store; a database's files are its own."""
+    if is_embedded():
+        embedded.forget_traces(db(), WITH_TEXTS)
+
+
 def is_reachable() -> bool:
-    """Could the driver reach a server when it last looked? Asks the database nothing; the embedded store always is."""
+    """Return whether the driver last reached a server. Sends no command; the embedded store always answers True."""
     if _current is None:
         return False
     return _current.is_embedded or bool(_current.client.topology_description.has_writable_server())

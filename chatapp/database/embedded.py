@@ -19,6 +19,24 @@ def open_store(config: Config, collections: Iterable[str]) -> Any:
     return litemongo.connect(config.store_uri)
 
 
+def overwrite_freed(database: Any, collections: Iterable[str]) -> None:
+    """Let SQLite overwrite what is deleted or replaced in the files of these collections, from now on."""
+    for name in collections:
+        database[name]._store._connection.execute("PRAGMA secure_delete = ON")
+
+
+def forget_traces(database: Any, collections: Iterable[str]) -> None:
+    """Let nothing be left of what was replaced: move what the write-ahead logs hold into the files, and empty them."""
+    for name in collections:
+        database[name]._store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def rewrite(database: Any, collections: Iterable[str]) -> None:
+    """Write the files of these collections anew, without what was once replaced in them."""
+    for name in collections:
+        database[name]._store._connection.execute("VACUUM")
+
+
 def rows(cursor: Any) -> Iterator[Any]:
     """Return the rows of a cursor of the store, each read when it is asked for.
 

@@ -8,6 +8,7 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError
 
 from chatapp.database import monitoring
+from chatapp.database.pool import TimedPool
 from config import Config
 
 
@@ -22,7 +23,8 @@ def connect(config: Config) -> MongoClient[Any]:
         connectTimeoutMS=config.MONGO_CONNECT_TIMEOUT_MS,
         socketTimeoutMS=config.MONGO_SOCKET_TIMEOUT_MS,
         waitQueueTimeoutMS=config.MONGO_WAIT_QUEUE_MS,
-        event_listeners=monitoring.listeners(config.SLOW_COMMAND_MS),
+        event_listeners=monitoring.listeners(),
+        _pool_class=TimedPool,
     )
 
 

@@ -6,33 +6,26 @@ import structlog
 from pymongo import monitoring
 
 from chatapp import metrics
+from chatapp.settings import config
 
 logger = structlog.get_logger("chatapp.database")
 
 
-def listeners(slow_ms: int) -> list[Any]:
-    """Return the listeners for one client. `slow_ms`: commands above it are logged."""
-    return [_Commands(slow_ms), _Topology(), _Pool()]
+def listeners() -> list[Any]:
+    """Return the listeners for one client. (Its commands are timed by its pool: `chatapp.database.pool`.)"""
+    return [_Topology(), _Pool()]
 
 
-class _Commands(monitoring.CommandListener):
-    def __init__(self, slow_ms: int) -> None:
-        self.slow_microseconds = slow_ms * 1000
+def command_finished(name: str, seconds: float) -> None:
+    """Count a command that has ended, well or not, and log a slow one."""
+    metrics.database_command(name, seconds)
+    if seconds * 1000 > config().SLOW_COMMAND_MS:
+        logger.warning("slow database command", command=name, ms=round(seconds * 1000, 1))
 
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        pass
 
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        self._finished(event.command_name, event.duration_micros)
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        self._finished(event.command_name, event.duration_micros)
-        logger.warning("database command failed", command=event.command_name, code=event.failure.get("code"))
-
-    def _finished(self, name: str, microseconds: int) -> None:
-        metrics.database_command(name, microseconds / 1e6)
-        if microseconds > self.slow_microseconds:
-            logger.warning("slow database command", command=name, ms=round(microseconds / 1000, 1))
+def command_failed(name: str, code: int | None) -> None:
+    """Log a command that the server refused with this code; None: its connection broke."""
+    logger.warning("database command failed", command=name, code=code)
 
 
 class _Topology(monitoring.TopologyListener):

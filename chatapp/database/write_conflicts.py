@@ -28,7 +28,7 @@ def is_aborted(error: Exception) -> bool:
 
 
 def again(write: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: do a write again that was given up. Only for writes that may be done twice."""
+    """Decorate a write: do it again when the database gave it up. Only for writes that may be done twice."""
 
     @wraps(write)
     def until_done(*arguments: P.args, **named: P.kwargs) -> R:

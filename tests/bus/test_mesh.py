@@ -49,6 +49,16 @@ def test_who_comes_later_is_found_at_once(folder):
     two.mesh.stop()
 
 
+def test_the_machine_in_a_name_makes_no_path_longer(folder):
+    one, two = Worker(folder, "one-3f2a"), Worker(folder, "two-3f2a")
+    eventually(lambda: "two-3f2a" in one.mesh._writers)
+    assert {path.name for path in folder.iterdir()} == {"one.bus", "two.bus"}
+    one.mesh.send(b"to one", "two-3f2a")
+    eventually(lambda: two.heard == [b"to one"])
+    one.mesh.stop()
+    two.mesh.stop()
+
+
 def test_who_has_ended_is_let_go_and_its_successor_found(folder):
     one, two = Worker(folder, "one"), Worker(folder, "two")
     eventually(lambda: "two" in one.mesh._writers and "one" in two.mesh._writers)
