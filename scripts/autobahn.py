@@ -1,4 +1,4 @@
-"""What `make autobahn` does: Autobahn's fuzzing client, all cases but compression, against the WebSocket driver.
+"""`make autobahn`: Autobahn's fuzzing client, all cases but compression, against the WebSocket driver.
 
 The client is Python 2 code: it needs a CPython 2.7 (on the PATH, from pyenv, or named by PYTHON2). Exit code 0 when
 every case is OK or informational, 1 when one is not, 2 when there is no such Python (0 with --if-possible).
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def find_python() -> str | None:
-    """A CPython 2.7."""
+    """Return the path of a CPython 2.7, if there is one."""
     pyenv = sorted(Path.home().glob(".pyenv/versions/2.7*/bin/python2.7"))
     for candidate in (os.environ.get("PYTHON2"), shutil.which("python2.7"), *map(str, pyenv)):
         if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
@@ -64,7 +64,7 @@ def install(python: str, environment: dict[str, str]) -> None:
 
 
 def address_of(server: "subprocess.Popen[str]") -> str:
-    """The address that the server says it listens on."""
+    """Return the address that the server says it listens on."""
     assert server.stdout is not None
     return server.stdout.readline().rpartition("http://")[2].strip()
 

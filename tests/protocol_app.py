@@ -32,6 +32,7 @@ OPTIONS = {
     "max_http_buffer_size": 1_000_000,
     "cors_allowed_origins": "*",
 }
+ON_WORKERS = {"ping_interval": 0.8, "ping_timeout": 0.8}  # a busy machine delays what passes through several processes
 STOCK = {"buffer_bytes": 1_000_000, "slow_seconds": 30, "connect_timeout": 10}
 PLENTY = 1 << 30
 ECHO_LIMITS = Limits(PLENTY, PLENTY, frames=PLENTY, received_bytes=PLENTY, fragments=PLENTY)
@@ -84,6 +85,7 @@ def socket_io(kind, **options):
         server.on("connect", connected(server, namespace), namespace=namespace)
         server.on("message", said(server, namespace), namespace=namespace)
         server.on("message-with-ack", lambda sid, *arguments: arguments, namespace=namespace)
+        server.on("disconnect-me", disconnected(server, namespace), namespace=namespace)
     return server
 
 
@@ -99,6 +101,10 @@ def said(server, namespace):
         server.emit("message-back", arguments, to=sid, namespace=namespace)
 
     return message
+
+
+def disconnected(server, namespace):
+    return lambda sid: server.disconnect(sid, namespace=namespace)
 
 
 def application(**apps):

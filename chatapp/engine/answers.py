@@ -2,11 +2,10 @@
 
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+from wsgiref.types import WSGIEnvironment
 
 import orjson
-
-from chatapp.engine.engineio_session import Session
 
 UNKNOWN_TRANSPORT = (0, "Transport unknown")
 UNKNOWN_SID = (1, "Session ID unknown")
@@ -14,6 +13,16 @@ BAD_METHOD = (2, "Bad handshake method")
 BAD_REQUEST = (3, "Bad request")
 FORBIDDEN = (4, "Forbidden")
 UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
+
+
+class Polled(Protocol):
+    """The session whose poll was answered."""
+
+    def polled(self, delivered: bool) -> None:
+        """Take note that the answer was written, or could not be."""
+
+    def cancelled(self) -> None:
+        """Take note that the client has not read the answer."""
 
 
 @dataclass
@@ -24,7 +33,7 @@ class Answer:
     body: bytes
     content_type: str = "text/plain; charset=UTF-8"
     headers: list[tuple[str, str]] = field(default_factory=list)
-    session: Session | None = None  # whose poll it answers
+    session: Polled | None = None  # whose poll it answers
 
 
 class Refusal(Exception):
@@ -36,8 +45,15 @@ class Refusal(Exception):
         headers = [("Retry-After", str(retry_after))] if retry_after else []
         self.answer = Answer(status, orjson.dumps({"code": code, "message": message}), "application/json", headers)
 
+    @classmethod
+    def of(cls, answer: Answer) -> "Refusal":
+        """Return a refusal that is answered with this."""
+        refusal = cls(BAD_REQUEST)
+        refusal.answer = answer
+        return refusal
 
-def compressed(environ: dict[str, Any], body: bytes, headers: list[tuple[str, str]]) -> bytes:
+
+def compressed(environ: WSGIEnvironment, body: bytes, headers: list[tuple[str, str]]) -> bytes:
     """Return the body as gzip, and say so in `headers`, where the client takes it."""
     if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):
         return body
@@ -49,13 +65,13 @@ def compressed(environ: dict[str, Any], body: bytes, headers: list[tuple[str, st
 class PollBody(list[bytes]):
     """The body that answers a poll; its `close`, which WSGI promises, says whether it was written."""
 
-    def __init__(self, body: bytes, session: Session, connection: Any) -> None:
+    def __init__(self, body: bytes, session: Polled, connection: Any) -> None:
         super().__init__([body])
         self._session = session
         self._connection = connection
 
     def close(self) -> None:
-        """The response is out, or can't be written. Whether the client has read it shows when its connection ends."""
+        """Take note that the response is out, or can't be written. Its being read shows when the connection ends."""
         failed = self._connection is not None and self._connection.write_failed
         self._session.polled(not failed)
         if self._connection is not None:

@@ -1,4 +1,4 @@
-"""Who is in which namespace and room, with an index from socket to rooms.
+"""The members of each namespace and room, with an index from socket to rooms.
 
 It stands in for `socketio.Manager` (python-socketio 5.18.1), every public method of it, without a two-way dictionary
 for each room, and without looking through all rooms when a socket goes. What is emitted to a socket whose connect
@@ -63,11 +63,11 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         self._namespaces: dict[str, Namespace] = {}
 
     def get_namespaces(self) -> Iterable[str]:
-        """Names of the namespaces that have sockets."""
+        """Return the names of the namespaces that have sockets."""
         return list(self._namespaces)
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
-        """(sid, Engine.IO sid) of everybody in the room."""
+        """Yield (sid, Engine.IO sid) of everybody in the room."""
         here = self._namespaces.get(namespace)
         if here is not None:
             yield from list(here.participants(room).items())
@@ -87,7 +87,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         return sid
 
     def connect(self, sid: str, namespace: str) -> str | None:
-        """The socket is let in: what was emitted to it goes out."""
+        """Let the socket in, and send what was emitted to it."""
         here = self._namespaces[namespace]
         for packet in here.held.pop(sid, ()):
             self.server._send_eio_packet(here.sids[sid], packet)
@@ -114,7 +114,7 @@ class Manager(socketio.Manager):  # type: ignore[misc]
         return here.sids.get(sid) if here is not None else None
 
     def pre_disconnect(self, sid: str, namespace: str) -> str | None:
-        """The socket is going: its disconnect handler runs next."""
+        """Mark the socket as leaving: its disconnect handler runs next."""
         here = self._namespaces[namespace]
         here.leaving.add(sid)
         return here.sids.get(sid)

@@ -1,4 +1,4 @@
-"""Which handler an event gets that a client names.
+"""The lookup of the handler for an event that a client names.
 
 Seam, checked against python-socketio 5.18.1: `handlers` has the handlers by namespace and event. The library's own
 lookup would also find those that no client may call: `connect`, `disconnect`, and `*`, whose first argument would then

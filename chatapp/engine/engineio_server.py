@@ -1,24 +1,19 @@
-"""The Engine.IO server: handshakes, the sessions, and the answers that the published protocol (revision 4) asks for.
+"""The Engine.IO server: the requests of clients, and the answers that the published protocol (revision 4) asks for.
 
-Seams, checked against python-engineio 4.15.1: `handle_request` is the WSGI application, `sockets` has the sessions by
-sid, `handlers` the three events, `_cors_allowed_origins` and `_cors_headers` decide about origins.
+Seams, checked against python-engineio 4.15.1: `handle_request` is the WSGI application, `_cors_allowed_origins` and
+`_cors_headers` decide about origins. `live_sessions` has the others.
 """
 
-from collections import Counter
+import _socket
 from collections.abc import Callable
-from math import floor
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.types import WSGIEnvironment
 
-import engineio
-import orjson
-
-from chatapp.addresses import address_key
-from chatapp.engine import answers, handshake, http_handler, packets, post_body, relay, retained_environ
+from chatapp.engine import answers, handshake, http_handler, packets, post_body, relay
 from chatapp.engine.answers import (
     BAD_METHOD,
     BAD_REQUEST,
-    FORBIDDEN,
     UNKNOWN_SID,
     UNKNOWN_TRANSPORT,
     UNSUPPORTED_VERSION,
@@ -29,115 +24,17 @@ from chatapp.engine.answers import (
 from chatapp.engine.engineio_session import Session
 from chatapp.engine.frames import POLICY, TOO_BIG, Message, ProtocolError
 from chatapp.engine.http_request import Unacceptable
-from chatapp.engine.packets import Outgoing
-from chatapp.engine.traffic_limits import Limits
+from chatapp.engine.live_sessions import LiveSessions
+from chatapp.engine.polling import Watch
 from chatapp.engine.websocket import WebSocket
 
 StartResponse = Callable[..., Any]
-Environ = dict[str, Any]
-
-PINGS_TOGETHER = 0.25  # seconds
-
-Admission = Callable[[Environ, int], None]
 
 
-class EngineServer(engineio.Server):  # type: ignore[misc]
-    """python-engineio's server on the engine's sessions.
+class EngineServer(LiveSessions):
+    """The WSGI application: each request of a client, and what it is answered."""
 
-    `admit(environ, sockets of the address)` may raise Refusal for a handshake; `on_caught_up(sid)` is told of clients
-    that missed something; `connect_timeout` closes sessions that join no namespace in time (0: they need not).
-    """
-
-    def __init__(
-        self,
-        *,
-        limits: Limits | None = None,
-        connect_timeout: float = 0,
-        upgrade_timeout: float = 10,
-        max_sessions: int = 0,
-        admit: Admission | None = None,
-        on_caught_up: Callable[[str], None] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(monitor_clients=False, **options)
-        self.limits = limits or Limits(message_bytes=self.max_http_buffer_size)
-        self.connect_timeout = connect_timeout
-        self.upgrade_timeout = upgrade_timeout
-        self.max_sessions = max_sessions
-        self.name = ""  # of this worker among others, which its sessions' ids begin with
-        self.counts: Counter[str] = Counter()
-        self.by_address: Counter[str] = Counter()
-        self.over: set[str] = set()  # sids of closed sessions, until the application has been told
-        self._admit = admit
-        self._on_caught_up = on_caught_up
-        self._open_sizes = {
-            "pingInterval": round(self.ping_interval * 1000),
-            "pingTimeout": round(self.ping_timeout * 1000),
-            "maxPayload": self.max_http_buffer_size,
-        }
-
-    def generate_id(self) -> str:
-        """Return a new id that begins with its owner, where there are several."""
-        sid: str = super().generate_id()
-        return self.name + relay.SEPARATOR + sid if self.name else sid
-
-    # For the library
-
-    def send_packet(self, sid: str, packet: Any) -> None:
-        """Send one packet to one session; to none that is gone."""
-        session = self.sockets.get(sid)
-        if session is not None:
-            session.send(packet if isinstance(packet, Outgoing) else Outgoing(str(packet.packet_type), packet.data))
-
-    def send(self, sid: str, data: Message) -> None:
-        """Send a message."""
-        session = self.sockets.get(sid)
-        if session is not None:
-            session.send(Outgoing(packets.MESSAGE, data))
-
-    def disconnect(self, sid: str | None = None) -> None:
-        """Close one session, or all."""
-        for session in [self.sockets.get(sid)] if sid else list(self.sockets.values()):
-            if session is not None:
-                session.close(reason=self.reason.SERVER_DISCONNECT)
-
-    # For sessions
-
-    def ping_time(self, last: float) -> float:
-        """Return when to ping next: in groups, so that pongs come in groups, which costs half."""
-        together = min(PINGS_TOGETHER, self.ping_interval / 20)
-        return float(floor((last + self.ping_interval) / together) * together)
-
-    def handle_message(self, sid: str, message: Message) -> None:
-        """Hand a message to the application; raises ProtocolError."""
-        self.handlers["message"](sid, message)
-
-    def say_disconnected(self, sid: str, reason: str) -> None:
-        """Tell the application that a session is over."""
-        self.over.discard(sid)
-        self._trigger_event("disconnect", sid, reason, run_async=False)
-
-    def forget(self, session: Session) -> None:
-        """Take a session out."""
-        session.closing = False
-        if self.sockets.pop(session.sid, None) is not None:
-            self.by_address[session.address] -= 1
-            if self.by_address[session.address] <= 0:
-                del self.by_address[session.address]
-
-    def caught_up(self, sid: str) -> None:
-        """Tell the application that a client has missed something, and can take it now."""
-        self.counts["caught_up"] += 1
-        if self._on_caught_up is not None:
-            self._on_caught_up(sid)
-
-    def count(self, what: str) -> None:
-        """Count something for the metrics."""
-        self.counts[what] += 1
-
-    # Requests
-
-    def handle_request(self, environ: Environ, start_response: StartResponse) -> Any:
+    def handle_request(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer a request: this is the WSGI application."""
         try:
             answer = self._answer(environ)
@@ -157,7 +54,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return PollBody(body, answer.session, environ.get(http_handler.KEY))
         return [body]
 
-    def _answer(self, environ: Environ) -> Answer | None:
+    def _answer(self, environ: WSGIEnvironment) -> Answer | None:
         self._check_origin(environ)
         method = environ["REQUEST_METHOD"]
         if method == "OPTIONS":
@@ -175,7 +72,7 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             return self._open_polling(environ, method)
         return self._polling(environ, method, query["sid"])
 
-    def _check_origin(self, environ: Environ) -> None:
+    def _check_origin(self, environ: WSGIEnvironment) -> None:
         """Refuse other sites; browsers send the origin, native apps don't."""
         origin = environ.get("HTTP_ORIGIN")
         if origin and self.cors_allowed_origins != []:
@@ -183,13 +80,13 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
             if allowed is not None and origin not in allowed:
                 raise Refusal((BAD_REQUEST[0], "Not an accepted origin."))
 
-    def _cors_headers(self, environ: Environ) -> list[tuple[str, str]]:
-        """Credentials only for an origin that is listed: with "*" any site, and a file (`null`), would get them."""
+    def _cors_headers(self, environ: WSGIEnvironment) -> list[tuple[str, str]]:
+        """Return the CORS headers. Only a listed origin gets credentials: "*" means any site, and files (`null`)."""
         return answers.without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
 
     # Polling
 
-    def _open_polling(self, environ: Environ, method: str) -> Answer:
+    def _open_polling(self, environ: WSGIEnvironment, method: str) -> Answer:
         if method != "GET":
             raise Refusal(BAD_METHOD)
         session = self._open(environ)
@@ -197,28 +94,46 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         body = packets.payload([self._open_packet(session, ["websocket"] if can_upgrade else [])])
         return Answer("200 OK", body, headers=self._cookie(session.sid))
 
-    def _polling(self, environ: Environ, method: str, sid: str) -> Answer:
-        session: Session | None = self.sockets.get(sid)
-        if session is None or not session.check():
-            raise Refusal(UNKNOWN_SID)
+    def _cookie(self, sid: str) -> list[tuple[str, str]]:
+        if not self.cookie:
+            return []
+        attributes = self.cookie if isinstance(self.cookie, dict) else {"name": self.cookie, "path": "/"}
+        return [("Set-Cookie", self._generate_sid_cookie(sid, {"SameSite": "Lax", **attributes}))]
+
+    def _polling(self, environ: WSGIEnvironment, method: str, sid: str) -> Answer:
+        if sid not in self.sockets and self.elsewhere is not None:
+            answer = self.elsewhere.answer(environ, method, sid)
+            if answer is not None:
+                return answer
+        connection = environ.get(http_handler.KEY)
+        watch = connection.on_hangup if connection is not None else None
+        return self.answer(method, sid, watch, lambda: post_body.read(environ, self.max_http_buffer_size))
+
+    def answer(self, method: str, sid: str, watch: Watch | None, read: Callable[[], bytes]) -> Answer:
+        """Return the answer to a request of polling; raises Refusal.
+
+        `watch(callback)` calls back when the client hangs up, `read()` returns the body, or raises ProtocolError.
+        """
+        if self.name and sid == self.name + relay.SEPARATOR:  # nobody's session: whether this process can be reached
+            return Answer("200 OK", self.name.encode())
+        session = self._session(sid)
         if session.upgraded:
             raise Refusal(BAD_REQUEST)
         if method == "GET":
-            return self._poll(environ, session)
+            return self._poll(session, watch)
         if method == "POST":
-            return self._post(environ, session)
+            return self._post(session, read)
         raise Refusal(BAD_REQUEST)
 
-    def _poll(self, environ: Environ, session: Session) -> Answer:
-        connection = environ.get(http_handler.KEY)
-        answer = session.poll(connection.on_hangup if connection is not None else None)
+    def _poll(self, session: Session, watch: Watch | None) -> Answer:
+        answer = session.poll(watch)
         if answer is None:
             raise Refusal(UNKNOWN_SID if session.closed else BAD_REQUEST)
         return Answer("200 OK", packets.payload(answer), session=session)
 
-    def _post(self, environ: Environ, session: Session) -> Answer:
+    def _post(self, session: Session, read: Callable[[], bytes]) -> Answer:
         try:
-            session.post(lambda: post_body.read(environ, self.max_http_buffer_size))
+            session.post(read)
         except ProtocolError as error:
             status = "413 Content Too Large" if error.code == TOO_BIG else "400 Bad Request"
             raise Refusal((BAD_REQUEST[0], error.reason), status) from None
@@ -229,22 +144,25 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
 
     # WebSocket
 
-    def _websocket(self, environ: Environ, method: str, sid: str | None) -> Answer | None:
+    def _websocket(self, environ: WSGIEnvironment, method: str, sid: str | None) -> Answer | None:
         if sid is None and method != "GET":
             raise Refusal(BAD_METHOD)
-        session: Session | None = self.sockets.get(sid) if sid else None
-        if sid is not None and (session is None or not session.check()):
-            raise Refusal(UNKNOWN_SID)
-        if http_handler.KEY not in environ or not handshake.is_upgrade(environ):
+        can_upgrade = http_handler.KEY in environ and handshake.is_upgrade(environ)
+        if can_upgrade and sid and sid not in self.sockets and self.elsewhere is not None:
+            if self.elsewhere.upgrade(environ, handshake.response(environ), sid):
+                return None
+        session = self._session(sid) if sid is not None else None
+        if not can_upgrade:
             raise Refusal(BAD_REQUEST)
         switching = handshake.response(environ)
         if session is not None:
-            self._upgrade(environ, switching, session)
+            sock, early = environ[http_handler.KEY].take_over()
+            self._upgrade(session, sock, early, switching)
         else:
             self._open_websocket(environ, switching)
         return None
 
-    def _open_websocket(self, environ: Environ, switching: bytes) -> None:
+    def _open_websocket(self, environ: WSGIEnvironment, switching: bytes) -> None:
         session = self._open(environ)
         try:
             sock, early = environ[http_handler.KEY].take_over()
@@ -256,10 +174,15 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         session.open_websocket(websocket)
         websocket.start(early)
 
-    def _upgrade(self, environ: Environ, switching: bytes, session: Session) -> None:
-        sock, early = environ[http_handler.KEY].take_over()
+    def upgrade(self, sid: str, connect: Callable[[], _socket.socket]) -> None:
+        """Let a session try the WebSocket that `connect()` returns, its handshake being answered; raises Refusal."""
+        session = self._session(sid)
+        self._upgrade(session, connect(), b"", b"")
+
+    def _upgrade(self, session: Session, sock: _socket.socket, early: bytes, switching: bytes) -> None:
         websocket = WebSocket(sock, session, self.limits)
-        websocket.send(switching)
+        if switching:
+            websocket.send(switching)
         probe = session.probe(websocket) if self.allow_upgrades else None
         if probe is None:
             websocket.owner = _Nobody()
@@ -267,33 +190,6 @@ class EngineServer(engineio.Server):  # type: ignore[misc]
         else:
             websocket.owner = probe
         websocket.start(early)
-
-    # Sessions
-
-    def _open(self, environ: Environ) -> Session:
-        """Return a new session, if the client may have one; raises Refusal."""
-        if self.max_sessions and len(self.sockets) >= self.max_sessions:
-            raise Refusal((FORBIDDEN[0], "The server is full"), "503 Service Unavailable", 30)
-        address = address_key(environ.get("REMOTE_ADDR"))
-        if self._admit is not None:
-            self._admit(environ, self.by_address[address])
-        sid = self.generate_id()
-        allowed = self._trigger_event("connect", sid, retained_environ.of(environ), run_async=False)
-        if allowed is not None and allowed is not True:
-            raise Refusal(FORBIDDEN, "403 Forbidden")
-        session = self.sockets[sid] = Session(self, sid, address)
-        self.by_address[address] += 1
-        return session
-
-    def _open_packet(self, session: Session, upgrades: list[str]) -> Outgoing:
-        data = {"sid": session.sid, "upgrades": upgrades, **self._open_sizes}
-        return Outgoing(packets.OPEN, orjson.dumps(data).decode())
-
-    def _cookie(self, sid: str) -> list[tuple[str, str]]:
-        if not self.cookie:
-            return []
-        attributes = self.cookie if isinstance(self.cookie, dict) else {"name": self.cookie, "path": "/"}
-        return [("Set-Cookie", self._generate_sid_cookie(sid, {"SameSite": "Lax", **attributes}))]
 
 
 class _Nobody:

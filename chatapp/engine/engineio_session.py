@@ -9,60 +9,34 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import gevent
-
 from chatapp.engine import frames, packets, timer_wheel
 from chatapp.engine.frames import Message, ProtocolError
 from chatapp.engine.heartbeat import Heartbeat
 from chatapp.engine.inbox import Inbox
 from chatapp.engine.packets import Outgoing
-from chatapp.engine.polling import CLOSE, NOOP, Polling, Watch
+from chatapp.engine.polling import CLOSE, NOOP, Watch
 from chatapp.engine.session_host import Host
-from chatapp.engine.upgrade import Probe
-from chatapp.engine.websocket import WebSocket
+from chatapp.engine.session_transport import Transport
 
-UNREAD_PAUSE_SECONDS = 0.001  # before looking again whether much is unread; twice that the next time
-UNREAD_PAUSE_MOST_SECONDS = 0.5
 FAREWELL_SECONDS = 10.0  # for a polling client to fetch what was sent to it before its session was closed
 _PING = Outgoing(packets.PING)
 
 
-class Session:
+class Session(Transport):
     """An Engine.IO session. `sid` is its id, `session` a dictionary for the application."""
 
-    __slots__ = (
-        "_ends_at",
-        "_heartbeat",
-        "_inbox",
-        "_polling",
-        "_probe",
-        "_session",
-        "_websocket",
-        "address",
-        "closed",
-        "closing",
-        "connected",
-        "entry",
-        "server",
-        "sid",
-        "upgraded",
-    )
+    __slots__ = ("_ends_at", "_heartbeat", "_inbox", "_session", "address", "closing", "connected")
 
     def __init__(self, server: Host, sid: str, address: str = "") -> None:
-        self.server = server
-        self.sid = sid
+        super().__init__(server, sid)
         self.address = address
-        self.closed = self.closing = self.upgraded = False
+        self.closing = False
         self.connected = True
-        self.entry: timer_wheel.Entry | None = None
         self._session: dict[str, Any] | None = None
-        self._websocket: WebSocket | None = None
-        self._probe: Probe | None = None
-        self._polling: Polling | None = Polling(server.limits)  # None once there is a WebSocket
         self._inbox = Inbox(self)
         now = monotonic()
         self._heartbeat = Heartbeat(server, now)
-        # When the session ends by itself: no CONNECT has come, or nobody has fetched the goodbye. 0: it does not.
+        # The time at which the session ends by itself: no CONNECT came, or nobody fetched the goodbye. 0: it does not.
         self._ends_at: float = now + server.connect_timeout if server.connect_timeout else 0.0
         timer_wheel.current().at(self._next_due(now), self)
 
@@ -76,46 +50,6 @@ class Session:
     @session.setter
     def session(self, value: dict[str, Any]) -> None:
         self._session = value
-
-    @property
-    def upgrading(self) -> bool:
-        """Return whether a probe was answered, and the upgrade has not been finished."""
-        return self._probe is not None and self._probe.answered
-
-    # Sending
-
-    def send(self, packet: Any) -> None:
-        """Send an Engine.IO packet (Outgoing), or drop it while the client lags or when it is gone."""
-        if self.closed:
-            return
-        if self._websocket is not None:
-            self._websocket.send(packet.frame)
-        elif self._polling is not None and not self._polling.send(packet):
-            timer_wheel.current().at(self._polling.lag_deadline, self)
-            self.server.count("dropped")
-
-    @property
-    def unread_bytes(self) -> int:
-        """Return how much waits for the client to read it; what the kernel has is not known."""
-        transport = self._websocket or self._polling
-        return transport.unread_bytes if transport is not None else 0
-
-    @property
-    def is_lagging(self) -> bool:
-        """Return whether the client does not read what it is sent."""
-        transport = self._websocket or self._polling
-        return transport is not None and transport.lagging
-
-    def wait_for_reader(self) -> None:
-        """Return when the client has read most of what was sent to it, or is gone."""
-        pause = UNREAD_PAUSE_SECONDS
-        while self.unread_bytes > self.server.limits.unread_bytes and not self.closed:
-            gevent.sleep(pause)
-            pause = min(2 * pause, UNREAD_PAUSE_MOST_SECONDS)
-
-    def caught_up(self) -> None:
-        """The client has read what there was: it is told to fetch what it missed."""
-        self.server.caught_up(self.sid)
 
     # Receiving
 
@@ -140,18 +74,6 @@ class Session:
             raise ProtocolError(frames.POLICY, "unexpected Engine.IO packet")
 
     received = receive
-
-    def pause_reading(self) -> bool:
-        """Read nothing more from the WebSocket; False where there is none."""
-        if self._websocket is None:
-            return False
-        self._websocket.pause()
-        return True
-
-    def resume_reading(self) -> None:
-        """Read from the WebSocket again."""
-        if self._websocket is not None:
-            self._websocket.resume()
 
     def handle(self, message: Message) -> None:
         """Hand a message to the application."""
@@ -203,12 +125,12 @@ class Session:
         return polling.answer(watch, self.cancelled)
 
     def cancelled(self) -> None:
-        """The client has hung up on a poll: nobody knows what it has received, so it has to connect again."""
+        """End a polling session whose client hung up: what it received is unknown, so it has to connect again."""
         if not self.upgraded:
             self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
 
     def polled(self, delivered: bool) -> None:
-        """A poll was answered, or the answer could not be written."""
+        """Go on after a poll that was answered, or whose answer could not be written."""
         if self._polling is not None:
             self._polling.answered()
         if not delivered:
@@ -235,41 +157,8 @@ class Session:
             self.fail(error)
             raise
 
-    # WebSocket
-
-    def open_websocket(self, websocket: WebSocket) -> None:
-        """The session lives on this WebSocket from now on: what waits goes out on it."""
-        polling, self._polling, self._probe = self._polling, None, None
-        self._websocket = websocket
-        self.upgraded = True
-        websocket.owner = self
-        if polling is None:
-            return
-        for packet in polling.drain():
-            websocket.send(packet.frame)
-        if polling.lagging:
-            polling.caught_up()
-            self.caught_up()
-        polling.wake(NOOP)
-
-    def probe(self, websocket: WebSocket) -> Probe | None:
-        """Take a WebSocket that the client would like to upgrade to; None when it may not."""
-        if self.closed or self.upgraded or self._probe is not None:
-            return None
-        self._probe = Probe(self, websocket, self.server.upgrade_timeout)
-        return self._probe
-
-    def probed(self) -> None:
-        """The probe was answered: a poll that waits ends, so that the client can stop polling."""
-        if self._polling is not None:
-            self._polling.wake(NOOP)
-
-    def probe_failed(self) -> None:
-        """The session stays on polling."""
-        self._probe = None
-
     def lost(self, code: int) -> None:
-        """The WebSocket is gone."""
+        """End the session, its WebSocket being lost."""
         reasons = self.server.reason
         if code not in (frames.NORMAL, frames.GOING_AWAY, frames.NO_CODE, frames.ABNORMAL):
             self._inbox.forget()
@@ -280,9 +169,9 @@ class Session:
     # Time
 
     def joined(self, has_namespace: bool, seconds: float | None = None) -> None:
-        """A namespace was joined (or is being joined), or the last one was left: then the client has to join again.
+        """Take note that a namespace was joined (or is being joined), or that the last one was left.
 
-        It has `seconds` for that, at most `connect_timeout`.
+        A client in no namespace has `seconds` to join again, at most `connect_timeout`.
         """
         if self.closed:
             return
@@ -294,7 +183,7 @@ class Session:
             timer_wheel.current().at(self._ends_at, self)
 
     def tick(self, now: float) -> float:
-        """Pings and time-outs."""
+        """Ping, or end the session that timed out; return the time of the next look, 0 for never."""
         if self.closing and now < self._ends_at:
             return self._ends_at
         if self.closing:
@@ -362,16 +251,6 @@ class Session:
             self.server.forget(self)
         self.server.over.add(self.sid)
         self._inbox.end(reason)
-
-    def _end_transport(self, abort: bool, ending: Outgoing | None, code: int, text: str) -> None:
-        if self._probe is not None:
-            self._probe.stop()
-        if self._websocket is not None:
-            if not abort:
-                self._websocket.send_urgently(CLOSE.frame)
-            self._websocket.close(code or (frames.GOING_AWAY if abort else frames.NORMAL), text)
-        elif self._polling is not None:
-            self._polling.end(ending, abort)
 
     def _wait_for_last_poll(self) -> None:
         """Keep the session until the next poll has fetched what waits for it."""

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
@@ -19,16 +19,16 @@ class Refused(Exception):
         self.headers = headers
 
 
-def is_upgrade(environ: dict[str, Any]) -> bool:
+def is_upgrade(environ: WSGIEnvironment) -> bool:
     """Return whether the request asks for a WebSocket."""
     return "websocket" in _tokens(environ, "HTTP_UPGRADE") and "upgrade" in _tokens(environ, "HTTP_CONNECTION")
 
 
-def _tokens(environ: dict[str, Any], name: str) -> list[str]:
+def _tokens(environ: WSGIEnvironment, name: str) -> list[str]:
     return [token.strip() for token in str(environ.get(name, "")).lower().split(",")]
 
 
-def response(environ: dict[str, Any]) -> bytes:
+def response(environ: WSGIEnvironment) -> bytes:
     """Return the 101 response to this request; raises Refused when the handshake is not valid."""
     if environ["REQUEST_METHOD"] != "GET" or environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
         raise Refused("400 Bad Request", "WebSocket needs GET and HTTP/1.1")

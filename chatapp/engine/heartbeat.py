@@ -1,4 +1,4 @@
-"""When a session is pinged, and until when its client has to answer (Engine.IO 4: the server pings)."""
+"""The times at which a session is pinged and its client has to have answered (Engine.IO 4: the server pings)."""
 
 from typing import Protocol
 

@@ -2,30 +2,26 @@
 
 Seams, checked against gevent 26.9.0 (`gevent.pywsgi.WSGIHandler`): `handle` calls `handle_one_request` until `socket`
 is None, that calls `get_environ` and `handle_one_response`, `_headers` yields the headers for `get_environ`,
-`finalize_headers` and `_write_with_headers` answer, `wsgi_input._discard` reads what the application has left of the
-body. `tests/engine/test_seams.py` fails when one of them changes.
+`wsgi_input._discard` reads what the application has left of the body. `http_answer` has the others.
+`tests/engine/test_seams.py` fails when one of them changes.
 """
 
 import _socket
 import contextlib
-import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
-import gevent
-from gevent.pywsgi import WSGIHandler
-
-from chatapp.engine import fair_queue, http_request, idle_connections, lingering_close, timer_wheel
+from chatapp.engine import fair_queue, http_request, idle_connections, timer_wheel
 from chatapp.engine.hangup import Hangup
+from chatapp.engine.http_answer import Answering
 from chatapp.engine.http_request import Body, Headers, RequestLine, Unacceptable
 from chatapp.engine.relay import Relay
 
-JOINED_BYTES = 65_536  # a body up to this goes out with its headers
-UNSENT_BYTES = 131_072  # of an answer wait in the kernel: else it takes megabytes for a client that reads nothing
 KEY = "chatapp.connection"  # where the environ has the handler
 
 _ANONYMOUS = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -37,13 +33,13 @@ def _refuse_in_silence(status: int, seconds: float) -> tuple[HeaderList, bytes]:
     return [], b""
 
 
-class Handler(WSGIHandler):  # type: ignore[misc]
+class Handler(Answering):
     """One connection's requests, until it ends or is taken over."""
 
     header_seconds: float = 10  # from a request's first byte to the end of its headers
-    body_seconds: float = 30  # for its body, and for taking a part of the answer
     idle_seconds: float = 75  # until the next request on the connection
     most_connections: int = 0  # that the server takes, 0: any number
+    is_clients_own: bool = True  # False: a proxy's, which resets connections that it needs no more (HAProxy does)
     most_waiting: int = 0  # connections of one group that wait for a request, 0: any number
     group_of: Callable[[str], str] = staticmethod(str)  # the group of an address
     # Headers and body that answer a request which no application sees, by status and the seconds that it took.
@@ -52,23 +48,17 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     relayed_path = "/socket.io/"
 
     # pywsgi's own, with their types
-    socket: Any = None
     headers: Any
-    status: Any
-    code: Any = None
-    wsgi_input: Any = None
-    response_headers: Any = None
     environ: Any = None
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         super().__init__(sock, address, server, rfile)
         self.entry: timer_wheel.Entry | None = None
-        self.write_failed = False
+        self._reading: fair_queue.Reading | None = None
         self.on_reset: Callable[[], object] | None = None  # called when the client did not read the last answer
         self.linger = False
         self._begun = 0.0  # when the first byte of a request was there
         self.is_late = False
-        self._deadline = 0.0
         self._wheel = timer_wheel.current()
         self._expect(self.header_seconds)
         self.group = self.group_of(str(address[0]) if isinstance(address, tuple) else "")
@@ -81,7 +71,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     # Limits of a request
 
     def _headers(self) -> Iterator[tuple[str, str]]:
-        """Names and values for the environ; a name with an underscore could pass for another and is left out."""
+        """Yield names and values for the environ; a name with an underscore could pass for another and is left out."""
         for name, value in self.headers.items():
             key = name.upper().replace("-", "_")
             if "_" not in name and key not in _ANONYMOUS:
@@ -100,7 +90,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self._wheel.at(self._deadline, self)
 
     def tick(self, now: float) -> float:
-        """The deadline has come, or has been moved."""
+        """Read nothing more if the deadline has come; return the time of the next look, 0 for never."""
         if not self._deadline or self.socket is None:
             return 0
         if now < self._deadline:
@@ -111,7 +101,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         return 0
 
     def handle_one_request(self) -> bool | None:
-        """One request: True when the connection goes on after it."""
+        """Serve one request; return True when the connection goes on after it."""
         line = None
         try:
             line = self._read_line()
@@ -137,10 +127,12 @@ class Handler(WSGIHandler):  # type: ignore[misc]
 
     def _read_line(self) -> RequestLine | None:
         """Wait for a request; its headers have to follow soon."""
-        if self.response_length:  # not the first one
+        is_first = not self.response_length
+        if not is_first:
             self._expect(self.idle_seconds)
             self._crowd.add(self)
-            self._wait_for_request()
+        self._wait_for_request()
+        if not is_first:
             self._expect(self.header_seconds)
         self._begun = monotonic()
         return http_request.read_line(self.rfile)
@@ -165,18 +157,35 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             self._let_read()
 
     def _wait_for_request(self) -> None:
-        """Return when the next request begins. A reset instead says that the client closed with something unread."""
+        """Return when the next request begins and its turn has come, or when there is none any more.
+
+        A reset instead says that the client closed with something unread.
+        """
         try:
+            if self._peek_at_once():
+                fair_queue.current().go_on()
+                return
+            if self._reading is None:
+                self._reading = fair_queue.Reading(fair_queue.current(), self.socket.fileno())
+            self._reading.wait()
             self.rfile.peek(1)
         except ConnectionError:
-            if self.on_reset is not None:
+            if self.on_reset is not None and self.is_clients_own:
                 self.on_reset()
             raise
         finally:
             self.on_reset = None
 
+    def _peek_at_once(self) -> bytes:
+        """Return what has come already."""
+        self.socket.settimeout(0)
+        try:
+            return bytes(self.rfile.peek(1) or b"")
+        finally:
+            self.socket.settimeout(None)
+
     def handle_error(self, t: Any, v: Any, tb: Any) -> None:
-        """The application has failed, or the request's body was not one."""
+        """Answer for an application that failed, or for a body that was none."""
         if isinstance(v, Unacceptable):
             self.close_connection = True
             if not self.response_length:
@@ -190,9 +199,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def log_request(self) -> None:
         """Log nothing: the application writes one line for each request."""
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> WSGIEnvironment:
         """Return the WSGI environ, with this handler and a body that has to come in time."""
-        environ: dict[str, Any] = super().get_environ()
+        environ: WSGIEnvironment = super().get_environ()
         self._deadline = 0.0
         inner = self.wsgi_input
         body = Body(
@@ -205,78 +214,23 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         return environ
 
     def expect_body(self, waiting: bool) -> None:
-        """The application reads the body, so it has to come now; or it is all there."""
+        """Start the clock of a body that the application reads, unless all of it is there."""
         if not waiting:
             self._deadline = 0.0
         elif not self._deadline:
             self._expect(self.body_seconds)
 
-    # Answering
-
-    def finalize_headers(self) -> None:
-        """Say that the connection ends where it does: a client would write into it otherwise."""
-        self._deadline = 0.0
-        super().finalize_headers()
-        if self.wsgi_input.is_endless:
-            self.close_connection = True
-        if self.close_connection:
-            others = [row for row in self.response_headers if row[0].lower() != b"connection"]
-            self.response_headers = [*others, (b"Connection", b"close")]
-
-    def _write_with_headers(self, data: bytes) -> None:
-        """Headers and a small body in one system call."""
-        self.headers_sent = True
-        self.finalize_headers()
-        lines = [b"HTTP/1.1 " + self.status, *(name + b": " + value for name, value in self.response_headers)]
-        head = b"\r\n".join(lines) + b"\r\n\r\n"
-        if self.response_use_chunked or len(data) > JOINED_BYTES:
-            self._sendall(head)
-            self._write(data)
-        else:
-            self._sendall(head + data)
-
-    def _sendall(self, data: bytes) -> None:
-        """Send; a client that takes nothing for a while loses the connection."""
-        try:
-            view = memoryview(data)
-            if len(view) > UNSENT_BYTES:
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-            self.socket.settimeout(self.body_seconds)
-            while view:
-                view = view[self.socket.send(view) :]
-        except OSError as error:
-            self.write_failed = True
-            self.close_connection = True
-            self.status = f"socket error: {error}"
-            if self.code and self.code > 0:
-                self.code = -self.code
-            raise BrokenPipeError(errno.EPIPE, "the client takes nothing") from None
-        finally:
-            if self.socket is not None:
-                self.socket.settimeout(None)
-        self.response_length += len(data)
-
-    def _let_read(self) -> None:
-        """Take what still comes, for a moment: hanging up on it would reset the connection, and lose the answer.
-
-        In turns.
-        """
-        left, line = lingering_close.BYTES, fair_queue.current()
-        with contextlib.suppress(OSError), gevent.Timeout(lingering_close.SECONDS, False):
-            self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and (count := lingering_close.discard(self.socket)):
-                left -= count
-                line.wait()
-
     def handle(self) -> None:
-        """All requests of the connection."""
+        """Serve all requests of the connection."""
         try:
             super().handle()
         finally:
             timer_wheel.cancel(self)
             self._crowd.remove(self)
             self._crowd.open -= 1
-            self.environ = self.headers = self.result = self.on_reset = None
+            if self._reading is not None:
+                self._reading.close()
+            self.environ = self.headers = self.result = self.on_reset = self._reading = None
 
     # Taking over
 
@@ -287,9 +241,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             return False
         lines = [f"{name}: {value}" for name, value in self.headers.items()]
         head = "\r\n".join([f"{self.command} {self.path} {self.request_version}", *lines, "", ""]).encode("latin-1")
-        self.socket.settimeout(0)
-        behind = bytes(self.rfile.peek(1) or b"")
-        self.socket.settimeout(None)
+        behind = self._peek_at_once()
         if not relay.pass_on(self.socket, self.client_address, head + behind, owner):
             return False
         self.close_connection = True

@@ -12,14 +12,11 @@ import re
 from functools import lru_cache
 from io import BufferedReader
 from ipaddress import AddressValueError, IPv6Address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from gevent.pywsgi import Input
 
 from chatapp.engine import fair_queue
-
-if TYPE_CHECKING:
-    from chatapp.engine.http_handler import Handler
 
 LINE_BYTES = 32_768  # of a request line: a GET of /api/sync carries a cursor for each conversation
 HEADER_BYTES = 32_768
@@ -126,7 +123,7 @@ class Headers:
         self.values[key] = text
 
     def _check_length(self) -> None:
-        """The body's length has to be clear: a proxy that reads it differently would let requests be smuggled.
+        """Refuse an unclear length: a proxy that reads it differently would let requests be smuggled.
 
         (Python's `int` would take "+5" and "1_0" too.)
         """
@@ -137,7 +134,7 @@ class Headers:
             raise Unacceptable("Unclear length of the body")
 
     def check(self, line: RequestLine) -> None:
-        """Do they go with the request line? An absolute target's host counts instead of the header's."""
+        """Refuse headers that don't fit the request line. An absolute target's host replaces the header's."""
         host = self.values.get("host")
         if host is None if line.version == "HTTP/1.1" else "transfer-encoding" in self.values:
             raise Unacceptable("HTTP/1.1 needs a Host, HTTP/1.0 has no Transfer-Encoding")
@@ -166,17 +163,28 @@ class Headers:
         return self.values.get("content-type")
 
     def items(self) -> list[tuple[str, str]]:
-        """All of them."""
+        """Return all headers."""
         return list(self.values.items())
+
+
+class Connection(Protocol):
+    """The connection that a body comes on."""
+
+    is_late: bool  # the time for what has to come is over
+    close_connection: bool
+    linger: bool  # before it is closed, what still comes is read for a moment
+
+    def expect_body(self, waiting: bool) -> None:
+        """Start the clock of a body that is being read, or stop it."""
 
 
 class Body(Input):  # type: ignore[misc]
     """A request's body that has to come in time, and is not read to its end for nothing."""
 
     __slots__ = ("_chunks", "_is_whole", "_left", "handler")
-    handler: "Handler"
+    handler: Connection
 
-    def __init__(self, *arguments: Any, handler: "Handler", **more: Any) -> None:
+    def __init__(self, *arguments: Any, handler: Connection, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.handler = handler
         self._left = 0  # bytes of the chunk that is being read

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from chatapp.engine.per_loop import PerLoop
+from chatapp.per_loop import PerLoop
 
 
 class Waiting(Protocol):

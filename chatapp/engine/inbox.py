@@ -1,4 +1,4 @@
-"""What a session has received and not handled yet.
+"""The messages that a session has received and not handled yet.
 
 One greenlet handles it in order, and exists only while there is something to handle. A full inbox makes the client
 wait: a WebSocket is not read from, a POST is not answered.
@@ -32,7 +32,7 @@ class Receiver(Protocol):
         """Handle one message; may wait, raises nothing that is the client's fault."""
 
     def handle_end(self, reason: str) -> None:
-        """The session is over, and everything before was handled."""
+        """Handle the end of the session, after everything that came before it."""
 
     def pause_reading(self) -> bool:
         """Read nothing more from the client; False where it is not read from by itself (it polls)."""

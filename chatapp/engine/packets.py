@@ -51,7 +51,7 @@ class Outgoing:
 
 
 def payload(packets: list[Outgoing]) -> bytes:
-    """Several packets as one HTTP body."""
+    """Return several packets as one HTTP body."""
     return _SEPARATOR.join([packet.part for packet in packets])
 
 
@@ -80,7 +80,7 @@ class Json:
 
     @staticmethod
     def dumps(data: Any, **_: Any) -> str:
-        """Compact JSON."""
+        """Return compact JSON."""
         try:
             return orjson.dumps(data).decode()
         except TypeError:

@@ -157,7 +157,7 @@ class Polling:
         return None if poll.gone and not answer else answer
 
     def answered(self) -> None:
-        """The answer is written, or could not be."""
+        """Take note that the answer was written, or could not be."""
         self._poll = None
         self.answering = 0
 

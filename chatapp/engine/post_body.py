@@ -1,12 +1,12 @@
 """The body of a POST of long-polling."""
 
-from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from chatapp.engine import fair_queue
 from chatapp.engine.frames import POLICY, TOO_BIG, ProtocolError
 
 
-def read(environ: dict[str, Any], limit: int) -> bytes:
+def read(environ: WSGIEnvironment, limit: int) -> bytes:
     """Return the body, which may have `limit` bytes; raises ProtocolError, TOO_BIG when it has more, or OSError."""
     length = environ.get("CONTENT_LENGTH") or ""
     if environ.get("CONTENT_TYPE", "").startswith("application/octet-stream"):

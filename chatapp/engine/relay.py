@@ -72,7 +72,7 @@ class Relay:
                 self._path(self._me).unlink()
 
     def _path(self, name: str) -> Path:
-        return self._folder / (name + _SUFFIX)
+        return self._folder / (name.partition("-")[0] + _SUFFIX)  # without the machine: paths have to be short
 
     def owner(self, target: str) -> str | None:
         """Return the other worker that is to answer a request for this target of the socket server; None: this one."""

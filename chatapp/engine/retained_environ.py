@@ -1,6 +1,6 @@
 """The part of a handshake's WSGI environ that is kept for as long as its session lives."""
 
-from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from chatapp.engine import http_handler
 
@@ -9,7 +9,7 @@ _DROPPED = ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", http_handler.KEY, 
 _DROPPED_PREFIXES = ("HTTP_SEC_WEBSOCKET_", "HTTP_ACCEPT", "HTTP_SEC_FETCH_", "HTTP_SEC_CH_")
 
 
-def of(environ: dict[str, Any]) -> dict[str, Any]:
+def of(environ: WSGIEnvironment) -> WSGIEnvironment:
     """Return the environ without what only the request's own work needs."""
     return {
         name: value

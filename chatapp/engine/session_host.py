@@ -1,13 +1,18 @@
 """The Engine.IO server as its sessions know it."""
 
 from logging import Logger
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from chatapp.engine.frames import Message
 from chatapp.engine.traffic_limits import Limits
 
-if TYPE_CHECKING:
-    from chatapp.engine.engineio_session import Session
+
+class Guest(Protocol):
+    """A session, as far as its server has to know it to let it go."""
+
+    sid: str
+    address: str
+    closing: bool
 
 
 class Host(Protocol):
@@ -30,7 +35,7 @@ class Host(Protocol):
     def say_disconnected(self, sid: str, reason: str) -> None:
         """Tell the application that a session is over."""
 
-    def forget(self, session: "Session") -> None:
+    def forget(self, session: Guest) -> None:
         """Take a session out."""
 
     def caught_up(self, sid: str) -> None:

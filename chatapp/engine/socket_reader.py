@@ -25,13 +25,13 @@ class Reading(Protocol):
     """The connection that a reader belongs to."""
 
     def handle(self, kind: int, content: frames.Message | frames.Close) -> None:
-        """A message or a control frame has come. May raise ProtocolError."""
+        """Handle a message or a control frame. May raise ProtocolError."""
 
     def failed(self, error: ProtocolError) -> None:
-        """The client broke the protocol or a limit."""
+        """Handle a breach of the protocol or of a limit."""
 
     def broken(self) -> None:
-        """The socket is gone."""
+        """Handle the loss of the socket."""
 
     def wake_at(self, when: float) -> None:
         """Call the connection's `tick` at this time."""
@@ -190,7 +190,7 @@ class SocketReader:
             raise ProtocolError(frames.POLICY, "too much data")
 
     def _expect_the_rest(self, began: bool) -> None:
-        """A message that has begun has to be whole in time."""
+        """Set the time by which a message that has begun has to be whole."""
         if not self._frames.is_amid:
             self.whole_by = 0.0
         elif began:

@@ -2,12 +2,13 @@
 
 import _socket
 from collections import deque
+from time import perf_counter
 from typing import Any, Protocol
 
-from chatapp.engine.per_loop import PerLoop
+from chatapp.per_loop import PerLoop
 
 WRITE_BYTES = 131_072  # joined for one system call
-SLICE = 200  # sockets written to before others get a turn
+SLICE_SECONDS = 0.0005  # for writing to sockets before others get a turn
 _WRITABLE = 2
 
 
@@ -15,38 +16,63 @@ class Writing(Protocol):
     """The connection that a writer belongs to."""
 
     def broken(self) -> None:
-        """The socket is gone."""
+        """Handle the loss of the socket."""
 
     def written(self) -> None:
-        """All is written, after `end`."""
+        """Handle that all is written, after `end`."""
 
     def has_read(self, size: int) -> None:
-        """The kernel took something again, after it had no room; so much waited before."""
+        """Handle that the kernel, which had no room, took bytes again; `size` bytes had waited."""
 
 
 class Flusher:
-    """Writes, once per turn of the loop, to the sockets that something was sent to."""
+    """Writes, once per turn of the loop, to the sockets that something was sent to.
+
+    A crowd is written to in slices, with a turn of the loop between two. What is sent meanwhile does not wait for the
+    rest of the crowd.
+    """
 
     def __init__(self, loop: Any) -> None:
         self.loop = loop
-        self._waiting: deque[SocketWriter] = deque()
-        self._scheduled = False
+        self._new: list[SocketWriter] = []  # of this turn
+        self._rest: deque[SocketWriter] = deque()  # of earlier ones
+        self._is_planned = False
+        self._next_slice = loop.timer(0)
 
     def add(self, writer: "SocketWriter") -> None:
         """Let it write at the end of this turn."""
-        self._waiting.append(writer)
-        if not self._scheduled:
-            self._scheduled = True
-            self.loop.run_callback(self._flush)
+        self._new.append(writer)
+        if not self._is_planned:
+            self._is_planned = True
+            self.loop.run_callback(self._flush_new)
 
-    def _flush(self) -> None:
-        waiting = self._waiting
-        for _ in range(min(SLICE, len(waiting))):
-            waiting.popleft().flush()
-        if waiting:
-            self.loop.run_callback(self._flush)
-        else:
-            self._scheduled = False
+    def _flush_new(self) -> None:
+        self._is_planned = False
+        new, self._new = deque(self._new), []
+        try:
+            _flush_for_a_while(new)
+        finally:
+            self._rest.extend(new)
+            self._plan_rest()
+
+    def _flush_rest(self) -> None:
+        try:
+            _flush_for_a_while(self._rest)
+        finally:
+            self._plan_rest()
+
+    def _plan_rest(self) -> None:
+        if self._rest and not self._next_slice.active:
+            self._next_slice.start(self._flush_rest)
+
+
+def _flush_for_a_while(writers: "deque[SocketWriter]") -> None:
+    """Let one after the other write, until a slice of time is over."""
+    end = perf_counter() + SLICE_SECONDS
+    while writers:
+        writers.popleft().flush()
+        if perf_counter() >= end:
+            break
 
 
 flusher = PerLoop(Flusher)  # of this thread's event loop

@@ -80,7 +80,7 @@ class SocketServer(socketio.Server):  # type: ignore[misc]
     # Receiving
 
     def _handle_eio_message(self, eio_sid: str, data: Message) -> None:
-        """One packet from a client; raises ProtocolError, which ends the connection."""
+        """Handle one packet from a client; raises ProtocolError, which ends the connection."""
         if isinstance(data, bytes):
             self._attachment(eio_sid, data)
             return

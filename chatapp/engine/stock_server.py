@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import engineio
 import engineio.exceptions
@@ -27,8 +28,8 @@ import socketio.packet
 from chatapp.addresses import address_key
 from chatapp.engine import dispatch
 from chatapp.engine.answers import Refusal, without_credentials
-from chatapp.engine.engineio_server import Admission
 from chatapp.engine.frames import ProtocolError
+from chatapp.engine.live_sessions import Admission
 from chatapp.engine.packets import Packet
 
 _BINARY = (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK)
@@ -89,7 +90,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
             return False
         return bool(super().check_ping_timeout())
 
-    def handle_get_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def handle_get_request(self, environ: WSGIEnvironment, start_response: Any) -> Any:
         """Answer a poll, or take the WebSocket."""
         if "HTTP_UPGRADE" in environ:
             return super().handle_get_request(environ, start_response)
@@ -104,7 +105,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
             raise engineio.exceptions.EngineIOError("the client has hung up")
         return packets
 
-    def handle_post_request(self, environ: dict[str, Any]) -> None:
+    def handle_post_request(self, environ: WSGIEnvironment) -> None:
         """Take a POST; a body that can't be read ends the session, and is not answered as if it could."""
         if self._posts:
             raise engineio.exceptions.EngineIOError("one POST at a time")
@@ -134,7 +135,7 @@ class StockSocket(engineio.socket.Socket):  # type: ignore[misc]
                 handler.socket.shutdown(socket.SHUT_RDWR)
 
 
-def _has_hung_up(environ: dict[str, Any]) -> bool:
+def _has_hung_up(environ: WSGIEnvironment) -> bool:
     """Return whether the client has ended the connection of this request."""
     file = getattr(environ.get("wsgi.input"), "rfile", None)
     sock = getattr(getattr(file, "raw", None), "_sock", None)
@@ -146,7 +147,7 @@ def _has_hung_up(environ: dict[str, Any]) -> bool:
         return True
 
 
-def _address(environ: dict[str, Any]) -> str:
+def _address(environ: WSGIEnvironment) -> str:
     return address_key(environ.get("REMOTE_ADDR"))
 
 
@@ -173,11 +174,11 @@ class StockEngine(engineio.Server):  # type: ignore[misc]
         self.slow_seconds = slow_seconds
         self.caught_up = on_caught_up
 
-    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+    def _cors_headers(self, environ: WSGIEnvironment) -> list[tuple[str, str]]:
         """See EngineServer."""
         return without_credentials(super()._cors_headers(environ), self.cors_allowed_origins)
 
-    def _handle_connect(self, environ: dict[str, Any], *arguments: Any, **more: Any) -> Any:
+    def _handle_connect(self, environ: WSGIEnvironment, *arguments: Any, **more: Any) -> Any:
         """Make a handshake, if the address may make one."""
         try:
             if self._admit is not None:
@@ -210,7 +211,7 @@ class StockServer(socketio.Server):  # type: ignore[misc]
             if sid is not None and self._on_resync is not None:
                 self._on_resync(sid)
 
-    def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+    def _handle_eio_connect(self, eio_sid: str, environ: WSGIEnvironment) -> None:
         super()._handle_eio_connect(eio_sid, environ)
         self.eio.by_address[_address(environ)] += 1
         if eio_sid in self.eio.sockets:

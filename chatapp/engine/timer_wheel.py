@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from chatapp.engine.per_loop import PerLoop
+from chatapp.per_loop import PerLoop
 
 TICK_SECONDS = 0.025
 BUDGET_SECONDS = 0.0005  # of a turn of the loop; a thousand deadlines that come together are spread over many
@@ -19,7 +19,7 @@ Entry = list[Any]  # [when, what; None when it is cancelled]
 
 
 class Ticking(Protocol):
-    """What can be put on the wheel. `entry` is the wheel's own note: where it stands, None when nowhere."""
+    """An object with a deadline on the wheel. `entry` is the wheel's own note of its place, None when it has none."""
 
     entry: Entry | None
 

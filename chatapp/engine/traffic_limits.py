@@ -1,4 +1,4 @@
-"""How much one client may send, and leave unread."""
+"""Limits of the amount that one client may send, and leave unread."""
 
 from dataclasses import dataclass
 

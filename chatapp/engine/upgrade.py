@@ -14,13 +14,13 @@ class Upgradable(Protocol):
     """The session that a probe belongs to."""
 
     def probed(self) -> None:
-        """The probe was answered."""
+        """Handle the answered probe."""
 
     def probe_failed(self) -> None:
-        """There will be no upgrade."""
+        """Handle that there will be no upgrade."""
 
     def open_websocket(self, websocket: WebSocket) -> None:
-        """The session lives on this WebSocket from now on."""
+        """Move the session to this WebSocket."""
 
 
 class Probe:
@@ -35,7 +35,7 @@ class Probe:
         self._alarm = timer_wheel.Alarm(seconds, self._give_up)
 
     def received(self, message: Message) -> None:
-        """The two packets of an upgrade; anything else ends it."""
+        """Take the two packets of an upgrade; anything else ends it."""
         if message == packets.PING + "probe" and not self.answered:
             self.answered = True
             self._websocket.send(_PROBED.frame)
@@ -56,9 +56,9 @@ class Probe:
         self._websocket.close(frames.POLICY, "no upgrade")
 
     def lost(self, code: int) -> None:
-        """The WebSocket is gone: the session stays on polling."""
+        """Leave the session on polling, its WebSocket being gone."""
         self._alarm.stop()
         self._session.probe_failed()
 
     def caught_up(self) -> None:
-        """Nothing is sent before the upgrade."""
+        """Do nothing: nothing is sent before the upgrade."""

@@ -23,13 +23,13 @@ class Owner(Protocol):
     """The session that a WebSocket belongs to. All of this runs in the event loop: it must not wait for anything."""
 
     def received(self, message: frames.Message) -> None:
-        """A message has come. May raise ProtocolError."""
+        """Handle a message. May raise ProtocolError."""
 
     def lost(self, code: int) -> None:
-        """The connection is gone or going: with the code that was received or sent. Not after `close`."""
+        """Handle the end of the connection, with the close code that was received or sent. Not called after `close`."""
 
     def caught_up(self) -> None:
-        """The socket has lagged, and its client has read all that was written."""
+        """Handle that the client of a socket that lagged has read all that was written."""
 
 
 class WebSocket:
@@ -108,7 +108,7 @@ class WebSocket:
         self._writer.drop()
 
     def has_read(self, size: int) -> None:
-        """The client has read something; so much waited before."""
+        """Take note that the client has read something; `size` bytes had waited."""
         if self.lagging and self._state == _OPEN:
             if not self._writer.size:
                 self.lagging = False
@@ -118,7 +118,7 @@ class WebSocket:
                 self._deadline = monotonic() + self._limits.slow_seconds
 
     def written(self) -> None:
-        """The close frame is written. The client hangs up first, if it has not said goodbye, so that it reads why."""
+        """Hang up after the close frame if the client sent one too; else only stop writing, so that it reads why."""
         if self._hang_up:
             self._end(frames.NORMAL)
             return
@@ -168,7 +168,7 @@ class WebSocket:
             self.owner.lost(error.code)
 
     def broken(self) -> None:
-        """The socket is gone."""
+        """Handle the loss of the socket."""
         self._end(frames.ABNORMAL)
 
     def wake_at(self, when: float) -> None:
@@ -176,7 +176,7 @@ class WebSocket:
         timer_wheel.current().at(when, self)
 
     def tick(self, now: float) -> float:
-        """A deadline has come, or has been moved."""
+        """Close the connection if a deadline has come; return the time of the next look."""
         if self._state == _CLOSED:
             return 0
         if self._deadline and now >= self._deadline:

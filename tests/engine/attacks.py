@@ -59,7 +59,7 @@ class Scene:
 
 
 def ending(websocket: raw.WebSocket, send: Callable[[], object]) -> str:
-    """How the connection ends while somebody sends: the close code."""
+    """Return the close code with which the connection ends while somebody sends."""
 
     def quietly() -> None:
         with contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ def deaf(scene: Scene, number: int) -> str:
 
 
 def _is_gone(websocket: raw.WebSocket) -> bool:
-    """Has the server ended it? Found out without reading: a socket that was hung up on can't be written to."""
+    """Return whether the server has ended it, without reading: a socket that was hung up on can't be written to."""
     gevent.sleep(0.2)
     try:
         websocket.send(masked(frames.PONG))
@@ -335,7 +335,7 @@ def _ask(scene: Scene, number: int, method: str, path: str, body: bytes = b"") -
 
 
 def _last(statuses: list[str]) -> str:
-    """How a series of calls ended."""
+    """Return the end of a series of calls."""
     return "reset" if "reset" in statuses else statuses[-1]
 
 

@@ -66,9 +66,15 @@ class WebSocket:
     """A WebSocket; `status` is what the handshake was answered with."""
 
     def __init__(
-        self, address: tuple[str, int], path: str, early: bytes = b"", source: str = "127.0.0.1", **headers: str
+        self,
+        address: tuple[str, int],
+        path: str,
+        early: bytes = b"",
+        source: str = "127.0.0.1",
+        sock: socket.socket | None = None,
+        **headers: str,
     ) -> None:
-        self.sock = connect(address, source)
+        self.sock = sock or connect(address, source)
         self.sock.sendall(upgrade_request(path, **headers) + early)
         self.buffer = b""
         head = self._until(b"\r\n\r\n")
@@ -140,11 +146,12 @@ class Polling:
     """An Engine.IO session over polling."""
 
     url: str
+    http: Any = requests  # makes the requests
     opened: dict[str, Any] = field(default_factory=dict)
 
     def open(self) -> "Polling":
         """Return the handshake."""
-        self.opened = json.loads(requests.get(self.url, timeout=PATIENCE_SECONDS).text[1:])
+        self.opened = json.loads(self.http.get(self.url, timeout=PATIENCE_SECONDS).text[1:])
         return self
 
     @property
@@ -153,12 +160,12 @@ class Polling:
 
     def get(self, **more: Any) -> requests.Response:
         """Poll."""
-        return requests.get(f"{self.url}&sid={self.sid}", **{"timeout": PATIENCE_SECONDS, **more})
+        return self.http.get(f"{self.url}&sid={self.sid}", **{"timeout": PATIENCE_SECONDS, **more})
 
     def post(self, body: str | bytes, **more: Any) -> requests.Response:
         """Send packets."""
         data = body.encode() if isinstance(body, str) else body
-        return requests.post(f"{self.url}&sid={self.sid}", data=data, timeout=PATIENCE_SECONDS, **more)
+        return self.http.post(f"{self.url}&sid={self.sid}", data=data, timeout=PATIENCE_SECONDS, **more)
 
     def packets(self) -> list[str]:
         """Return the packets of the next poll that has other ones than pings, which are answered."""

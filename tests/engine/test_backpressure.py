@@ -133,7 +133,7 @@ def test_who_asks_and_does_not_read_the_answers_is_answered_slowly(serve_bare, m
     websocket, sid, eio_sid = join_slowly(bare)
     pauses, handled = [], []
     real = gevent.sleep
-    monkeypatch.setattr("chatapp.engine.engineio_session.gevent.sleep", lambda s: pauses.append(s) or real(s / 100))
+    monkeypatch.setattr("chatapp.engine.session_transport.gevent.sleep", lambda s: pauses.append(s) or real(s / 100))
     bare.sio.on("ask", lambda sid, number: handled.append(number))
     websocket.text('42["ask",0]')
     raw.until(lambda: handled == [0])
@@ -265,12 +265,12 @@ def test_of_a_client_that_is_gone_only_what_changes_something_is_done(serve_bare
 
 
 def test_the_realtime_door_calls_the_handler_in_a_greenlet_of_its_own(ann, monkeypatch):
-    from chatapp import realtime
+    from chatapp.realtime import resync
 
     told, here = [], gevent.getcurrent()
-    monkeypatch.setattr(realtime, "_resync_handler", None)
-    realtime._resync("nobody listens")
-    realtime.set_resync_handler(lambda sid: told.append((sid, gevent.getcurrent() is here)))
-    realtime._resync("a sid")
+    monkeypatch.setattr(resync, "_handler", None)
+    resync.resync("nobody listens")
+    resync.set_handler(lambda sid: told.append((sid, gevent.getcurrent() is here)))
+    resync.resync("a sid")
     raw.until(lambda: told)
     assert told == [("a sid", False)]

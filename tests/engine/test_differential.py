@@ -419,7 +419,7 @@ def agree(mine, other):
 
 
 def is_counted_alike(stream):
-    """Do all go on after an answer? (h11 ends HTTP/1.0 connections, Node those that ask for an upgrade.)"""
+    """Return whether all go on after an answer. (h11 ends HTTP/1.0 connections, Node those that ask for an upgrade.)"""
     return b"HTTP/1.0" not in stream and b"Upgrade" not in stream
 
 

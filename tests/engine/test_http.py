@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.pywsgi import WSGIServer
 
-from chatapp.engine import http_handler, idle_connections, lingering_close
+from chatapp.engine import fair_queue, http_handler, idle_connections, lingering_close
 from tests.engine import raw
 
 
@@ -43,6 +43,28 @@ def ask(served, head, body=b"", path="/"):
 def test_headers_and_body_arrive(served):
     status, body = ask(served, ["X-One: ä", "cookie: a=1", "Cookie: b=2", "Content-Length: 5"], b"hello", "/?q=1")
     assert (status, body) == (200, "['ä', 'a=1; b=2', None, None, 'q=1'] hello".encode())
+
+
+def test_requests_that_come_at_once_are_served_over_many_turns_of_the_loop(served, monkeypatch):
+    """A message waits for the one that is being answered, not for all of them."""
+    monkeypatch.setattr(fair_queue, "BUDGET_SECONDS", 0.0)  # one request uses it up
+    turns = []
+    monkeypatch.setattr(http_handler.Handler, "log_request", lambda _: turns.append(gevent.get_hub().loop.iteration))
+    socks = [raw.connect(served) for _ in range(20)]
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    for _ in range(2):  # the first requests of their connections, and the next ones
+        turns.clear()
+        for sock in socks:
+            sock.sendall(request)
+        for sock in socks:
+            assert sock.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert len(set(turns)) == 20
+    turns.clear()
+    socks[0].sendall(request * 20)  # of one client, which waits for no answer
+    answers = b""
+    while answers.count(b"HTTP/1.1 200") < 20:
+        answers += socks[0].recv(65_536)
+    assert len(set(turns)) == 20
 
 
 def test_a_name_with_an_underscore_does_not_pass_for_another(served):

@@ -7,6 +7,7 @@ import threading
 import gevent
 import pytest
 
+from chatapp.engine import http_handler, idle_connections
 from tests.engine import raw
 
 PATH = "/engine.io/?EIO=4&transport=polling"
@@ -14,7 +15,7 @@ PATH = "/engine.io/?EIO=4&transport=polling"
 
 def begin_poll(bare, session, answered=False, **options):
     """Return the connection of a poll that waits, or whose answer has begun to come."""
-    sock = raw.connect(bare.address)
+    sock = bare.connect()
     for option, value in options.items():
         sock.setsockopt(socket.SOL_SOCKET, getattr(socket, option), value)
     sock.sendall(f"GET {PATH}&sid={session.sid} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -41,9 +42,16 @@ def test_a_cancelled_poll_closes_the_session_at_once(bare):
     assert reasons == ["transport error"]
 
 
-def test_two_polls_do_not_share_the_messages(either):
-    session = either.polling()
-    first = begin_poll(either, session)
+def test_after_a_cancelled_poll_the_session_is_unknown(outside):
+    session = outside.polling()
+    begin_poll(outside, session).close()
+    raw.until(lambda: not outside.knows(session.sid))
+    assert session.get().status_code == 400
+
+
+def test_two_polls_do_not_share_the_messages(everywhere):
+    session = everywhere.polling()
+    first = begin_poll(everywhere, session)
     assert session.get().status_code == 400
     assert first.recv(65_536).endswith(b"1")
     assert session.get().status_code == 400
@@ -100,6 +108,22 @@ def test_a_poll_reset_by_the_network_closes_the_session(bare):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
     raw.until(lambda: session.sid not in bare.eio.sockets)
+
+
+@pytest.mark.parametrize("is_clients_own", [True, False])
+def test_a_proxy_that_resets_a_connection_ends_nobody_s_session(bare, monkeypatch, is_clients_own):
+    """HAProxy resets idle connections to servers, whose answers the clients have read long ago."""
+    monkeypatch.setattr(http_handler.Handler, "is_clients_own", is_clients_own)
+    session = bare.polling()
+    session.post("4read")
+    sock = begin_poll(bare, session, answered=True)
+    assert sock.recv(65_536).endswith(b"4read")
+    connections = idle_connections.current().open
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    raw.until(lambda: idle_connections.current().open < connections)  # its end was noticed
+    session.post("4next")
+    assert ("4next" in session.get().text.split("\x1e")) is not is_clients_own
 
 
 def test_a_poll_that_was_read_leaves_the_session_open(bare):

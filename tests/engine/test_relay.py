@@ -92,7 +92,7 @@ def test_a_connection_moves_with_what_was_read_and_what_still_comes(pair):
 
 
 def test_nothing_that_waits_is_nothing_yet(pair):
-    """What takes a connection over peeks without waiting."""
+    """A peek at a connection that is to be taken over does not wait."""
     one, two = pair
     client, server, address = connection()
     assert one.relay.pass_on(server, address, b"", "two")

@@ -1,4 +1,4 @@
-"""Where the engine holds on to its libraries: an upgrade that changes one of these places fails here, by name."""
+"""The engine's seams with its libraries: an upgrade that changes one of these places fails here, by name."""
 
 import inspect
 from importlib.metadata import version
@@ -9,6 +9,7 @@ import engineio.server
 import engineio.socket
 import flask_socketio
 import gevent.pywsgi
+import pymongo.synchronous.pool
 import pytest
 import socketio
 import socketio.packet
@@ -16,12 +17,15 @@ import socketio.server
 from geventwebsocket.handler import WebSocketHandler
 from gunicorn.workers import ggevent
 
+from chatapp.database import pool
 from chatapp.engine import (
     client_manager,
     engineio_server,
     engineio_session,
+    http_answer,
     http_handler,
     http_request,
+    live_sessions,
     packets,
     socketio_server,
     stock_server,
@@ -36,11 +40,14 @@ CHECKED = {
     "gevent": "26.9.",
     "gevent-websocket": "0.10.",
     "gunicorn": "27.0.",
+    "pymongo": "4.20.",
 }
 OVERRIDDEN = [
     (http_handler.Handler, gevent.pywsgi.WSGIHandler),
+    (http_answer.Answering, gevent.pywsgi.WSGIHandler),
     (http_request.Body, gevent.pywsgi.Input),
     (engineio_server.EngineServer, engineio.Server),
+    (live_sessions.LiveSessions, engineio.Server),
     (socketio_server.SocketServer, socketio.Server),
     (client_manager.Manager, socketio.Manager),
     (packets.Packet, socketio.packet.Packet),
@@ -49,6 +56,8 @@ OVERRIDDEN = [
     (stock_server.StockServer, socketio.Server),
     (worker.ChatServer, ggevent.PyWSGIServer),
     (worker.ChatWorker, ggevent.GeventPyWSGIWorker),
+    (pool.TimedPool, pymongo.synchronous.pool.Pool),
+    (pool.TimedConnection, pymongo.synchronous.pool.Connection),
 ]
 METHODS = [
     (ours, theirs, name)

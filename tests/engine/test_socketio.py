@@ -23,8 +23,8 @@ from tests.server import REAL_CLIENTS
         ("40/custom?a=b,", "40/custom,", '42/custom,["auth",{}]'),
     ],
 )
-def test_connect(either, sent, prefix, auth):
-    websocket = either.session("socket.io")
+def test_connect(everywhere, sent, prefix, auth):
+    websocket = everywhere.session("socket.io")
     websocket.text(sent)
     answer = str(websocket.message())
     assert answer.startswith(prefix)
@@ -32,8 +32,8 @@ def test_connect(either, sent, prefix, auth):
     assert websocket.message() == auth  # emitted in the connect handler: it comes after CONNECT
 
 
-def test_an_unknown_namespace_is_refused(either):
-    websocket = either.session("socket.io")
+def test_an_unknown_namespace_is_refused(everywhere):
+    websocket = everywhere.session("socket.io")
     websocket.text("40/random")
     assert websocket.message() == '44/random,{"message":"Invalid namespace"}'
 
@@ -51,8 +51,8 @@ def test_an_unknown_namespace_is_refused(either):
         "41/custom,",
     ],
 )
-def test_what_does_not_begin_with_connect_is_closed(bare, sent):
-    websocket = bare.session("socket.io")
+def test_what_does_not_begin_with_connect_is_closed(outside, sent):
+    websocket = outside.session("socket.io")
     websocket.text(sent)
     assert websocket.end() == frames.POLICY
 
@@ -84,8 +84,8 @@ def test_what_does_not_begin_with_connect_is_closed(bare, sent):
     ],
     ids=lambda text: text[:30],
 )
-def test_an_invalid_packet_closes_the_connection(bare, sent):
-    websocket = bare.joined()
+def test_an_invalid_packet_closes_the_connection(outside, sent):
+    websocket = outside.joined()
     websocket.text(sent)
     assert websocket.end() == frames.POLICY
 
@@ -109,28 +109,28 @@ def test_an_invalid_packet_closes_the_connection_on_stock_too(serve_bare, sent):
         ('429223372036854775808["message-with-ack"]', "439223372036854775808[]"),
     ],
 )
-def test_events_and_acks(either, sent, back):
-    websocket = either.joined()
+def test_events_and_acks(everywhere, sent, back):
+    websocket = everywhere.joined()
     websocket.text(sent)
     assert websocket.message() == (back or sent.replace('"message"', '"message-back"'))
 
 
 @pytest.mark.parametrize("depth", [200, 500, 900])
-def test_deep_json_comes_back(bare, depth):
-    websocket = bare.joined()
+def test_deep_json_comes_back(outside, depth):
+    websocket = outside.joined()
     nested = "[" * depth + "]" * depth
     websocket.text(f'42["message",{nested}]')
     assert websocket.message() == f'42["message-back",{nested}]'
 
 
-def test_a_lone_surrogate_comes_back(bare):
-    websocket = bare.joined()
+def test_a_lone_surrogate_comes_back(outside):
+    websocket = outside.joined()
     websocket.text('42["message","\\ud83d"]')
     assert websocket.message() == '42["message-back","\\ud83d"]'
 
 
-def test_binary_events_and_acks(bare):
-    websocket = bare.joined()
+def test_binary_events_and_acks(outside):
+    websocket = outside.joined()
     placeholders = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
     for sent, back in (
         (f'452-["message",{placeholders}]', f'452-["message-back",{placeholders}]'),
@@ -149,8 +149,8 @@ def test_binary_events_and_acks(bare):
         raw.masked(frames.TEXT, b'451-["message",{"_placeholder":true,"num":7}]') + raw.masked(frames.BINARY, b"x"),
     ],
 )
-def test_binary_data_out_of_place_closes_the_connection(bare, frame):
-    websocket = bare.joined()
+def test_binary_data_out_of_place_closes_the_connection(outside, frame):
+    websocket = outside.joined()
     websocket.send(frame)
     assert websocket.end() in (frames.UNSUPPORTED, frames.POLICY)
 
@@ -166,14 +166,14 @@ def test_where_binary_is_not_enabled_it_is_refused_with_a_reason(serve_bare):
     assert websocket.message() == '42["message-back","still here"]'
 
 
-def test_leaving_the_main_namespace_leaves_the_connection(either):
-    websocket = either.joined()
+def test_leaving_the_main_namespace_leaves_the_connection(everywhere):
+    websocket = everywhere.joined()
     websocket.text("41")
     assert websocket.message(pings=True) == "2"
 
 
-def test_leaving_one_namespace_leaves_the_other(either):
-    websocket = either.joined()
+def test_leaving_one_namespace_leaves_the_other(everywhere):
+    websocket = everywhere.joined()
     websocket.text("40/custom")
     assert str(websocket.message()).startswith("40/custom,")
     assert websocket.message() == '42/custom,["auth",{}]'
@@ -201,11 +201,9 @@ def test_the_end_of_a_session_is_told_though_its_last_packet_is_invalid(serve_ba
     assert not bare.sio.eio.over
 
 
-def test_the_server_disconnects(either):
-    websocket = either.joined()
-    sid, _ = next(iter(either.sio.manager.get_participants("/", None)))
-    for sid, _ in list(either.sio.manager.get_participants("/", None)):
-        either.sio.disconnect(sid)
+def test_the_server_disconnects(everywhere):
+    websocket = everywhere.joined()
+    websocket.text('42["disconnect-me"]')
     assert websocket.message() == "41"
 
 
@@ -326,10 +324,11 @@ class TestPythonClient:
     pytestmark = REAL_CLIENTS
 
     @pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
-    def test_events_acks_and_binary(self, bare, transports):
-        client, back = socketio.Client(reconnection=False), []
+    def test_events_acks_and_binary(self, outside, transports):
+        shared = {"http_session": outside.http} if outside.kind == "workers" else {}
+        client, back = socketio.Client(reconnection=False, **shared), []
         client.on("message-back", lambda *arguments: back.append(arguments))
-        client.connect(bare.url, transports=transports, wait_timeout=raw.PATIENCE_SECONDS)
+        client.connect(outside.url, transports=transports, wait_timeout=raw.PATIENCE_SECONDS)
         assert client.call("message-with-ack", ("x", {"y": 1}), timeout=raw.PATIENCE_SECONDS) == ("x", {"y": 1})
         client.emit("message", (b"\x01\x02", "text"))
         raw.until(lambda: back)

@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent import socket as gevent_socket
 
-from chatapp.engine import fair_queue, frames, timer_wheel
+from chatapp.engine import fair_queue, frames, socket_writer, timer_wheel
 from chatapp.engine.socket_reader import READ_BYTES, SMALL_READ_BYTES
 from chatapp.engine.traffic_limits import Limits
 from chatapp.engine.websocket import WebSocket
@@ -82,6 +82,108 @@ def test_greenlets_that_wait_for_their_turn_do_not_hold_up_a_socket():
     assert max(gaps) <= 2  # with gevent.sleep(0) it is at least five, and all that are there
     ours.close()
     theirs.close()
+
+
+def test_a_lone_client_waits_for_nothing_and_of_a_crowd_each_gets_a_turn_of_the_loop(loop):
+    line, done = fair_queue.Turns(gevent.get_hub().loop), []
+
+    def act(number):
+        done.append((number, loop.turn))
+        busy(fair_queue.BUDGET_SECONDS)
+
+    def come(first, count):
+        return [line.call_or_add(lambda number=number: act(number)) for number in range(first, first + count)]
+
+    gevent.get_hub().loop.timer(0).start(lambda: done.append(come(0, 1)))
+    raw.until(lambda: len(done) == 2)
+    assert done[1] == [True]  # it was called before `call_or_add` returned
+    gevent.get_hub().loop.timer(0).start(lambda: done.append(come(1, 4)))
+    raw.until(lambda: len(done) == 7)
+    acts = [row for row in done if isinstance(row, tuple)]
+    assert [True, False, False, False] in done
+    assert [number for number, _ in acts] == [0, 1, 2, 3, 4] and len({turn for _, turn in acts}) == 5
+
+
+def test_the_line_waits_for_a_loop_that_is_busy_but_not_for_ever(loop):
+    line, done, turns = fair_queue.Turns(gevent.get_hub().loop), [], 0
+    line.add(lambda: done.append(True))
+    while not done:
+        waiter = gevent.hub.Waiter()
+        gevent.get_hub().loop.timer(0).start(waiter.switch, None)  # due in the very next turn: it is never idle
+        waiter.get()
+        turns += 1
+    assert turns > 1
+
+
+def test_many_who_can_be_read_from_at_once_are_let_read_one_after_the_other(loop):
+    pairs = [gevent_socket.socketpair() for _ in range(20)]
+    turns = []
+
+    def read(ours):
+        fair_queue.Reading(fair_queue.current(), ours.fileno()).wait()
+        turns.append(loop.turn)
+        busy(fair_queue.BUDGET_SECONDS)
+
+    readers = [gevent.spawn(read, ours) for ours, _ in pairs]
+    gevent.sleep(0)
+    for _, theirs in pairs:
+        theirs.close()  # an end is as good as data: it makes work too
+    gevent.joinall(readers, raise_error=True)
+    assert len(set(turns)) == 20
+    for ours, _ in pairs:
+        ours.close()
+
+
+def test_who_is_ended_while_it_waits_to_read_leaves_nothing_behind():
+    ours, theirs = gevent_socket.socketpair()
+    reading = fair_queue.Reading(fair_queue.current(), ours.fileno())
+    reader = gevent.spawn(reading.wait)
+    gevent.sleep(0)
+    reader.kill()
+    theirs.sendall(b"x")
+    other = gevent.spawn(reading.wait)
+    assert other.get(timeout=5) is None
+    reading.close()
+    ours.close()
+    theirs.close()
+
+
+class Sent:
+    """A writer that takes its time, and the turns of the loop in which it was written to."""
+
+    def __init__(self, loop, seconds):
+        self.loop = loop
+        self.seconds = seconds
+        self.turns = []
+
+    def flush(self):
+        busy(self.seconds)
+        self.turns.append(self.loop.turn)
+
+
+def test_a_crowd_is_written_to_in_slices_and_who_comes_meanwhile_does_not_wait_for_all_of_it(loop):
+    flusher, written = socket_writer.Flusher(gevent.get_hub().loop), []
+    crowd = [Sent(loop, socket_writer.SLICE_SECONDS / 4) for _ in range(80)]
+    for writer in crowd:
+        flusher.add(writer)
+    raw.until(lambda: crowd[0].turns)
+    late = Sent(loop, 0)
+    flusher.add(late)
+    raw.until(lambda: crowd[-1].turns)
+    written = [turn for writer in crowd for turn in writer.turns]
+    assert len(written) == 80 and max(written.count(turn) for turn in written) <= 8
+    assert late.turns[0] < crowd[-1].turns[0]
+
+
+def test_a_writer_that_fails_does_not_stop_the_others(loop, monkeypatch):
+    told = []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *about: told.append(about[1]))
+    flusher, writers = socket_writer.Flusher(gevent.get_hub().loop), [Sent(loop, 0) for _ in range(3)]
+    writers[1].flush = lambda: 1 // 0
+    for writer in writers:
+        flusher.add(writer)
+    raw.until(lambda: writers[2].turns)
+    assert writers[0].turns and told == [ZeroDivisionError]
 
 
 def test_an_act_that_fails_and_one_who_does_not_wait_any_more_do_not_stop_the_line(monkeypatch):
