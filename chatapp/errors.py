@@ -26,6 +26,8 @@ class Code(StrEnum):
     CONTENT_TOO_LARGE = "CONTENT_TOO_LARGE"
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    DELETE_WINDOW_PASSED = "DELETE_WINDOW_PASSED"
+    EDIT_WINDOW_PASSED = "EDIT_WINDOW_PASSED"
     EMAIL_IN_USE = "EMAIL_IN_USE"
     GROUP_TOO_LARGE = "GROUP_TOO_LARGE"
     HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
@@ -36,6 +38,7 @@ class Code(StrEnum):
     LAST_OWNER = "LAST_OWNER"
     MALFORMED_JSON = "MALFORMED_JSON"
     MEMBER_NOT_FOUND = "MEMBER_NOT_FOUND"
+    MESSAGE_DELETED = "MESSAGE_DELETED"
     MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     NOT_ALLOWED = "NOT_ALLOWED"
@@ -51,6 +54,11 @@ class Code(StrEnum):
     TOKEN_INVALID = "TOKEN_INVALID"
     TOKEN_MISSING = "TOKEN_MISSING"
     TOKEN_REVOKED = "TOKEN_REVOKED"
+    TOO_MANY_EDITS = "TOO_MANY_EDITS"
+    TOO_MANY_HIDDEN = "TOO_MANY_HIDDEN"
+    TOO_MANY_PINS = "TOO_MANY_PINS"
+    TOO_MANY_REACTIONS = "TOO_MANY_REACTIONS"
+    TOO_MANY_STARS = "TOO_MANY_STARS"
     UNKNOWN_EVENT = "UNKNOWN_EVENT"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     URL_TOO_LONG = "URL_TOO_LONG"
@@ -64,6 +72,8 @@ STATUS: dict[Code, int] = {
     Code.CONTENT_TOO_LARGE: 413,
     Code.CONVERSATION_NOT_FOUND: 404,
     Code.DATABASE_UNAVAILABLE: 503,
+    Code.DELETE_WINDOW_PASSED: 409,
+    Code.EDIT_WINDOW_PASSED: 409,
     Code.EMAIL_IN_USE: 409,
     Code.GROUP_TOO_LARGE: 413,
     Code.HEADERS_TOO_LARGE: 431,
@@ -74,6 +84,7 @@ STATUS: dict[Code, int] = {
     Code.LAST_OWNER: 409,
     Code.MALFORMED_JSON: 400,
     Code.MEMBER_NOT_FOUND: 404,
+    Code.MESSAGE_DELETED: 409,
     Code.MESSAGE_NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.NOT_ALLOWED: 403,
@@ -89,6 +100,11 @@ STATUS: dict[Code, int] = {
     Code.TOKEN_INVALID: 401,
     Code.TOKEN_MISSING: 401,
     Code.TOKEN_REVOKED: 401,
+    Code.TOO_MANY_EDITS: 409,
+    Code.TOO_MANY_HIDDEN: 409,
+    Code.TOO_MANY_PINS: 409,
+    Code.TOO_MANY_REACTIONS: 409,
+    Code.TOO_MANY_STARS: 409,
     Code.UNKNOWN_EVENT: 404,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.URL_TOO_LONG: 414,
@@ -170,12 +186,12 @@ class Unavailable(ChatError):
 
 
 def not_a_conversation() -> NotFound:
-    """The one answer for a conversation that is unknown, malformed, or not the caller's."""
+    """Return the one error for a conversation that is unknown, malformed, or not the caller's."""
     return NotFound(Code.CONVERSATION_NOT_FOUND, "Conversation not found")
 
 
 def invalid(field: str, sentence: str) -> BadRequest:
-    """A validation failure found by a rule rather than by a schema."""
+    """Return the validation error of a rule rather than of a schema."""
     return BadRequest(Code.VALIDATION_ERROR, sentence, details={field: [sentence]})
 
 
@@ -207,7 +223,7 @@ def translate(kind: type[Exception]) -> Callable[[Callable[[Any], ChatError]], N
 
 
 def from_exception(error: BaseException) -> ChatError:
-    """Any exception as a ChatError; what nobody foresaw is INTERNAL_ERROR without its text."""
+    """Return any exception as a ChatError; an unforeseen one is INTERNAL_ERROR without its text."""
     if isinstance(error, ChatError):
         return error
     for kind in type(error).__mro__:
@@ -256,7 +272,7 @@ def _from_marshmallow(error: ValidationError) -> ChatError:
 
 
 def _texts(messages: Any) -> list[str]:
-    """All messages about one field; those about the items of a list come keyed by index."""
+    """Return all messages about one field; those about the items of a list come keyed by index."""
     if isinstance(messages, dict):
         messages = list(messages.values())
     if isinstance(messages, list):
@@ -266,7 +282,7 @@ def _texts(messages: Any) -> list[str]:
 
 @translate(ClientDisconnected)
 def _from_disconnected(_: ClientDisconnected) -> ChatError:
-    """Who is still there to read this has sent the body too slowly."""
+    """Answer a body that broke off: a client that is still there to read this has sent it too slowly."""
     return ChatError(Code.REQUEST_TIMEOUT, "The request's body did not come in time", status=408)
 
 

@@ -14,9 +14,9 @@ _UNSAFE = frozenset('\\"<>')
 
 
 def is_allowed(link: str) -> bool:
-    """Is it `https:` (outside production `http:` too), or this server's own, and free of tricks?
+    """Return whether it is `https:` (outside production `http:` too) or this server's own, and free of tricks.
 
-    In no spelling another scheme, no user name before the host, nothing that cannot be seen.
+    Tricks are another scheme in any spelling, a user name before the host, and characters that cannot be seen.
     """
     if len(link.encode()) > LONGEST_BYTES or not all(map(_is_safe, link)):
         return False

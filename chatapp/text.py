@@ -31,7 +31,7 @@ _LONGEST_KEY = 64
 
 
 def is_blank(text: str) -> bool:
-    """Is there nothing in it that can be seen: white space, controls, zero width, fillers, lone marks?"""
+    """Return whether nothing in it can be seen: white space, controls, zero width, fillers, lone marks."""
     if text[:1].isalnum() and text[0] not in _BLANKS:  # nearly always
         return False
     return not any(map(_is_visible, text))
@@ -43,12 +43,12 @@ def _is_visible(character: str) -> bool:
 
 
 def _is_unassigned(character: str, kind: str) -> bool:
-    """No character of this Python's Unicode, but perhaps of a newer one: an emoji of next year."""
+    """Return whether this Python's Unicode lacks the character; a newer one may have it, as next year's emoji."""
     return kind == "Cn" and not 0xE0000 <= ord(character) <= 0xE0FFF
 
 
 def read_name(text: str) -> str:
-    """The name as it is stored: in NFC, white space folded. Raises ValueError with the sentence that says why not."""
+    """Return the name as it is stored: in NFC, white space folded. Raises ValueError with a sentence for the user."""
     name = _folded_spaces(text)
     if is_blank(name):
         raise ValueError("Must not be blank.")
@@ -58,7 +58,7 @@ def read_name(text: str) -> str:
 
 
 def clean_name(text: str, longest: int) -> str:
-    """The text without what a name may not have, cut to `longest` characters; may be empty."""
+    """Return the text without what a name may not have, cut to `longest` characters; may be empty."""
     name = _folded_spaces(text)
     kept = "".join(character for place, character in enumerate(name) if _may_stand(name, place))[:longest].rstrip()
     return "" if is_blank(kept) else kept
@@ -69,7 +69,7 @@ def _folded_spaces(text: str) -> str:
 
 
 def _may_stand(name: str, place: int) -> bool:
-    """May this character of the name stand in its place?"""
+    """Return whether this character of the name may stand in its place."""
     character = name[place]
     kind = category(character)
     if kind[0] in "LNPSZ":
@@ -113,12 +113,12 @@ def _is_arabic(character: str) -> bool:
 
 
 def sort_key(name: str) -> str:
-    """The name as it is sorted: its words without case and accents."""
+    """Return the name as it is sorted: its words without case and accents."""
     return " ".join(_words(name)) or name.casefold()
 
 
 def search_keys(name: str) -> list[str]:
-    """The rest of the name from each of its words on, without case and accents: a search is the start of one."""
+    """Return the rest of the name from each of its words on, without case and accents: a search is the start of one."""
     words = _words(name)
     keys = [" ".join(words[first:]) for first in range(len(words))]
     keys += [word for word in _words(_APOSTROPHES.sub("", name)) if word not in words]
@@ -127,7 +127,7 @@ def search_keys(name: str) -> list[str]:
 
 
 def search_prefix(text: str) -> str:
-    """What a search compares with the start of search keys; "" where there is nothing to search for."""
+    """Return the text that a search compares with the start of search keys; "" where there is nothing to search for."""
     return " ".join(_words(text))[:_LONGEST_KEY].rstrip()
 
 

@@ -1,4 +1,4 @@
-"""What sync, receipts and groups need: marks of change on conversations and memberships, and their indexes."""
+"""The marks of change on conversations and memberships that sync, receipts and groups need, and their indexes."""
 
 from datetime import datetime
 from typing import Any

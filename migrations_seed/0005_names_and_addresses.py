@@ -1,4 +1,4 @@
-"""What names are searched and e-mail addresses compared by, and the indexes for it."""
+"""The keys by which names are searched and e-mail addresses compared, and their indexes."""
 
 from itertools import islice
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who the demo users are and what they said."""
+"""The demo users and their messages."""
 
 PASSWORD = "password123"
 

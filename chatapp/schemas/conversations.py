@@ -2,12 +2,14 @@
 
 from marshmallow import fields, validate
 
-from chatapp.schemas.fields import In, Name, Several, Text, identifier, person, picture, sequence
+from chatapp.schemas.fields import Few, In, Name, Several, Text, identifier, person, picture, sequence
 
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
 _HISTORY = validate.OneOf(["all", "since_join"])
 _SKIPPED_MESSAGES = validate.Range(min=0, max=1000)
+_MOST_MENTIONS, _MOST_UNITS = 50, 1_000_000
+_UNITS = validate.Range(min=0, max=_MOST_UNITS)
 _SKIP = validate.Range(min=0, max=1_000_000)
 
 
@@ -55,11 +57,27 @@ class HistoryIn(ConversationIdIn):
     skip = fields.Integer(strict=True, validate=_SKIPPED_MESSAGES)
 
 
+class MentionIn(In):
+    """Somebody named at a place in the text, in UTF-16 units; `everyone` is for a group's owner and admins."""
+
+    user_id = identifier(required=True)
+    offset = fields.Integer(strict=True, required=True, validate=_UNITS)
+    length = fields.Integer(strict=True, required=True, validate=validate.Range(min=1, max=_MOST_UNITS))
+
+
+def mentions() -> Few:
+    """Return a field for the mentions in a text."""
+    return Few(fields.Nested(MentionIn), most=_MOST_MENTIONS, allow_none=True)
+
+
 class MessageIn(ConversationIdIn):
     """A message. At least one of content and attachment says something; `tempId` is an older name of clientMsgId."""
 
     content = Text(allow_none=True)
     attachment = Text(validate=validate.Length(max=2048), allow_none=True)
+    reply_to = identifier(allow_none=True, metadata={"description": "The id of a message of the same conversation"})
+    mentions = mentions()
+    forward_of = identifier(allow_none=True, metadata={"description": "The id of a message to copy, instead of a text"})
     client_msg_id = identifier(allow_none=True)
     temp_id = identifier(allow_none=True)
 
@@ -72,7 +90,7 @@ class LegacyRelayIn(ConversationIdIn):
 
 
 class ReadIn(ConversationIdIn):
-    """How far the caller has read in a conversation; without `seq`, to the end."""
+    """The seq up to which the caller has read in a conversation; without it, to the end."""
 
     seq = sequence(allow_none=True)
 
@@ -84,6 +102,6 @@ class MessageReadIn(ConversationIdIn):
 
 
 class TypingIn(ConversationIdIn):
-    """Whether the caller types just now."""
+    """A notice that the caller types, or has stopped."""
 
     is_typing = fields.Boolean(load_default=True, truthy={True}, falsy={False})

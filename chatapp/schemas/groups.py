@@ -13,11 +13,12 @@ class LeaveIn(ConversationIdIn):
 
 
 class ChangeIn(LeaveIn):
-    """New name, avatar (null: none) or history of a group."""
+    """New name, avatar (null: none) or history of a group, and who may pin messages in it."""
 
     name = Name()
     avatar = picture()
     history = Text(validate=validate.OneOf(["all", "since_join"]))
+    who_may_pin = Text(validate=validate.OneOf(["everyone", "admins"]))
 
 
 class AddMembersIn(LeaveIn):

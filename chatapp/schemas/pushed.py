@@ -2,7 +2,11 @@
 
 from marshmallow import Schema, fields
 
-from chatapp.schemas.answers import Conversation, ConversationRef, Entry, Message, Out, Receipt
+from chatapp.schemas.answers.conversations import Conversation, ConversationRef
+from chatapp.schemas.answers.entries import Entry, Message, MessageChangedOut, Reaction
+from chatapp.schemas.answers.envelope import Out
+from chatapp.schemas.answers.own import OwnChanged
+from chatapp.schemas.answers.receipts import Receipt
 
 
 class Limits(Schema):
@@ -23,6 +27,9 @@ class ReadyPushed(Schema):
     serverTime = fields.String(required=True)
     expiresAt = fields.Integer(required=True)
     limits = fields.Nested(Limits, required=True)
+    processes = fields.Integer(
+        required=True, metadata={"description": "How many processes serve this chat, on all machines."}
+    )
 
 
 class OnlineUsersPushed(Out):
@@ -57,6 +64,66 @@ class MessageQueuedPushed(Schema):
     tempId = fields.String(required=True)
     seq = fields.Integer(required=True)
     timestamp = fields.String(required=True)
+
+
+class MessageNamed(Schema):
+    messageId = fields.String(required=True)
+    conversationId = fields.String(required=True)
+
+
+class EditedPushed(MessageNamed):
+    """A message has another text."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+    newContent = fields.String(required=True)
+    editedAt = fields.String(required=True)
+
+
+class DeletedPushed(MessageNamed):
+    """A message was deleted."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+    deleteFor = fields.String(required=True, metadata={"enum": ["everyone", "me"]})
+
+
+class ReactedPushed(MessageNamed):
+    """The reactions to a message have changed."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+    reactions = fields.List(fields.Nested(Reaction), required=True)
+
+
+class PinnedPushed(MessageNamed):
+    """A message is pinned."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+    message = fields.Nested(Message, required=True)
+
+
+class UnpinnedPushed(MessageNamed):
+    """A message is not pinned any more."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+
+
+class EditedOut(EditedPushed, MessageChangedOut):
+    """The same as an answer, with the message."""
+
+
+class DeletedOut(DeletedPushed, MessageChangedOut):
+    """The same as an answer, with the message."""
+
+
+class ReactedOut(ReactedPushed, MessageChangedOut):
+    """The same as an answer, with the message."""
+
+
+class PinnedOut(PinnedPushed, MessageChangedOut):
+    """The same as an answer, with the message."""
+
+
+class UnpinnedOut(UnpinnedPushed, MessageChangedOut):
+    """The same as an answer, with the message."""
 
 
 class ReceiptPushed(Schema):
@@ -102,8 +169,12 @@ class HiddenPushed(Out):
     data = fields.Nested(ConversationRef, required=True)
 
 
+class OwnPushed(Out):
+    data = fields.Nested(OwnChanged, required=True)
+
+
 class ClosingPushed(Schema):
-    """Why the socket is about to be closed."""
+    """The reason why the socket is about to be closed."""
 
     code = fields.String(required=True)
     message = fields.String(required=True)

@@ -3,13 +3,22 @@
 from marshmallow import Schema
 
 from chatapp.schemas import pushed
-from chatapp.schemas.answers import ErrorOut, User
+from chatapp.schemas.answers.envelope import ErrorOut
+from chatapp.schemas.answers.users import User
 
 PUSHED: dict[str, tuple[type[Schema], str]] = {
     "ready": (pushed.ReadyPushed, "First after CONNECT: the socket hears everything that is the user's."),
     "onlineUsers": (pushed.OnlineUsersPushed, "After ready: users online who share a conversation."),
     "newMessage": (pushed.NewMessagePushed, "A message, to every device of every member, the sender's too."),
     "entry": (pushed.EntryPushed, "Any other new entry, to every member and whom it takes out."),
+    "message:edited": (pushed.EditedPushed, "A message has another text; to old apps, instead of the entry."),
+    "reaction:updated": (pushed.ReactedPushed, "The reactions to a message; to old apps, instead of the entry."),
+    "message:deleted": (
+        pushed.DeletedPushed,
+        "A message was deleted; to old apps, instead of the entry or ownChanged.",
+    ),
+    "message:pinned": (pushed.PinnedPushed, "A message is pinned; to old apps, instead of the entry."),
+    "message:unpinned": (pushed.UnpinnedPushed, "A message is not pinned any more; to old apps, instead of the entry."),
     "newConversation": (pushed.NewConversationPushed, "A conversation that is new to the user."),
     "resync": (pushed.ResyncPushed, "The socket was too slow and something was dropped: sync."),
     "receipt": (pushed.MarksPushed, "A member's marks have moved, to every member who may know."),
@@ -23,6 +32,7 @@ PUSHED: dict[str, tuple[type[Schema], str]] = {
     "emailChanged": (pushed.EmailPushed, "The user's own e-mail address was changed, to all of their devices."),
     "newUserRegistered": (User, "A new account, while the directory is open."),
     "conversationDeleted": (pushed.HiddenPushed, "Deleted for this user on another device."),
+    "ownChanged": (pushed.OwnPushed, "The user's private state in a conversation changed, to all of their devices."),
     "sessionRevoked": (pushed.ClosingPushed, "The session was ended; the socket is closed next."),
     "socketReplaced": (
         pushed.ClosingPushed,

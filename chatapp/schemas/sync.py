@@ -49,7 +49,7 @@ class SyncIn(In):
 
 
 class WaitIn(In):
-    """How long a sync may wait for something to report, in seconds."""
+    """The time that a sync may wait for something to report, in seconds."""
 
     timeout = fields.Integer(validate=_TIMEOUT)
 

@@ -14,7 +14,7 @@ from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
-from chatapp.stores.documents import Entry
+from chatapp.stores.documents.entries import Entry
 
 
 def parse_conversation_id(text: object) -> ObjectId:
@@ -45,7 +45,7 @@ def visible_state(user_id: ObjectId, conversation: Conversation | None) -> tuple
 
 
 def known_for_member(user_id: ObjectId, conversation_text: str) -> tuple[Conversation, Member]:
-    """Like `load_for_member`, from what this process remembers: for signals that change nothing (typing)."""
+    """Do as `load_for_member`, from what this process remembers: for signals that change nothing (typing)."""
     found = parse_conversation_id(conversation_text)
     known = cache.known(found)
     if known is None or user_id not in known.members:
@@ -83,7 +83,7 @@ def current_member(user_id: ObjectId, conversation: Conversation) -> Member:
 def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Member, Entry]:
     """Return a message that the user may see, with its conversation. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
-    entry = entry_store.find_by_id(message_id) if message_id else None
+    entry = entry_store.find_of_member(user_id, message_id) if message_id else None
     conversation = cache.load(entry["conversation_id"]) if entry else None
     member = conversation.members.get(user_id) if conversation else None
     if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
@@ -91,18 +91,44 @@ def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Me
     return *visible_state(user_id, conversation), entry
 
 
+def find_message(
+    user_id: ObjectId, message_text: str, conversation_text: str | None = None, *, may_be_hidden: bool = False
+) -> Entry:
+    """Return a message to act on, which the user may see. Raises NotFound MESSAGE_NOT_FOUND.
+
+    Whether they may act is for the caller to ask, of the state that the act is appended to. Where the client names the
+    conversation, the message is looked for there alone. `may_be_hidden`: also one that they have deleted
+    for themselves.
+    """
+    message_id, conversation_id = object_id(message_text), object_id(conversation_text)
+    entry = None
+    if message_id and conversation_id:
+        entry = entry_store.find_in_conversation(conversation_id, message_id)
+    elif message_id and conversation_text is None:
+        entry = entry_store.find_of_member(user_id, message_id)
+    if entry is not None:
+        for find in (cache.known, cache.load):
+            state = find(entry["conversation_id"])
+            member = state.members.get(user_id) if state else None
+            if state is None or member is None:
+                continue
+            if _is_visible(state, member, entry) or (may_be_hidden and entry["mseq"] in member.hidden):
+                return entry
+    raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
+
+
 def load_message_in(conversation: Conversation, member: Member, message_text: str) -> Entry:
     """Return a message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
-    entry = entry_store.find_by_id(message_id) if message_id else None
-    if entry is None or entry["conversation_id"] != conversation.id or not _is_visible(conversation, member, entry):
+    entry = entry_store.find_in_conversation(conversation.id, message_id) if message_id else None
+    if entry is None or not _is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
     return entry
 
 
 def _is_visible(conversation: Conversation, member: Member, entry: Entry) -> bool:
     visible = range(member.first_visible, member.last_visible(conversation.seq) + 1)
-    return entry["type"] == "message" and entry["seq"] in visible
+    return entry["type"] == "message" and entry["seq"] in visible and entry["mseq"] not in member.hidden
 
 
 def _not_former(member: Member) -> Member:

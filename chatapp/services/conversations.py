@@ -1,28 +1,30 @@
-"""Conversations: list, open, create, hide."""
+"""Conversations: list, open, hide."""
 
 from bson import ObjectId
 
-from chatapp import clock, errors, limits, realtime
-from chatapp.ids import new_id, object_id
-from chatapp.schemas.views import ConversationRef, ConversationsPage, ConversationView, Data, HiddenAnswer, MembersPage
+from chatapp import errors, limits
+from chatapp.ids import object_id
+from chatapp.realtime import publish
+from chatapp.schemas.views.conversations import (
+    ConversationRef,
+    ConversationsPage,
+    ConversationView,
+    HiddenAnswer,
+    MembersPage,
+)
+from chatapp.schemas.views.envelope import Data
 from chatapp.services import access
-from chatapp.services.accounts.profiles import reachable
-from chatapp.services.log import cache, foreign, hash_chain
+from chatapp.services.log import cache, foreign, last_messages, old_events
 from chatapp.services.log.conversation_views import LISTED, LISTED_FOR_OLD_APPS, head_view, view
-from chatapp.services.log.member import MEMBER, OWNER, Member, was_deleted
+from chatapp.services.log.member import Member, was_deleted
 from chatapp.services.log.state import Conversation
-from chatapp.services.log.stored_state import from_documents, membership_document
 from chatapp.services.sync import change_times
-from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
-from chatapp.stores import users as user_store
 from chatapp.stores.batches import giving_way
-from chatapp.stores.documents import ConversationDocument, ConversationPlace, Founded, UserProfile
-from chatapp.stores.key_locks import turn
+from chatapp.stores.documents.conversations import ConversationPlace
 
 PAGE = LARGEST_PAGE = 200
-DIRECT, GROUP = "direct", "group"
 
 
 def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app: bool = False) -> ConversationsPage:
@@ -37,10 +39,14 @@ def list_for(user_id: ObjectId, *, skip: int = 0, limit: int = PAGE, for_old_app
     if not skip and len(shown) < limit < len(heads):  # some are hidden: others take their places
         heads, shown = _page(user_id, skip, limit, _hidden_ids(user_id))
     data = [
-        view(conversation, member, most=most)
+        view(conversation, member, most=most, instead=last_messages.find(conversation, member))
         for conversation, member in giving_way(shown)
         if member.is_current  # still: others have had their turns
     ]
+    if for_old_app:
+        for row in data:
+            last = row["lastMessage"]
+            row["lastMessage"] = None if last is None else old_events.message_of(last)
     limits.charge(user_id, rows=sum(1 + len(row["participants"]) for row in data))
     answer: ConversationsPage = {
         "data": data,
@@ -82,7 +88,12 @@ def _hidden_ids(user_id: ObjectId) -> list[ObjectId]:
 
 def get(user_id: ObjectId, conversation_text: str) -> Data[ConversationView]:
     """Return one conversation. Raises NotFound, or Forbidden for a former member."""
-    return {"data": view(*access.load_for_member(user_id, conversation_text))}
+    return {"data": whole(*access.load_for_member(user_id, conversation_text))}
+
+
+def whole(conversation: Conversation, member: Member, *, is_new: bool | None = None) -> ConversationView:
+    """Return the conversation as the member sees it."""
+    return view(conversation, member, is_new=is_new, instead=last_messages.find(conversation, member))
 
 
 def members(
@@ -108,145 +119,15 @@ def members(
     }
 
 
-def create(
-    user_id: ObjectId,
-    kind: str,
-    participants: list[str],
-    name: str | None = None,
-    avatar: str | None = None,
-    history: str = "all",
-    client_msg_id: str | None = None,
-) -> tuple[Data[ConversationView], bool]:
-    """Open the direct conversation with somebody, or found a group: `({data}, is it new?)`.
-
-    Participants are ids or whole e-mail addresses; unknown ones are dropped, the caller is always one. A group with a
-    client_msg_id is founded once, however often it is asked for. Raises BadRequest, TooLarge GROUP_TOO_LARGE,
-    RateLimited.
-    """
-    if kind == DIRECT:
-        return _open_direct(user_id, participants)
-    document = _group(user_id, participants, name, avatar, history)
-    if client_msg_id is not None:
-        document["creation_key"] = f"{user_id}:{client_msg_id}"
-    return _insert_or_find(document, user_id)
-
-
-def _open_direct(user_id: ObjectId, participants: list[str]) -> tuple[Data[ConversationView], bool]:
-    people = reachable(user_id, participants)
-    if len(people) != 2:
-        raise errors.invalid("participants", "A direct conversation needs exactly one other user who exists.")
-    direct_key = ":".join(sorted(str(row["_id"]) for row in people))
-    existing = conversation_store.find_direct(direct_key)
-    if existing is not None:
-        return _existing(existing["_id"], user_id), False
-    limits.spend(
-        "people added", str(user_id), config().RATE_GROUP_ADDS
-    )  # or a client could try all addresses, one after the other
-    document = _document(DIRECT, user_id, people, role=MEMBER)
-    document["direct_key"] = direct_key
-    return _insert_or_find(document, user_id)
-
-
-def _insert_or_find(document: ConversationDocument, user_id: ObjectId) -> tuple[Data[ConversationView], bool]:
-    """Store a new conversation, or find the one that holds its key already."""
-    with turn(document.get("direct_key") or document.get("creation_key") or str(document["_id"])):
-        if conversation_store.insert(document):
-            return _opened(document, user_id), True
-    existing = conversation_store.find_by_key(document)
-    assert existing is not None
-    if "creation_key" in document and _founding(existing) != _founding(document):
-        raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used to found another group")
-    return _existing(existing["_id"], user_id), False
-
-
-def _founding(document: ConversationDocument) -> tuple[str, Founded, set[ObjectId]]:
-    """Return the fields and members that a group was founded with."""
-    return document["type"], document["founded"], {row["user_id"] for row in document["founders"]}
-
-
-def _existing(conversation_id: ObjectId, user_id: ObjectId) -> Data[ConversationView]:
-    return {"data": view(*access.visible_state(user_id, cache.load(conversation_id)), is_new=False)}
-
-
-def _group(
-    user_id: ObjectId, participants: list[str], name: str | None, avatar: str | None, history: str
-) -> ConversationDocument:
-    """Return a group without entries."""
-    if not name or not name.strip():
-        raise errors.invalid("name", "A group needs a name.")
-    if len(participants) > 2 * config().MAX_GROUP_SIZE:
-        raise _too_large()
-    people = reachable(user_id, participants)
-    if len(people) < 3:
-        raise errors.invalid("participants", "A group needs at least two other users who exist.")
-    if len(people) > config().MAX_GROUP_SIZE:
-        raise _too_large()
-    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(people) - 1)
-    return _document(GROUP, user_id, people, role=OWNER, name=name, avatar=avatar, history=history)
-
-
-def _too_large() -> errors.TooLarge:
-    return errors.TooLarge(errors.Code.GROUP_TOO_LARGE, f"A group has at most {config().MAX_GROUP_SIZE} members")
-
-
-def _document(
-    kind: str,
-    creator: ObjectId,
-    people: list[UserProfile],
-    *,
-    role: str,
-    name: str | None = None,
-    avatar: str | None = None,
-    history: str = "all",
-) -> ConversationDocument:
-    """Return a conversation without entries. `role` is the creator's."""
-    now, conversation_id = clock.now(), new_id()
-    return {
-        "_id": conversation_id,
-        "type": kind,
-        "name": name,
-        "avatar": avatar,
-        "history": history,
-        "created_by": creator,
-        "created_at": now,
-        "founded": {"name": name, "avatar": avatar, "history": history},
-        "founders": [
-            {
-                "user_id": row["_id"],
-                "role": role if row["_id"] == creator else MEMBER,
-                "profile": user_store.profile_fields(row),
-            }
-            for row in people
-        ],
-        "participants": [row["_id"] for row in people],
-        "head": {"seq": 0, "mseq": 0, "hash": hash_chain.genesis(conversation_id)},
-        "last_message": None,
-        "last_activity": now,
-        "touched_at": clock.tick(),
-        "sent": {},
-    }
-
-
-def _opened(document: ConversationDocument, user_id: ObjectId) -> Data[ConversationView]:
-    """Store the founders' memberships and tell every founder."""
-    conversation = from_documents(document, [])
-    members = giving_way(conversation.members.values())
-    membership_store.insert_missing(conversation.id, [membership_document(conversation.id, row) for row in members])
-    data = view(conversation, conversation.members[user_id], is_new=True, most=LISTED_FOR_OLD_APPS)
-    realtime.publish_conversation(conversation.member_ids, data)
-    return {"data": data}
-
-
 def hide(user_id: ObjectId, conversation_text: str) -> HiddenAnswer:
     """Hide the conversation and its past for the caller, on all their devices, until the next message."""
     conversation, member = access.load_for_member(user_id, conversation_text)
     marks = {"cleared_seq": conversation.seq, "cleared_mseq": conversation.mseq}
-    with change_times.change() as moment:
-        membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
+    change_times.stored(lambda moment: membership_store.raise_marks(conversation.id, member.user_id, marks, moment))
     cache.raise_marks(conversation.id, member.user_id, marks)
     foreign.tell_marks(conversation.id, member.user_id, marks)
     data: ConversationRef = {"conversationId": str(conversation.id)}
-    realtime.publish_hidden(user_id, data)
+    publish.hidden(user_id, data)
     return {"data": data, "msg": "Conversation deleted"}
 
 

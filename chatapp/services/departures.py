@@ -6,14 +6,18 @@ log is replayed once, and the result is kept; people then have the names that th
 
 from bson import ObjectId
 
+from chatapp.services.log import mentions
+from chatapp.services.log.apply import apply
 from chatapp.services.log.member import Member
-from chatapp.services.log.state import Conversation, apply
-from chatapp.services.log.stored_state import at_the_beginning, from_documents, head_document
+from chatapp.services.log.pins import EVERYONE
+from chatapp.services.log.state import Conversation
+from chatapp.services.log.stored_state import at_the_beginning, changes_document, from_documents, head_document
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import departures as store
 from chatapp.stores import entries as entry_store
 from chatapp.stores.batches import in_steps
-from chatapp.stores.documents import DepartedMember, DepartureState, MemberState
+from chatapp.stores.documents.departures import DepartedMember, DepartureState
+from chatapp.stores.documents.memberships import MemberState
 from chatapp.stores.key_locks import turn
 
 _MOST_FORMER_MEMBERS = 1_000
@@ -31,8 +35,11 @@ def snapshot(conversation: Conversation) -> DepartureState:
         "name": conversation.name,
         "avatar": conversation.avatar,
         "history": conversation.history,
+        "who_may_pin": conversation.who_may_pin,
         "sent": {str(key): {"seq": place[0], "mseq": place[1]} for key, place in sent.items() if place},
         "people": [_kept(member) for member in people],
+        "deleted": changes_document(conversation)["deleted"],
+        "mentioned": mentions.to_rows(conversation.mentioned),
     }
 
 
@@ -74,10 +81,13 @@ def state_for(conversation: Conversation, member: Member) -> Conversation:
             "name": kept["name"],
             "avatar": kept["avatar"],
             "history": kept["history"],
+            "who_may_pin": kept.get("who_may_pin", EVERYONE),
             "head": kept["head"],
             "last_activity": kept["last_activity"],
             "last_message": kept["last_message"],
             "sent": kept["sent"],
+            "deleted": kept.get("deleted", []),
+            "mentioned": kept.get("mentioned", []),
         },
         [_member(row) for row in kept["people"]],
     )
@@ -86,7 +96,7 @@ def state_for(conversation: Conversation, member: Member) -> Conversation:
 
 
 def _member(row: DepartedMember) -> MemberState:
-    return {"visible_from": 1, "cleared_seq": -1, "cleared_mseq": 0, "changed_seq": 0, **row}
+    return {"visible_from": 1, "cleared_seq": -1, "cleared_mseq": 0, "changed_seq": 0, "own": None, **row}
 
 
 def _replay(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> DepartureState:

@@ -10,12 +10,12 @@ from typing import cast
 
 from bson import ObjectId
 
-from chatapp import errors, limits
+from chatapp import errors
 from chatapp.ids import object_id
-from chatapp.schemas.views import GroupAnswer
+from chatapp.schemas.views.conversations import GroupAnswer
 from chatapp.services import access
-from chatapp.services.accounts.profiles import reachable
-from chatapp.services.log import entry_views
+from chatapp.services.accounts.profiles import reachable_to_add
+from chatapp.services.log import entry_views, foreign, last_messages
 from chatapp.services.log.append import append_entry
 from chatapp.services.log.conversation_views import view
 from chatapp.services.log.draft import Draft, Unchanged
@@ -23,7 +23,8 @@ from chatapp.services.log.member import ADMIN, MEMBER, OWNER, Member
 from chatapp.services.log.state import Conversation
 from chatapp.settings import config
 from chatapp.stores import users as user_store
-from chatapp.stores.documents import Body, ChangedBody, MemberProfile, Role
+from chatapp.stores.documents.entries import Body, ChangedBody, Role
+from chatapp.stores.documents.users import MemberProfile
 
 Prepare = Callable[[Conversation, Member], Body]
 
@@ -31,9 +32,11 @@ Prepare = Callable[[Conversation, Member], Body]
 def change(
     user_id: ObjectId, conversation_text: str, changes: dict[str, str | None], client_msg_id: str | None = None
 ) -> GroupAnswer:
-    """Set name, avatar or history. Raises Forbidden NOT_ALLOWED, BadRequest."""
+    """Set name, avatar, history or who may pin. Raises Forbidden NOT_ALLOWED, BadRequest, Unavailable."""
     if not changes:
-        raise errors.invalid("name", "Send a name, an avatar or a history to set.")
+        raise errors.invalid("name", "Send a name, an avatar, a history or whoMayPin to set.")
+    if "who_may_pin" in changes:
+        foreign.require_understood("pinned")
     name = changes.get("name", "x")
     if name is None or not name.strip():
         raise errors.invalid("name", "A group needs a name.")
@@ -56,10 +59,12 @@ def add_members(
     Raises Forbidden, NotFound USER_NOT_FOUND, TooLarge, RateLimited.
     """
     access.load_for_member(user_id, conversation_text)  # before anything is told about users
-    _, *others = reachable(user_id, user_texts)
+    try:
+        _, *others = reachable_to_add(user_id, user_texts)
+    except errors.RateLimited as limited:
+        return _append(user_id, conversation_text, "member_added", _only_repeats(limited), client_msg_id)
     if not others and str(user_id) not in user_texts:
         raise errors.NotFound(errors.Code.USER_NOT_FOUND, "None of these users exists")
-    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len(others))
 
     def prepare(state: Conversation, member: Member) -> Body:
         _require(member, ADMIN)
@@ -165,11 +170,15 @@ def _append(
     try:
         appended = append_entry(conversation_id, draft)
     except Unchanged as unchanged:
-        return {"data": view(*access.visible_state(user_id, unchanged.state))}
-    if (appended.entry["conversation_id"], appended.entry["type"]) != (conversation_id, kind):
+        state, member = access.visible_state(user_id, unchanged.state)
+        return {"data": view(state, member, instead=last_messages.find(state, member))}
+    if appended.entry["type"] != kind:
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for something else")
     state, member = access.visible_state(user_id, appended.conversation)
-    return {"data": view(state, member), "entry": entry_views.view(appended.entry, state, user_id)}
+    return {
+        "data": view(state, member, instead=last_messages.find(state, member)),
+        "entry": entry_views.view(appended.entry, state, user_id),
+    }
 
 
 _RANKS = {MEMBER: 0, ADMIN: 1, OWNER: 2}
@@ -182,6 +191,15 @@ def _require(member: Member, role: str) -> None:
 
 def _not_allowed(sentence: str) -> errors.Forbidden:
     return errors.Forbidden(errors.Code.NOT_ALLOWED, sentence)
+
+
+def _only_repeats(refusal: errors.ChatError) -> Prepare:
+    """Return a preparation that refuses the change. The repeat of one that was made is answered before it is asked."""
+
+    def refuse(state: Conversation, member: Member) -> Body:
+        raise refusal
+
+    return refuse
 
 
 def _is_member(state: Conversation, user_id: ObjectId) -> bool:

@@ -51,19 +51,46 @@ def refuse_foreign() -> None:
         )
 
 
+class Postponed(errors.Unavailable):
+    """A migration has to wait, and has changed nothing: something still needs what it takes away."""
+
+
+def require_no_older_process(migration: str) -> None:
+    """Raise Postponed while a process from before migration 0008 may live, which needs what later ones do without.
+
+    Such a process keeps the row `clock` of `meta` ahead of the time, and no later one does. (Not every earlier one
+    stores heartbeats in `processes`.) The embedded store has one process, which is this one.
+    """
+    until = None if is_embedded() else meta_store.find_older_clock()
+    if until is not None and until > clock.now():
+        raise Postponed(
+            errors.Code.SERVER_BUSY,
+            f"Migration {migration} waits until no process of an earlier version has been alive for a minute: "
+            f"one may be until {clock.iso(until)}.",
+            60,
+        )
+
+
 def run(told: Callable[[str], None]) -> int:
     """Run what is pending, telling each name; return how many ran. Safe to run twice and by two at once.
 
-    Raises ForeignDatabase when the database is another program's.
+    Raises ForeignDatabase when the database is another program's, Postponed, after all others, when one has to wait.
     """
     refuse_foreign()
+    ran, postponed = 0, None
     with _alone():
-        todo = pending()
-        for name in todo:
-            importlib.import_module(f"migrations_seed.{name}").up(db())
+        for name in pending():
+            try:
+                importlib.import_module(f"migrations_seed.{name}").up(db())
+            except Postponed as reason:  # those behind it need nothing that it takes away
+                postponed = reason
+                continue
             meta_store.insert_migration(name, clock.now())
             told(name)
-    return len(todo)
+            ran += 1
+    if postponed is not None:
+        raise postponed
+    return ran
 
 
 @contextmanager

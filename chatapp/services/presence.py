@@ -10,20 +10,23 @@ from datetime import datetime
 import gevent
 from bson import ObjectId
 
-from chatapp import clock, limits, realtime
+from chatapp import clock, limits
 from chatapp.bus.exchange import Exchange
 from chatapp.database import Document
-from chatapp.realtime import others
-from chatapp.schemas.views import Data, PresenceView, TypingView
+from chatapp.realtime import long_polls, online, others, publish
+from chatapp.schemas.views.envelope import Data
+from chatapp.schemas.views.users import PresenceView, TypingView
 from chatapp.services import access
 from chatapp.services.log import cache
 from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import users as user_store
+from chatapp.stores.gathered import Gathered
 
 TYPING_SECONDS = 6
 _HIDING_SECONDS = 60.0
 _COME_BACK_SECONDS = 5.0  # for those whose process is gone
+_MOST_LEAVING = 500  # of whom one command notes that they have left
 
 
 @dataclass(slots=True)
@@ -59,7 +62,7 @@ def _hiding() -> frozenset[ObjectId]:
 
 
 def hear_others(exchange: Exchange) -> None:
-    """Know who hides, who is online elsewhere, and who went offline with their process."""
+    """Learn who hides, who is online elsewhere, and who went offline with their process."""
     exchange.handle("hiding changed", lambda *_: _forget_hiding())
     exchange.handle("online", _heard_online)
     exchange.on_leave(_lost)
@@ -72,23 +75,24 @@ def _heard_online(process: str, data: Document) -> None:
     tells nobody. The oldest process hears of all of them, and tells it for them.
     """
     here = others.current()
-    here.note(process, data["user"], data["is_online"])
+    here.note(process, data["user"], data["is_online"], data.get("sockets", 1))
     user_id = ObjectId(data["user"])
-    if not data["is_online"] and not data["is_last"] and here.is_leader() and not realtime.is_online(user_id):
+    if not data["is_online"] and not data["is_last"] and here.is_leader() and not online.is_online(user_id):
         gevent.spawn(_left_all, [user_id])
 
 
 def _lost(process: str) -> None:
-    """A process is gone, and with it its sockets: one of the others tells who has not come back in a moment."""
+    """Handle the loss of a process and its sockets: one of the others tells who has not come back in a moment."""
     users = others.current().forget(process)
     if users and others.current().is_leader():
         gevent.spawn_later(_COME_BACK_SECONDS, _left_all, users)
 
 
 def _left_all(user_ids: list[ObjectId]) -> None:
-    for user_id in user_ids:
-        if not realtime.is_online(user_id):
-            left(user_id)
+    """Tell partners that the last devices of these users are gone, as far as they are."""
+    gone = [user_id for user_id in user_ids if not online.is_online(user_id)]
+    for user_id, moment in _note_last_seen(gone).items():
+        _tell_departure(user_id, moment)
 
 
 def forget_hiding() -> None:
@@ -126,27 +130,46 @@ def welcome(user_id: ObjectId, first: bool) -> list[str]:
 
 
 def _tell_arrival(user_id: ObjectId, partners: set[ObjectId]) -> None:
-    if realtime.is_online(user_id):  # check again: the last status that partners are told has to be true
-        realtime.publish_presence(partners, user_id, "online", clock.now())
+    if online.is_online(user_id):  # check again: the last status that partners are told has to be true
+        publish.presence(partners, user_id, "online", clock.now())
 
 
 def left(user_id: ObjectId) -> None:
-    """Tell partners that the user's last device is gone."""
-    now = clock.now()
-    user_store.set_last_seen([user_id], now)
+    """Tell partners that the user's last device is gone.
+
+    After this process was frozen, its clients have long been elsewhere, and it reads of their end first: it waits.
+    """
+    if others.current().is_catching_up():
+        gevent.spawn_later(_COME_BACK_SECONDS, _left_all, [user_id])
+        return
+    _tell_departure(user_id, _leaving.find(user_id) or clock.now())
+
+
+def _tell_departure(user_id: ObjectId, moment: datetime) -> None:
     partners = _partners(user_id)
-    if not realtime.is_online(user_id):
-        realtime.publish_presence(partners, user_id, "offline", now)
+    if not online.is_online(user_id):  # check again, as for arrivals
+        publish.presence(partners, user_id, "offline", moment)
+
+
+def _note_last_seen(user_ids: list[ObjectId]) -> dict[ObjectId, datetime]:
+    """Note that these users were connected until now, and return the time for each."""
+    now = clock.now()
+    if user_ids:
+        user_store.set_last_seen(user_ids, now)
+    return dict.fromkeys(user_ids, now)
+
+
+_leaving = Gathered(_note_last_seen, most=_MOST_LEAVING)
 
 
 def announce(user_id: ObjectId, status: str) -> None:
     """Tell a status that the user's app asked to tell (the old `userOnline` and `userOffline` events)."""
-    realtime.publish_presence(_partners(user_id), user_id, status, clock.now())
+    publish.presence(_partners(user_id), user_id, status, clock.now())
 
 
 def hidden(user_id: ObjectId) -> None:
     """Tell partners that a user who hides from now on has left."""
-    realtime.publish_presence(conversation_store.find_partner_ids(user_id), user_id, "offline", clock.now())
+    publish.presence(conversation_store.find_partner_ids(user_id), user_id, "offline", clock.now())
 
 
 def online_partners(user_id: ObjectId) -> list[str]:
@@ -155,7 +178,7 @@ def online_partners(user_id: ObjectId) -> list[str]:
 
 
 def _online_among(user_id: ObjectId, partners: set[ObjectId]) -> list[str]:
-    return [str(partner) for partner in partners | {user_id} if realtime.is_online(partner)]
+    return [str(partner) for partner in partners | {user_id} if online.is_online(partner)]
 
 
 def of_partners(user_id: ObjectId) -> Data[list[PresenceView]]:
@@ -166,15 +189,15 @@ def of_partners(user_id: ObjectId) -> Data[list[PresenceView]]:
 
 
 def _row(user_id: ObjectId, last_seen: datetime | None) -> PresenceView:
-    status = "online" if realtime.is_online(user_id) else "offline"
+    status = "online" if online.is_online(user_id) else "offline"
     return {"userId": str(user_id), "status": status, "lastSeen": clock.iso(last_seen) if last_seen else None}
 
 
 def renew() -> None:
     """Note that those who are online now were seen; called every minute or so."""
-    online = realtime.online_here()
-    if online:
-        user_store.set_last_seen(online, clock.now())
+    user_ids = online.users_here()
+    if user_ids:
+        user_store.set_last_seen(user_ids, clock.now())
 
 
 def sweep() -> None:
@@ -182,10 +205,8 @@ def sweep() -> None:
     now = clock.monotonic()
     for key, lease in [row for row in _state.typing.items() if row[1].until <= now]:
         _state.typing.pop(key, None)
-        realtime.publish_typing(_still_members(key[0], lease.others), lease.data | {"isTyping": False})
-    for user_id in realtime.waiting.gone():
-        if not realtime.is_online(user_id):
-            left(user_id)
+        publish.typing(_still_members(key[0], lease.others), lease.data | {"isTyping": False})
+    _left_all(long_polls.here.gone())
 
 
 def _still_members(conversation_id: ObjectId, user_ids: list[ObjectId]) -> list[ObjectId]:
@@ -209,7 +230,7 @@ def typing(user_id: ObjectId, conversation_text: str, is_typing: bool) -> Data[T
     stopped_typing(user_id, conversation.id)
     if is_typing:
         _state.typing[conversation.id, user_id] = _Typing(clock.monotonic() + TYPING_SECONDS, others, data)
-    realtime.publish_typing(others, data)
+    publish.typing(others, data)
     return {"data": data}
 
 

@@ -11,20 +11,18 @@ import gevent
 import structlog
 from bson import ObjectId
 
-from chatapp import clock, errors, lifecycle, limits, realtime
+from chatapp import clock, errors, lifecycle, limits
 from chatapp.ids import object_id
-from chatapp.schemas.views import (
-    Data,
-    MemberReceipt,
-    MessageReceipts,
+from chatapp.realtime import long_polls, publish
+from chatapp.schemas.views.envelope import Data
+from chatapp.schemas.views.receipts import (
     PushedRead,
     PushedReceipt,
     ReadView,
-    TraceView,
 )
-from chatapp.services import access, presence
-from chatapp.services.log import cache, foreign, message_trace
-from chatapp.services.log.member import Member, shows_deliveries, shows_reads
+from chatapp.services import access, own, presence
+from chatapp.services.log import cache, foreign
+from chatapp.services.log.member import Member, shows_reads
 from chatapp.services.log.state import Conversation
 from chatapp.services.sync import change_times
 from chatapp.state import on_reset
@@ -32,7 +30,6 @@ from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import receipts as receipt_store
-from chatapp.stores.documents import Entry, MovedMark, ReceiptTimes
 
 logger = structlog.get_logger("chatapp.receipts")
 _INTERVAL_SECONDS = 1.0
@@ -42,11 +39,13 @@ _INTERVAL_SECONDS = 1.0
 class _Moved:
     """One reader's marks that others have not heard of yet; `message_id` is what an old app named.
 
-    `is_delivery`: a device got something; that concerns also those who may not know what was read.
+    `is_delivery`: a device got something; that concerns also those who may not know what was read. The marks are those
+    that are stored, without the reader's own messages: one that is just being stored may get another place, or none.
     """
 
     delivered: int
     read: int
+    is_read_hidden: bool = False
     message_id: ObjectId | None = None
     is_delivery: bool = False
 
@@ -102,6 +101,7 @@ def _old_receipt(conversation_id: ObjectId, user_id: ObjectId, message_id: Objec
 
 def _read(conversation: Conversation, member: Member, seq: int, message_id: ObjectId | None = None) -> None:
     is_delivery = False
+    own.has_read(conversation, member)
     if seq > conversation.read_marks(member)[0]:
         mseq = conversation.mseq
         if seq < conversation.seq:
@@ -110,10 +110,13 @@ def _read(conversation: Conversation, member: Member, seq: int, message_id: Obje
         if not member.hides_reads:  # reading proves delivery, so a member who hides the one does not show the other
             marks["delivered_seq"] = seq
         is_delivery = marks.get("delivered_seq", 0) > conversation.proven_mark(member)
-        with change_times.change() as moment:
+
+        def store(moment: datetime) -> None:
             if not member.hides_reads:
                 conversation_store.touch([conversation.id], moment)
             membership_store.raise_marks(conversation.id, member.user_id, marks, moment)
+
+        change_times.stored(store)
         conversation.raise_marks(member.user_id, marks)
         cache.raise_marks(conversation.id, member.user_id, marks)
         foreign.tell_marks(conversation.id, member.user_id, marks)
@@ -143,10 +146,13 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
     if not seqs:
         return
     is_hiding = presence.is_hiding(user_id)
-    with change_times.change() as moment:
+
+    def store(moment: datetime) -> None:
         if not is_hiding:
             conversation_store.touch([conversation_id for conversation_id, _ in seqs], moment)
         membership_store.raise_delivered(user_id, seqs, moment)
+
+    change_times.stored(store)
     for conversation_id, seq in seqs:
         cache.raise_marks(conversation_id, user_id, {"delivered_seq": seq})
         foreign.tell_marks(conversation_id, user_id, {"delivered_seq": seq})
@@ -161,8 +167,8 @@ def delivered(user_id: ObjectId, seqs: list[tuple[ObjectId, int]]) -> None:
 
 def _tell_own(conversation: Conversation, member: Member) -> None:
     """Tell the user's own devices, at once: it says nothing to others, and moves nothing that is told to them."""
-    realtime.publish_receipt([member.user_id], _receipt(conversation, member, member, clock.now()))
-    realtime.wake([member.user_id])
+    publish.receipt([member.user_id], _receipt(conversation, member, member, clock.now()))
+    long_polls.wake([member.user_id])
 
 
 def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId | None, *, is_delivery: bool) -> None:
@@ -170,8 +176,9 @@ def _tell_soon(conversation: Conversation, member: Member, message_id: ObjectId 
     _pending.rows[conversation.id] = (conversation, readers)
     known = readers.get(member.user_id, _Moved(0, 0))
     readers[member.user_id] = _Moved(
-        max(known.delivered, conversation.delivered_mark(member, member)),
-        0 if member.hides_reads else max(known.read, conversation.read_marks(member)[0]),
+        max(known.delivered, member.delivered_seq, member.read_seq),
+        max(known.read, member.read_seq),
+        member.hides_reads,
         message_id or known.message_id,
         is_delivery or known.is_delivery,
     )
@@ -209,16 +216,16 @@ def _publish(conversation: Conversation, member: Member, moved: _Moved, moment: 
     """Tell each member what they may know, and nothing to those for whom nothing has moved."""
     others = [row for row in conversation.current_members if row is not member]
     seeing = [row for row in others if shows_reads(member, row)]
-    own = _receipt(conversation, member, member, moment)
-    realtime.publish_receipt([member.user_id], own)
-    if seeing:
-        realtime.publish_receipt([row.user_id for row in seeing], _receipt(conversation, member, seeing[0], moment))
     blind = [row for row in others if not shows_reads(member, row)]
-    if blind and moved.is_delivery and not member.hides_presence:
-        realtime.publish_receipt([row.user_id for row in blind], _receipt(conversation, member, blind[0], moment))
+    for viewers in ([member], seeing, blind if moved.is_delivery and not member.hides_presence else []):
+        if viewers:
+            told = _receipt(conversation, member, viewers[0], moment)
+            told["deliveredSeq"] = min(told["deliveredSeq"], moved.delivered)
+            told["readSeq"] = min(told["readSeq"], moved.read)
+            publish.receipt([row.user_id for row in viewers], told)
     if moved.message_id:
-        told = [member.user_id, *(row.user_id for row in seeing)]
-        realtime.publish_read(told, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
+        knowing = [member.user_id, *(row.user_id for row in seeing)]
+        publish.read(knowing, _old_receipt(conversation.id, member.user_id, moved.message_id, moment))
 
 
 def _receipt(conversation: Conversation, member: Member, viewer: Member, moment: datetime) -> PushedReceipt:
@@ -229,10 +236,10 @@ def _receipt(conversation: Conversation, member: Member, viewer: Member, moment:
 def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], moment: datetime) -> None:
     try:
         for conversation, _ in rows.values():
-            realtime.wake(conversation.member_ids)
+            long_polls.wake(conversation.member_ids)
         receipt_store.add(
             [
-                (conversation_id, user_id, moved.delivered, moved.read)
+                (conversation_id, user_id, moved.delivered, 0 if moved.is_read_hidden else moved.read)
                 for conversation_id, (_, readers) in rows.items()
                 for user_id, moved in readers.items()
             ],
@@ -240,59 +247,3 @@ def _store(rows: dict[ObjectId, tuple[Conversation, dict[ObjectId, _Moved]]], mo
         )
     except Exception as error:  # nobody waits for these times; the marks themselves are stored
         logger.warning("times of receipts could not be stored", code=str(errors.from_exception(error).code))
-
-
-def of_message(user_id: ObjectId, message_text: str) -> Data[MessageReceipts]:
-    """Return which members have got and read a message, and when.
-
-    For every member who may see the message. Raises NotFound MESSAGE_NOT_FOUND.
-    """
-    return {"data": _of_message(*access.load_message(user_id, message_text))}
-
-
-def trace(user_id: ObjectId, message_text: str) -> Data[TraceView]:
-    """Return how far a message has come: what `of_message` says, and when it was accepted, stored and announced.
-
-    For its sender, and a group's owner and admins. Raises NotFound MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED.
-    """
-    conversation, viewer, entry = access.load_message(user_id, message_text)
-    message_trace.require_right(viewer, entry)
-    return {"data": {**message_trace.steps(entry), **_of_message(conversation, viewer, entry)}}
-
-
-def _of_message(conversation: Conversation, viewer: Member, entry: Entry) -> MessageReceipts:
-    # They go on to change: a former member is told what had been reached when they left, but not when.
-    rows = receipt_store.find_of_conversation(conversation.id) if viewer.is_current else []
-    times = {row["user_id"]: row for row in rows}
-    members = [_of_member(conversation, row, viewer, entry, times) for row in conversation.audience_of(entry)]
-    return {
-        "messageId": str(entry["_id"]),
-        "conversationId": str(conversation.id),
-        "seq": entry["seq"],
-        "members": members,
-    }
-
-
-def _of_member(
-    conversation: Conversation, member: Member, viewer: Member, entry: Entry, times: dict[ObjectId, ReceiptTimes]
-) -> MemberReceipt:
-    seq, known = entry["seq"], times.get(member.user_id)
-    delivered_at = _first_time(known["delivered"], seq) if known else None
-    read = shows_reads(member, viewer) and conversation.read_marks(member)[0] >= seq
-    status = "read" if read else "delivered" if conversation.delivered_mark(member, viewer) >= seq else "sent"
-    if not shows_deliveries(member, viewer):
-        delivered_at = None
-    return {
-        **member.person(),
-        "status": status,
-        "deliveredAt": delivered_at if status != "sent" else None,
-        "readAt": _first_time(known["read"], seq) if read and known else None,
-    }
-
-
-def _first_time(marks: list[MovedMark], seq: int) -> str | None:
-    """Return the time at which a mark first reached `seq`; None when that is older than the times that are kept."""
-    reached = [row for row in marks if row["seq"] >= seq]
-    if not reached or (len(reached) == len(marks) == receipt_store.KEPT):
-        return None
-    return clock.iso(reached[0]["at"])

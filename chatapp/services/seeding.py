@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from bson import ObjectId
 
-from chatapp.services import conversations, messages
+from chatapp.services import conversations, founding, messages
 from chatapp.services.accounts import auth, passwords, profiles
 from chatapp.settings import config
 from chatapp.stores import entries as entry_store
@@ -24,8 +24,8 @@ def demo_data() -> dict[str, int]:
         counts["users"] += added
     for index, (kind, title, members, lines) in enumerate(demo.CONVERSATIONS):
         ids = [people[name] for name in members]
-        made = entry_store.find_by_client_msg_id(people[lines[0][0]], f"demo-{index}-0")  # even if it was renamed
-        conversation_id, is_new = (str(made["conversation_id"]), False) if made else _conversation(kind, title, ids)
+        made = _conversation_with(people[lines[0][0]], f"demo-{index}-0")  # even if it was renamed
+        conversation_id, is_new = (made, False) if made else _conversation(kind, title, ids)
         counts["conversations"] += is_new
         for number, (sender, text) in enumerate(lines):
             answer = messages.send(people[sender], conversation_id, text, client_msg_id=f"demo-{index}-{number}")
@@ -55,13 +55,19 @@ def _user(email: str, name: str, password: str, password_hash: str | None = None
     return _user(email, name, password, password_hash)
 
 
+def _conversation_with(sender: ObjectId, client_msg_id: str) -> str | None:
+    """Return the sender's conversation that has this message of theirs."""
+    found = (entry_store.find_by_client_msg_id(row, sender, client_msg_id) for row in conversations.ids_for(sender))
+    return next((str(entry["conversation_id"]) for entry in found if entry is not None), None)
+
+
 def _conversation(kind: str, title: str | None, members: list[ObjectId]) -> tuple[str, bool]:
     """Return the direct conversation of two, or the first one's group of this name; and whether it was added now."""
-    if kind == conversations.GROUP:
+    if kind == founding.GROUP:
         for row in conversations.list_for(members[0], limit=conversations.LARGEST_PAGE)["data"]:
             if row["type"] == kind and row["name"] == title:
                 return str(row["id"]), False
-    answer, is_new = conversations.create(members[0], kind, [str(row) for row in members[1:]], title)
+    answer, is_new = founding.create(members[0], kind, [str(row) for row in members[1:]], title)
     return str(answer["data"]["id"]), is_new
 
 
@@ -85,7 +91,7 @@ def many(user_count: int, message_count: int, progress: Progress) -> dict[str, i
     for number in progress(range(message_count), "messages"):
         one, other = sorted(chance.sample(range(user_count), 2))
         if (one, other) not in pairs:
-            pairs[one, other], is_new = _conversation(conversations.DIRECT, None, [people[one], people[other]])
+            pairs[one, other], is_new = _conversation(founding.DIRECT, None, [people[one], people[other]])
             counts["conversations"] += is_new
         sender = people[chance.choice((one, other))]
         text = demo.PHRASES[number % len(demo.PHRASES)]

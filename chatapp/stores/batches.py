@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from time import thread_time
 from typing import TypeVar
 
-import gevent
-
 from chatapp.database import is_embedded
+from chatapp.idle_turns import give_way
 
 T = TypeVar("T")
-# By a timer: after `sleep(0)` the event loop would come back here before it looks at the sockets.
-_TURN_SECONDS = 1e-4
 _EMBEDDED_ROWS = 1  # to begin with
 _MOST_EMBEDDED_ROWS = 16
-_STEP_SECONDS = 0.001
+_STEP_SECONDS = 0.0005
 _SHORTEST_SECONDS = 1e-6  # of what a clock has not seen
 
 
@@ -23,7 +20,7 @@ def in_steps(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Return the rows, so many at a time."""
     for start in range(0, len(rows), size):
         if start:
-            gevent.sleep(_TURN_SECONDS)
+            give_way()
         yield rows[start : start + size]
 
 
@@ -32,13 +29,13 @@ def giving_way(rows: Iterable[T]) -> Iterator[T]:
     turn_ends = thread_time() + _STEP_SECONDS
     for row in rows:
         if thread_time() > turn_ends:
-            gevent.sleep(_TURN_SECONDS)
+            give_way()
             turn_ends = thread_time() + _STEP_SECONDS
         yield row
 
 
 def batches(rows: Sequence[T], most: int | None = None) -> Iterator[Sequence[T]]:
-    """On the embedded store a few rows at a time, as many as take some milliseconds; else all, or `most`, at once."""
+    """Yield the rows on the embedded store a few at a time, some milliseconds' worth; else all, or `most`, at once."""
     if not is_embedded():
         return in_steps(rows, most or max(1, len(rows)))
     return _in_timed_steps(rows)
@@ -48,7 +45,7 @@ def _in_timed_steps(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     start, size = 0, _EMBEDDED_ROWS
     while start < len(rows):
         if start:
-            gevent.sleep(_TURN_SECONDS)
+            give_way()
         began = thread_time()
         yield rows[start : start + size]
         start += size

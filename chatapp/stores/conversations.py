@@ -3,8 +3,11 @@
 A conversation: `{_id, type: "direct" | "group", direct_key?, creation_key?, name, avatar,
 history: "all" | "since_join", created_by, created_at, founded: {name, avatar, history},
 founders: [{user_id, role, profile}], participants: [user_id of current members],
-head: {seq, mseq, hash}, last_message | None, last_activity, touched_at, sent: {user id: {seq, mseq}}}`.
+head: {seq, mseq, hash}, last_message | None, last_activity, touched_at, sent: {user id: {seq, mseq}},
+last_change_seq, deleted: [(mseq, seq of the deletion)], pins: [{message_seq, seq, until | None}],
+who_may_pin: "everyone" | "admins"}`.
 
+Where there is a `direct_key` or `creation_key`, `_id` is made of it (`chatapp.services.conversation_ids`).
 `created_by`, `created_at`, `founded` and `founders` never change; the rest is derived from the log (the `entries`
 collection) and brought forward together with `head`, in one update; but for `touched_at`: when something beside the
 log changed last (receipts, profiles of members). The embedded store keeps the two lists packed (`packed.py`). Heads are
@@ -22,17 +25,26 @@ from chatapp.database import Document, db, is_embedded
 from chatapp.database.write_conflicts import again
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches, giving_way, in_steps
-from chatapp.stores.documents import ConversationDocument, ConversationHead, ConversationPlace, LoadedConversation
+from chatapp.stores.documents.conversations import (
+    ConversationDocument,
+    ConversationHead,
+    ConversationKey,
+    ConversationPlace,
+    LoadedConversation,
+)
 from chatapp.stores.gathered import Gathered
+from chatapp.stores.head import change_of
 from chatapp.stores.packed import binary_ids, pack, unpack
 from chatapp.stores.rows import all_of
 
 _LOADED_AT_ONCE = 64  # with all their members
+_MOST_ROWS = 100_000
+_LAST_ACTIVE_FIRST = {"$sort": {"last_activity": -1, "_id": -1}}
 
 
 @again
 def insert(conversation: ConversationDocument) -> bool:
-    """Store a new conversation; False when the one with its direct_key or creation_key is there already."""
+    """Store a new conversation; False when the one with its id, direct_key or creation_key is there already."""
     try:
         db().conversations.insert_one(pack(conversation))
     except DuplicateKeyError:
@@ -40,24 +52,32 @@ def insert(conversation: ConversationDocument) -> bool:
     return True
 
 
-def find_by_key(document: ConversationDocument) -> ConversationDocument | None:
-    """Return the conversation that has the same direct_key or creation_key."""
+def find_by_id(conversation_id: ObjectId) -> ConversationDocument | None:
+    """Return the conversation."""
+    return next(iter(find_many([conversation_id])), None)
+
+
+def find_by_key(key: ConversationKey) -> ConversationDocument | None:
+    """Return the conversation that has this direct_key or creation_key, whatever its id."""
     head_store.settle()
-    keys: Document = {name: document.get(name) for name in ("direct_key", "creation_key") if name in document}
-    found = db().conversations.find_one(keys)
+    found = db().conversations.find_one({**key})
     return unpack(found) if found else None
 
 
-def find_direct(direct_key: str) -> ConversationDocument | None:
-    """Return the one direct conversation of two people."""
-    head_store.settle()
-    found = db().conversations.find_one({"direct_key": direct_key})
-    return unpack(found) if found else None
+def find_older(conversation_id: ObjectId) -> ConversationDocument | None:
+    """Return the conversation that an earlier version made under another id than this one."""
+    row = db().older_conversations.find_one({"_id": conversation_id})
+    return find_by_id(row["conversation_id"]) if row else None
 
 
 def find_with_members(conversation_ids: list[ObjectId]) -> Iterable[LoadedConversation]:
     """Return these conversations, in no order, each with all its memberships, former ones too, under `members`."""
     head_store.settle(conversation_ids)
+    return find_behind_with_members(conversation_ids)
+
+
+def find_behind_with_members(conversation_ids: list[ObjectId]) -> Iterable[LoadedConversation]:
+    """Return the same, without what is about to be stored."""
     if is_embedded():
         return _read_with_members(conversation_ids)
     members = {"from": "memberships", "localField": "_id", "foreignField": "conversation_id", "as": "members"}
@@ -85,9 +105,27 @@ def find_page_of_user(user_id: ObjectId, skip: int, limit: int, without: list[Ob
         wanted_ids = set(find_ids_of_user(user_id)) - set(without)
         rows = _find_in_turns(list(wanted_ids), fields | {"last_activity": 1})
         return sorted(rows, key=_last_active, reverse=True)[skip : skip + limit]
-    wanted: Document = {"participants": user_id} | ({"_id": {"$nin": without}} if without else {})
-    cursor = db().conversations.find(wanted, fields)
-    return all_of(cursor.sort([("last_activity", -1), ("_id", -1)]).skip(skip).limit(limit).batch_size(limit))
+    others: Document = {"conversation_id": {"$nin": without}} if without else {}
+    stages = [*_of_user(user_id, fields | {"last_activity": 1}, **others), _LAST_ACTIVE_FIRST, {"$skip": skip}]
+    return all_of(db().memberships.aggregate([*stages, {"$limit": limit}], batchSize=limit))
+
+
+def _of_user(user_id: ObjectId, fields: Document, **more: Any) -> list[Document]:
+    """Return the stages, for memberships, that find these fields of the user's current conversations."""
+    own: Document = {"user_id": user_id, "left_seq": None, **more}
+    return [{"$match": own}, *_its_conversation(fields), {"$replaceRoot": {"newRoot": "$conversation"}}]
+
+
+def _its_conversation(fields: Document) -> list[Document]:
+    """Return the stages that give each membership these fields of its conversation, as `conversation`."""
+    lookup = {
+        "from": "conversations",
+        "localField": "conversation_id",
+        "foreignField": "_id",
+        "pipeline": [{"$project": fields}],
+        "as": "conversation",
+    }
+    return [{"$lookup": lookup}, {"$unwind": "$conversation"}]
 
 
 def find_heads(conversation_ids: list[ObjectId], user_id: ObjectId) -> list[ConversationHead]:
@@ -116,16 +154,15 @@ def find_heads_before(user_id: ObjectId, before: tuple[datetime, ObjectId], limi
         return sorted((row for row in rows if _last_active(row) < before), key=_last_active, reverse=True)[:limit]
     moment, conversation_id = before
     wanted = {
-        "participants": user_id,
         "last_activity": {"$lte": moment},
         "$or": [{"last_activity": {"$lt": moment}}, {"_id": {"$lt": conversation_id}}],
     }
-    cursor = db().conversations.find(wanted, _head_fields(user_id))
-    return all_of(cursor.sort([("last_activity", -1), ("_id", -1)]).limit(limit).batch_size(limit))
+    stages = [*_of_user(user_id, _head_fields(user_id)), {"$match": wanted}, _LAST_ACTIVE_FIRST, {"$limit": limit}]
+    return all_of(db().memberships.aggregate(stages, batchSize=limit))
 
 
 def _head_fields(user_id: ObjectId) -> Document:
-    return {"head": 1, "last_activity": 1, "touched_at": 1, f"sent.{user_id}": 1}
+    return {"head": 1, "last_activity": 1, "touched_at": 1, "last_change_seq": 1, f"sent.{user_id}": 1}
 
 
 def find_many(conversation_ids: list[ObjectId]) -> list[ConversationDocument]:
@@ -143,10 +180,7 @@ def touch(conversation_ids: list[ObjectId], moment: datetime) -> None:
 
 def touch_all_of_user(user_id: ObjectId, moment: datetime) -> None:
     """Note that a member's profile has changed."""
-    if is_embedded():
-        touch(find_ids_of_user(user_id), moment)
-    else:
-        db().conversations.update_many({"participants": user_id}, {"$max": {"touched_at": moment}})
+    touch(find_ids_of_user(user_id), moment)
 
 
 def find_partner_ids(user_id: ObjectId) -> set[ObjectId]:
@@ -167,17 +201,13 @@ def _read_participants(conversation_id: ObjectId) -> list[bytes]:
 
 def _find_partners_of(user_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
     """Return everybody who shares a conversation with each of these users, themselves among them."""
-    if len(user_ids) == 1:
-        return {user_ids[0]: db().conversations.distinct("participants", {"participants": user_ids[0]})}
-    members: Document = {"of": {"$setIntersection": ["$participants", user_ids]}, "participants": 1}
     stages: list[Document] = [
-        {"$match": {"participants": {"$in": user_ids}}},
-        {"$project": members},
-        {"$unwind": "$of"},
-        {"$unwind": "$participants"},
-        {"$group": {"_id": "$of", "partners": {"$addToSet": "$participants"}}},
+        {"$match": {"user_id": {"$in": user_ids}, "left_seq": None}},
+        *_its_conversation({"participants": 1}),
+        {"$unwind": "$conversation.participants"},
+        {"$group": {"_id": "$user_id", "partners": {"$addToSet": "$conversation.participants"}}},
     ]
-    return {row["_id"]: row["partners"] for row in db().conversations.aggregate(stages, batchSize=len(user_ids) + 1)}
+    return {row["_id"]: row["partners"] for row in db().memberships.aggregate(stages, batchSize=len(user_ids) + 1)}
 
 
 _partners = Gathered(_find_partners_of, most=8)  # each may have thousands
@@ -193,14 +223,19 @@ def find_partners_among(user_id: ObjectId, people: list[ObjectId]) -> set[Object
         return set()
     if is_embedded():
         return _find_partners_in_turns(user_id, set(people))
-    shared = {"$setIntersection": ["$participants", people]}
-    stages: list[Document] = [
-        {"$match": {"participants": user_id}},
-        {"$project": {"shared": shared}},
+    rows = db().memberships.aggregate(partners_among(user_id, people))
+    return {person for row in rows for person in row["shared"]}
+
+
+def partners_among(user_id: ObjectId, people: list[ObjectId] | str) -> list[Document]:
+    """Return the stages, for memberships, that give `[{shared}]`: those of the `people` (a list, or the name of a
+    variable that is one) who share a conversation with the user."""
+    return [
+        *_of_user(user_id, {"participants": 1}),
+        {"$project": {"shared": {"$setIntersection": ["$participants", people]}}},
         {"$unwind": "$shared"},
         {"$group": {"_id": None, "shared": {"$addToSet": "$shared"}}},
     ]
-    return {person for row in db().conversations.aggregate(stages) for person in row["shared"]}
 
 
 def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[ObjectId]:
@@ -215,16 +250,15 @@ def _find_partners_in_turns(user_id: ObjectId, people: set[ObjectId]) -> set[Obj
 
 def find_ids_of_user(user_id: ObjectId) -> list[ObjectId]:
     """Return ids of the user's current conversations."""
-    if is_embedded():  # conversations hold all their members, and are decoded in this process
-        own = db().memberships.find({"user_id": user_id, "left_seq": None}, {"conversation_id": 1})
-        return [row["conversation_id"] for row in all_of(own)]
-    return [row["_id"] for row in db().conversations.find({"participants": user_id}, {"_id": 1})]
+    own = db().memberships.find({"user_id": user_id, "left_seq": None}, {"_id": 0, "conversation_id": 1})
+    return [row["conversation_id"] for row in all_of(own.batch_size(_MOST_ROWS))]
 
 
 def advance_head(conversation_id: ObjectId, from_seq: int, changes: Document) -> bool:
     """Bring what is derived from the log forward; False when another process has moved the head meanwhile."""
     head_store.settle([conversation_id])
-    result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, {"$set": pack(changes)})
+    change = change_of(changes)
+    result = db().conversations.update_one({"_id": conversation_id, "head.seq": from_seq}, change)
     return result.matched_count == 1
 
 

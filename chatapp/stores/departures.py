@@ -9,7 +9,8 @@ from pymongo import UpdateOne
 
 from chatapp.database import db
 from chatapp.database.write_conflicts import upsert
-from chatapp.stores.documents import DepartureState
+from chatapp.stores.batches import batches
+from chatapp.stores.documents.departures import DepartureState
 from chatapp.stores.key_locks import turn
 
 
@@ -30,6 +31,15 @@ def find(conversation_id: ObjectId, user_id: ObjectId, seq: int) -> DepartureSta
     """Return the state that was kept when the entry `seq` took the user out."""
     row = db().departures.find_one({"_id": _id(conversation_id, user_id), "seq": seq})
     return row["state"] if row else None
+
+
+def erase_last_message(conversation_id: ObjectId, user_ids: list[ObjectId], message_id: ObjectId) -> None:
+    """Take the text away that these former members see as the last message, where it is this one."""
+    erased = {"state.last_message.body": {"content": "", "attachment": None}, "state.last_message.deleted": True}
+    for step in batches([_id(conversation_id, user_id) for user_id in user_ids]):
+        db().departures.update_many(
+            {"_id": {"$in": list(step)}, "state.last_message._id": message_id}, {"$set": erased}
+        )
 
 
 def _id(conversation_id: ObjectId, user_id: ObjectId) -> str:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from gevent.lock import BoundedSemaphore
 
 from chatapp.database import STORE_ERRORS
+from chatapp.idle_turns import Pause
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -18,6 +19,7 @@ class _Batch(Generic[K, R]):
 
     def __init__(self) -> None:
         self.keys: dict[K, None] = {}
+        self.pause = Pause()
         self.answers: Mapping[K, R] | None = None
         self.error: Exception | None = None
 
@@ -27,11 +29,11 @@ class _Batch(Generic[K, R]):
 
 
 class Gathered(Generic[K, R]):
-    """Ask for one thing; those who ask while a command is under way share the next one.
+    """Ask for one thing; those who ask at the same time, or while a command is under way, share one.
 
-    An answer is never older than its question: a command answers only what was asked before it began. Who asks alone
-    waits for nobody. `find_all` gives what it has found of those keys, which are `most` at most: the answers to all of
-    them are decoded in one turn.
+    An answer is never older than its question: a command answers only what was asked before it began. It begins when
+    the event loop has nothing else to do, when it is full, or after 5 ms. `find_all` gives what it has found of those
+    keys, which are `most` at most: the answers to all of them are decoded in one turn.
     """
 
     def __init__(self, find_all: Callable[[list[K]], Mapping[K, R]], most: int = _MOST) -> None:
@@ -45,6 +47,8 @@ class Gathered(Generic[K, R]):
             self._waiting.append(_Batch())
         batch = self._waiting[-1]
         batch.keys[key] = None
+        if len(batch.keys) >= self._most:
+            batch.pause.end()
         with self._turn:
             if not batch.is_over:
                 self._ask(batch)
@@ -54,6 +58,8 @@ class Gathered(Generic[K, R]):
         return batch.answers.get(key)
 
     def _ask(self, batch: _Batch[K, R]) -> None:
+        if len(batch.keys) < self._most:
+            batch.pause.wait()
         if batch in self._waiting:
             self._waiting.remove(batch)
         try:

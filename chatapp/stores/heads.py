@@ -5,11 +5,12 @@ all conversations that were written to meanwhile. Nobody in this process sees it
 `settle` first. After a crash the log is ahead of its head, which is what recovery looks for.
 
 Heads commute: of two, the one with the greater seq wins, whoever stores it and when; where somebody's last own message
-stands is a maximum. So a process may also store what it heard that another is about to store (`hear`).
+stands is a maximum. So a process may also store what it heard that another is about to store (`hear`). It remembers
+that until the other one has had its time: one that is frozen, or killed, has not.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import gevent
@@ -18,38 +19,28 @@ from bson import ObjectId
 from gevent.lock import BoundedSemaphore
 from pymongo import UpdateOne
 
-from chatapp import clock
-from chatapp.database import STORE_ERRORS, Document, db, is_embedded
+from chatapp import clock, errors
+from chatapp.database import STORE_ERRORS, db, is_embedded
+from chatapp.database.write_conflicts import again
 from chatapp.state import on_reset
 from chatapp.stores.batches import batches
-from chatapp.stores.packed import pack
+from chatapp.stores.head import Head, Update
 
 logger = structlog.get_logger("chatapp.heads")
 _MOST_ENTRIES = 200  # that may wait; with one more round, and as many under way, fewer than recovery looks at
 _RETRY_SECONDS = 1.0
-_HEARD_SECONDS = 2.0  # after which another process has stored its head, or recovery does
+_HEARD_SECONDS = 2.0  # after which a process that lives has stored its head
 _MOST_HEARD = 10_000
-_SENT = "sent."
-Update = tuple[Document, Document]  # filter and update
+_ATTEMPTS = 20
 
 
 @dataclass(slots=True)
-class Head:
-    """The `changes` of a conversation's document after the entries from_seq + 1 … to_seq."""
+class _Heard:
+    """A head that other processes are about to store, and when the last of them told it."""
 
-    conversation_id: ObjectId
-    from_seq: int
-    to_seq: int
-    changes: Document
-
-    def followed_by(self, later: "Head") -> "Head":
-        """Return both changes as one step."""
-        earlier, later = (self, later) if self.to_seq <= later.to_seq else (later, self)
-        changes = earlier.changes | later.changes
-        for name in earlier.changes.keys() & later.changes.keys():
-            if name.startswith(_SENT):
-                changes[name] = max(earlier.changes[name], later.changes[name], key=_seq_of)
-        return Head(self.conversation_id, min(self.from_seq, later.from_seq), later.to_seq, changes)
+    at: float
+    head: Head
+    senders: set[str]
 
 
 class _Behind:
@@ -62,19 +53,25 @@ class _Behind:
         self.stored_step = 0
         self.turn = BoundedSemaphore()
         self.timer: gevent.Greenlet | None = None
-        self.heard: OrderedDict[ObjectId, tuple[float, Head]] = OrderedDict()
+        self.heard: OrderedDict[ObjectId, _Heard] = OrderedDict()
 
-    def hear(self, head: Head) -> None:
+    def hear(self, head: Head, sender: str) -> None:
         """Note what another process is about to store."""
         known = self.heard.pop(head.conversation_id, None)
-        self.heard[head.conversation_id] = clock.monotonic(), head if known is None else known[1].followed_by(head)
+        senders = {sender}
+        if known is not None:
+            head, senders = known.head.followed_by(head), senders | known.senders
+        self.heard[head.conversation_id] = _Heard(clock.monotonic(), head, senders)
         self.forget_heard()
 
     def forget_heard(self) -> None:
         """Forget what has been stored by now."""
-        old = clock.monotonic() - _HEARD_SECONDS
-        while self.heard and (len(self.heard) > _MOST_HEARD or next(iter(self.heard.values()))[0] < old):
+        while self.heard and (len(self.heard) > _MOST_HEARD or _is_stored(next(iter(self.heard.values())))):
             self.heard.popitem(last=False)
+
+    def heard_of(self, sender: str) -> list[ObjectId]:
+        """Return the conversations whose head this process was about to store."""
+        return [key for key, heard in self.heard.items() if sender in heard.senders]
 
     def take_heard(self, conversation_ids: Iterable[ObjectId] | None) -> None:
         """Let what was heard of these conversations, or of all, be stored by the next step."""
@@ -82,7 +79,7 @@ class _Behind:
         for key in list(self.heard) if conversation_ids is None else conversation_ids:
             heard = self.heard.pop(key, None)
             if heard is not None:
-                self.add(heard[1])
+                self.add(heard.head)
 
     def add(self, head: Head) -> None:
         earlier = self.waiting.get(head.conversation_id)
@@ -115,6 +112,12 @@ class _Behind:
             _try_to_settle()
 
 
+def _is_stored(heard: _Heard) -> bool:
+    """Return whether the processes that told this were alive for long enough afterwards to store it."""
+    old = heard.at + _HEARD_SECONDS
+    return old < clock.monotonic() and all(_lived_after(sender, heard.at) for sender in heard.senders)
+
+
 def _together(earlier: dict[ObjectId, Head], later: dict[ObjectId, Head]) -> dict[ObjectId, Head]:
     """Return both, as one step for each conversation."""
     steps = {key: earlier[key].followed_by(head) if key in earlier else head for key, head in later.items()}
@@ -125,15 +128,27 @@ _behind = _Behind()
 _delay = 0.0
 
 
+def _has_lived(_process: str, _moment: float) -> bool:
+    return True
+
+
+def _no_head(_conversation_id: ObjectId) -> Head | None:
+    return None
+
+
+_lived_after: Callable[[str, float], bool] = _has_lived
+_from_log: Callable[[ObjectId], Head | None] = _no_head
+
+
 @on_reset
 def reset() -> None:
     """Forget what waits."""
-    global _behind
-    _behind = _Behind()
+    global _behind, _lived_after
+    _behind, _lived_after = _Behind(), _has_lived
 
 
 def write_behind(seconds: float) -> None:
-    """From now on let heads wait so long; 0: store them at once. For a process that settles before it ends."""
+    """Let heads wait so long from now on; 0: store them at once. For a process that settles before it ends."""
     global _delay
     _delay = seconds
 
@@ -150,9 +165,29 @@ def advance(heads: list[Head], *, at_once: bool) -> None:
         _behind.store_after(_delay)
 
 
-def hear(head: Head) -> None:
-    """Another process has appended these entries, and stores their head in a moment: reads here store it before."""
-    _behind.hear(head)
+def hear(head: Head, sender: str) -> None:
+    """Take note of entries by another process, which stores their head in a moment: reads here store it before."""
+    _behind.hear(head, sender)
+
+
+def forget_when(lived_after: Callable[[str, float], bool]) -> None:
+    """Remember what was heard until `lived_after(process, when it told)`: a frozen process stores nothing."""
+    global _lived_after
+    _lived_after = lived_after
+
+
+def make_with(from_log: Callable[[ObjectId], Head | None]) -> None:
+    """Let `from_log(conversation id)` return the head of all entries behind the document, None where there are none."""
+    global _from_log
+    _from_log = from_log
+
+
+def store_for(process: str) -> None:
+    """Store what a process that is gone was about to store."""
+    left = _behind.heard_of(process)
+    if left:
+        _behind.take_heard(left)
+        _behind.store_after(_delay)
 
 
 def make_room() -> None:
@@ -200,40 +235,36 @@ def _try_to_settle() -> None:
 
 
 def _bring_forward(heads: list[Head]) -> None:
-    """Store them all. Where another process is further already, only people's own last messages are left to do."""
-    if heads and _update([_advance(head) for head in heads]) < len(heads):
-        _update([update for head in heads if (update := _raise_sent(head)) is not None])
+    """Store them all. Where another process is further already, only what grows is left to do; where one is behind,
+    with entries of which this process knows nothing, their head is made from the log."""
+    for _ in range(_ATTEMPTS):
+        if not heads or _update([head.advance() for head in heads]) == len(heads):
+            return
+        reached = _find_seqs([head.conversation_id for head in heads])
+        there = [head for head in heads if head.conversation_id in reached]
+        growing = [head.grow() for head in there if reached[head.conversation_id] >= head.to_seq]
+        if updates := [update for update in growing if update is not None]:
+            _update(updates)
+        behind = [head for head in there if reached[head.conversation_id] < head.to_seq]
+        heads = [_whole(head, reached[head.conversation_id]) for head in behind]
+    raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people write here at once. Try again.", 1)
 
 
-def _advance(head: Head) -> Update:
-    older = {"_id": head.conversation_id, "head.seq": {"$lt": head.to_seq}}
-    changes = {name: value for name, value in head.changes.items() if not name.startswith(_SENT)}
-    return older, {"$set": pack(changes)} | _sent(head)
+def _whole(head: Head, seq: int) -> Head:
+    """Return a head that can be stored where the document has reached `seq`."""
+    if head.from_seq <= seq:
+        return head
+    logger.info("a head is made from the log", conversation=str(head.conversation_id), after=seq, before=head.from_seq)
+    return _from_log(head.conversation_id) or head
 
 
-def _raise_sent(head: Head) -> Update | None:
-    sent = _sent(head)
-    return ({"_id": head.conversation_id}, sent) if sent else None
-
-
-def _sent(head: Head) -> Document:
-    """Return the operator for the seqs of people's own last messages, if any."""
-    marks = {
-        f"{name}.{mark}": value
-        for name, sent in head.changes.items()
-        if name.startswith(_SENT)
-        for mark, value in sent.items()
-    }
-    return {"$max": marks} if marks else {}
-
-
-def _seq_of(sent: Document) -> int:
-    seq: int = sent["seq"]
-    return seq
-
-
+@again
 def _update(updates: list[Update]) -> int:
-    """Do these updates; return the number that found their document."""
+    """Do these updates; return the number that found their document.
+
+    In the order of their ids: two processes that store the same heads wait for each other, and none is given up.
+    """
+    updates = sorted(updates, key=lambda update: update[0]["_id"])
     if is_embedded() or len(updates) == 1:
         return sum(db().conversations.update_one(*update).matched_count for step in batches(updates) for update in step)
     result = db().conversations.bulk_write([UpdateOne(*update) for update in updates], ordered=False)

@@ -2,11 +2,12 @@
 
 A membership: `{_id, conversation_id, user_id, role, profile: {name, email, avatar, hide_reads}, joined_seq,
 left_seq | None, visible_from, delivered_seq, read_seq, read_mseq, cleared_seq, cleared_mseq, changed_seq,
-changed_at, delivered_at?, profile_at?}`.
+changed_at, delivered_at?, profile_at?, own?, own_at?}`.
 
 Entries below `visible_from` and up to `cleared_seq` are not shown to this member.
 `changed_seq` is the last entry that changed the membership; `changed_at`, `delivered_at` and `profile_at` say when
-anything else (by the user themselves, by a delivery, of the profile) changed last.
+anything else (by the user themselves, by a delivery, of the profile) changed last. `own` is the user's private state
+(`OwnState`), and `own_at` when that changed last.
 """
 
 from collections.abc import Iterable
@@ -14,19 +15,20 @@ from datetime import datetime
 from typing import Literal
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 
 from chatapp.database import Document, db, is_embedded
-from chatapp.database.write_conflicts import upsert
+from chatapp.database.write_conflicts import again, upsert
 from chatapp.stores.batches import batches
-from chatapp.stores.documents import Cleared, Mark, MemberProfile, MembershipDocument, OwnMembership
+from chatapp.stores.documents.memberships import Cleared, Mark, MembershipDocument, OwnMembership, OwnState, Starred
+from chatapp.stores.documents.users import MemberProfile
 from chatapp.stores.key_locks import turn
 from chatapp.stores.rows import all_of
 
 _ByTheLog = Literal["role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at"]
 _BY_THE_LOG: tuple[_ByTheLog, ...] = ("role", "left_seq", "joined_seq", "visible_from", "changed_seq", "changed_at")
 MARKS: tuple[Mark, ...] = ("delivered_seq", "read_seq", "read_mseq", "cleared_seq", "cleared_mseq")
-_OWN = {"_id": 0} | dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", *MARKS), 1)
+_OWN = {"_id": 0} | dict.fromkeys(("conversation_id", "left_seq", "visible_from", "changed_at", "own_at", *MARKS), 1)
 _MOST_ROWS = 100_000
 
 
@@ -127,6 +129,46 @@ def raise_delivered(user_id: ObjectId, seqs: Iterable[tuple[ObjectId, int]], mom
     ]
     for step in batches(changes):
         db().memberships.bulk_write(step, ordered=False)
+
+
+@again
+def change_own(
+    conversation_id: ObjectId,
+    user_id: ObjectId,
+    moment: datetime,
+    *,
+    fields: OwnState | None = None,
+    add: Document | None = None,
+    remove: Document | None = None,
+) -> OwnState | None:
+    """Change the user's private state, and return it as it is then; None where there is no membership.
+
+    `add` and `remove` name a list, and what to add to it, or which of its rows to take out.
+    """
+    operators: dict[str, Document | None] = {"$set": {**fields} if fields else None, "$addToSet": add, "$pull": remove}
+    changes = {
+        operator: {f"own.{name}": value for name, value in change.items()}
+        for operator, change in operators.items()
+        if change
+    }
+    row = db().memberships.find_one_and_update(
+        {"conversation_id": conversation_id, "user_id": user_id},
+        {**changes, "$inc": {"own.version": 1}, "$max": {"own_at": moment}},
+        return_document=ReturnDocument.AFTER,
+    )
+    return row["own"] if row else None
+
+
+def find_starred(user_id: ObjectId) -> list[Starred]:
+    """Return the messages that the user has starred, in conversations that they have left, too."""
+    wanted = {"user_id": user_id, "own.starred.0": {"$exists": True}}
+    rows = all_of(db().memberships.find(wanted, {"conversation_id": 1, "own.starred": 1}).batch_size(_MOST_ROWS))
+    return [{"conversation_id": row["conversation_id"], "starred": row["own"]["starred"]} for row in rows]
+
+
+def count_pinned(user_id: ObjectId) -> int:
+    """Return how many conversations the user has pinned, those that they have left not counted."""
+    return db().memberships.count_documents({"user_id": user_id, "left_seq": None, "own.pinned_at": {"$ne": None}})
 
 
 def set_profile(user_id: ObjectId, profile: MemberProfile, moment: datetime) -> int:

@@ -1,11 +1,14 @@
 """The `meta` collection: what is known of the database itself, and which migrations ran."""
 
+import secrets
 import uuid
 from datetime import datetime
 
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from chatapp.database import db
+from chatapp.database.write_conflicts import again
 
 
 def find_or_make_epoch() -> str:
@@ -28,15 +31,50 @@ def replace_epoch() -> str:
     return value
 
 
+_CLOCK, _OLDER_CLOCK = "clock of changes", "clock"
+
+
 def find_clock() -> tuple[datetime, datetime] | None:
     """Return when changes were last known to be stamped, and a time that no stamp exceeds; see `set_clock`."""
-    row = db().meta.find_one({"_id": "clock"})
-    return (row["at"], row["until"]) if row else None
+    rows = [(row["at"], row["until"]) for row in db().meta.find({"_id": {"$in": [_CLOCK, _OLDER_CLOCK]}})]
+    return max(rows, key=lambda row: row[1]) if rows else None
 
 
 def set_clock(at: datetime, until: datetime) -> None:
     """Note that it is `at`, and that no change is going to be stamped beyond `until` before this is called again."""
-    db().meta.update_one({"_id": "clock"}, {"$set": {"at": at, "until": until}}, upsert=True)
+    db().meta.update_one({"_id": _CLOCK}, {"$set": {"at": at, "until": until}}, upsert=True)
+
+
+def find_older_clock() -> datetime | None:
+    """Return the time that no stamp of a process before migration 0008 exceeds: while one lives, it is ahead.
+
+    Those processes keep their clock under another name than this version does, which nothing else tells apart: every
+    half minute they reserve the next one, as `set_clock` does.
+    """
+    row = db().meta.find_one({"_id": _OLDER_CLOCK})
+    return row["until"] if row else None
+
+
+@again
+def find_or_make_id_key() -> tuple[bytes, bool | None]:
+    """Return the key of conversations' ids, made when it is first asked for, and what `set_older_known` has noted.
+
+    A write, also where it changes nothing: it returns when a majority of the database has the key, which no failover
+    loses then. A process that went on with a lost key would make other ids than the rest.
+    """
+    key = {"_id": "conversation ids"}
+    try:
+        made = {"$setOnInsert": {"key": secrets.token_bytes(32)}}
+        row = db().meta.find_one_and_update(key, made, upsert=True, return_document=ReturnDocument.AFTER)
+    except DuplicateKeyError:  # another process has made it in this moment
+        row = db().meta.find_one(key)
+    assert row is not None
+    return bytes(row["key"]), row.get("has_older")
+
+
+def set_older_known(has_older: bool) -> None:
+    """Note that no more conversations are made with other ids, and whether there are any."""
+    db().meta.update_one({"_id": "conversation ids"}, {"$set": {"has_older": has_older}})
 
 
 def find_migrations() -> set[str]:
@@ -84,6 +122,6 @@ def _has_foreign(name: str, field: str) -> bool:
 
 
 def index_names() -> dict[str, set[str]]:
-    """Return names of the indexes that exist, by collection."""
-    names = ("users", "sessions", "conversations", "memberships", "entries")
+    """Return names of the indexes that exist, by collection that needs one beside its primary key."""
+    names = ("users", "sessions", "memberships", "entries")
     return {name: set(db()[name].index_information()) for name in names}

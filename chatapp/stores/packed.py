@@ -1,4 +1,4 @@
-"""The lists of a conversation that are as long as it has members, as the embedded store keeps them: each in one value.
+"""The long lists of a conversation, as the embedded store keeps them: each in one value.
 
 It copies, compares and writes a whole document with each update, value by value: 15 ms where 256 are members, with
 each message. Packed, it is 1 ms. A database gets the lists as they are.
@@ -22,6 +22,8 @@ def pack(fields: Mapping[str, Any]) -> Any:
     packed = dict(fields)
     if isinstance(fields.get("founders"), list):
         packed["founders"] = bson.encode({"founders": fields["founders"]})
+    if isinstance(fields.get("mentioned"), list):
+        packed["mentioned"] = bson.encode({"mentioned": fields["mentioned"]})
     if isinstance(fields.get("participants"), list):
         packed["participants"] = b"".join(user_id.binary for user_id in fields["participants"])
     return packed
@@ -30,6 +32,8 @@ def pack(fields: Mapping[str, Any]) -> Any:
 def unpack(stored: Any) -> Any:
     """Return a conversation as it was before it was packed."""
     founders, participants = stored.get("founders"), stored.get("participants")
+    if isinstance(stored.get("mentioned"), bytes):
+        stored["mentioned"] = bson.decode(stored["mentioned"])["mentioned"]
     if isinstance(founders, bytes):
         stored["founders"] = bson.decode(founders)["founders"]
     if isinstance(participants, bytes):

@@ -11,7 +11,7 @@ from pymongo import UpdateOne
 
 from chatapp.database import Document, db
 from chatapp.stores.batches import batches
-from chatapp.stores.documents import ReceiptTimes
+from chatapp.stores.documents.receipts import ReceiptTimes
 
 KEPT = 100
 _MOST_ROWS = 100_000
@@ -21,9 +21,8 @@ def add(rows: list[tuple[ObjectId, ObjectId, int, int]], moment: datetime) -> No
     """Note (conversation, user, delivered seq, read seq) for each row, where it is more than what was noted."""
     changes = []
     for conversation_id, user_id, delivered, read in rows:
-        key = {"_id": f"{conversation_id}:{user_id}"}
-        place: Document = {"conversation_id": conversation_id, "user_id": user_id}
-        place |= {"delivered_seq": 0, "delivered": [], "read_seq": 0, "read": []}
+        key: Document = {"_id": f"{conversation_id}:{user_id}", "conversation_id": conversation_id}
+        place: Document = {"user_id": user_id, "delivered_seq": 0, "delivered": [], "read_seq": 0, "read": []}
         changes.append(UpdateOne(key, {"$setOnInsert": place}, upsert=True))
         for name, seq in (("delivered", delivered), ("read", read)):
             if not seq:

@@ -2,18 +2,20 @@
 
 A session: `{_id, user_id, protocol, device_name, device_hash?, client, address,
 address_key?, created_at, last_seen_at, expires_at, revoked_at | None,
-ended_by?, refresh: the state of its token pairs (services.rotation) | None}`.
+ended_by?, refresh: the state of its token pairs (services.accounts.rotation) | None}`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from bson import ObjectId
 
 from chatapp.database import Document, db, is_embedded
-from chatapp.stores.documents import RefreshState, SessionDocument, SessionUse
+from chatapp.stores.documents.sessions import RefreshState, SessionDocument, SessionUse
 from chatapp.stores.gathered import Gathered
 from chatapp.stores.rows import all_of
+
+SessionKey = tuple[ObjectId, ObjectId]  # its id, and its user's
 
 
 def insert(session: SessionDocument) -> None:
@@ -21,36 +23,46 @@ def insert(session: SessionDocument) -> None:
     db().sessions.insert_one(session)
 
 
-def find_by_id(session_id: ObjectId) -> SessionDocument | None:
-    """Return the session, revoked or not."""
+def find(session_id: ObjectId, user_id: ObjectId) -> SessionDocument | None:
+    """Return the user's session, revoked or not."""
+    return db().sessions.find_one({"_id": session_id, "user_id": user_id})
+
+
+def find_of_anybody(session_id: ObjectId) -> SessionDocument | None:
+    """Return the session, revoked or not: for refresh tokens of earlier versions, which do not say whose they are."""
     return db().sessions.find_one({"_id": session_id})
 
 
-def find_live(session_id: ObjectId, now: datetime) -> SessionDocument | None:
-    """Return the session when it is neither revoked nor over. Calls at the same time share a command."""
+def find_live(session_id: ObjectId, user_id: ObjectId, now: datetime) -> SessionDocument | None:
+    """Return the user's session when it is neither revoked nor over. Calls at the same time share a command."""
     if is_embedded():  # there are no commands to save
-        return db().sessions.find_one({"_id": session_id, **_live(now)})
-    session = _not_revoked.find(session_id)
+        return db().sessions.find_one({"_id": session_id, "user_id": user_id, **_live(now)})
+    session = _not_revoked.find((session_id, user_id))
     return session if session is not None and session["expires_at"] > now else None
 
 
-def _find_not_revoked(session_ids: list[ObjectId]) -> dict[ObjectId, SessionDocument]:
-    cursor = db().sessions.find({"_id": {"$in": session_ids}, "revoked_at": None})
-    return {row["_id"]: row for row in all_of(cursor.batch_size(len(session_ids) + 1))}
+def _find_not_revoked(keys: list[SessionKey]) -> dict[SessionKey, SessionDocument]:
+    cursor = db().sessions.find({**_these(dict(keys)), "revoked_at": None})
+    return {(row["_id"], row["user_id"]): row for row in all_of(cursor.batch_size(len(keys) + 1))}
+
+
+def _these(owners: Mapping[ObjectId, ObjectId]) -> Document:
+    """Return the filter for these sessions of these users."""
+    return {"_id": {"$in": list(owners)}, "user_id": {"$in": list(set(owners.values()))}}
 
 
 _not_revoked = Gathered(_find_not_revoked)
 
 
-def find_ends(session_ids: Sequence[ObjectId], now: datetime) -> dict[ObjectId, datetime]:
-    """Return the ends of those sessions that are neither revoked nor over."""
-    rows = db().sessions.find({"_id": {"$in": list(session_ids)}, **_live(now)}, {"expires_at": 1})
-    return {row["_id"]: row["expires_at"] for row in rows.batch_size(len(session_ids) + 1)}
+def find_ends(owners: Mapping[ObjectId, ObjectId], now: datetime) -> dict[ObjectId, datetime]:
+    """Return the ends of those of these sessions (session: user) that are neither revoked nor over."""
+    rows = db().sessions.find({**_these(owners), **_live(now)}, {"expires_at": 1})
+    return {row["_id"]: row["expires_at"] for row in rows.batch_size(len(owners) + 1)}
 
 
-def touch(session_ids: list[ObjectId], now: datetime) -> None:
-    """Note that the sessions were seen."""
-    db().sessions.update_many({"_id": {"$in": session_ids}}, {"$max": {"last_seen_at": now}})
+def touch(owners: Mapping[ObjectId, ObjectId], now: datetime) -> None:
+    """Note that the sessions (session: user) were seen."""
+    db().sessions.update_many(_these(owners), {"$max": {"last_seen_at": now}})
 
 
 def _live(now: datetime) -> Document:
@@ -79,20 +91,24 @@ def was_on(user_id: ObjectId, device_hash: str) -> bool:
     return db().sessions.find_one({"user_id": user_id, "device_hash": device_hash}, {"_id": 1}) is not None
 
 
-def exchange_refresh(session_id: ObjectId, before: RefreshState, after: RefreshState, expires: datetime) -> bool:
+def exchange_refresh(session: SessionDocument, before: RefreshState, after: RefreshState, expires: datetime) -> bool:
     """Put one refresh state in the place of another; False when that is not there any more."""
     unchanged = {"refresh.hash": before["hash"], "refresh.confirmed_at": before.get("confirmed_at")}
     result = db().sessions.update_one(
-        {"_id": session_id, "revoked_at": None, **unchanged}, {"$set": {"refresh": after, "expires_at": expires}}
+        {**_key(session), "revoked_at": None, **unchanged}, {"$set": {"refresh": after, "expires_at": expires}}
     )
     return result.matched_count == 1
 
 
+def _key(session: SessionDocument) -> Document:
+    return {"_id": session["_id"], "user_id": session["user_id"]}
+
+
 def confirm_refresh(
-    session_id: ObjectId, previous_hash: str | None, generation: int, refresh_hash: str, moment: datetime
+    session: SessionDocument, previous_hash: str | None, generation: int, refresh_hash: str, moment: datetime
 ) -> bool:
     """Note which pair of those after `previous_hash` was used first; False when another was, or others came."""
-    unused = {"_id": session_id, "refresh.previous_hash": previous_hash, "refresh.confirmed_at": None}
+    unused = {**_key(session), "refresh.previous_hash": previous_hash, "refresh.confirmed_at": None}
     used = {
         "refresh.generation": generation,
         "refresh.hash": refresh_hash,
@@ -120,7 +136,7 @@ def revoke_all(user_id: ObjectId, now: datetime, *, keep: ObjectId | None = None
     live = {"user_id": user_id, "revoked_at": None}
     ids = [row["_id"] for row in db().sessions.find(live, {"_id": 1}) if row["_id"] != keep]
     if ids:
-        db().sessions.update_many({"_id": {"$in": ids}}, {"$set": {"revoked_at": now}})
+        db().sessions.update_many({"_id": {"$in": ids}, "user_id": user_id}, {"$set": {"revoked_at": now}})
     return ids
 
 

@@ -19,7 +19,7 @@ from chatapp.database.write_conflicts import again
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import heads as head_store
 from chatapp.stores.batches import batches
-from chatapp.stores.documents import MemberProfile, UserDocument, UserProfile
+from chatapp.stores.documents.users import MemberProfile, UserDocument, UserProfile
 from chatapp.stores.rows import all_of
 
 _PROFILE = {"email": 1, "name": 1, "avatar": 1, "name_key": 1, "created_at": 1, "privacy": 1}
@@ -117,13 +117,8 @@ def find_page_and_partners(
 
 def _partners_lookup(user_id: ObjectId) -> Document:
     """Return a stage that sets `partners`: `[{shared}]`, those of the `ids` who share a conversation with the user."""
-    stages: list[Document] = [
-        {"$match": {"participants": user_id}},
-        {"$project": {"shared": {"$setIntersection": ["$participants", "$$ids"]}}},
-        {"$unwind": "$shared"},
-        {"$group": {"_id": None, "shared": {"$addToSet": "$shared"}}},
-    ]
-    return {"$lookup": {"from": "conversations", "let": {"ids": "$ids"}, "pipeline": stages, "as": "partners"}}
+    stages = conversation_store.partners_among(user_id, "$$ids")
+    return {"$lookup": {"from": "memberships", "let": {"ids": "$ids"}, "pipeline": stages, "as": "partners"}}
 
 
 def _find_page_in_turns(wanted: Document, limit: int) -> list[UserProfile]:

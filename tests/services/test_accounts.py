@@ -6,7 +6,8 @@ import gevent
 import jwt
 import pytest
 
-from chatapp import clock, database, extensions, realtime
+from chatapp import clock, database, extensions
+from chatapp.realtime import closing
 from chatapp.services.accounts import passwords, sessions
 from chatapp.settings import config as current_config
 from config import Config
@@ -191,12 +192,12 @@ def test_a_socket_is_told_before_its_token_expires_and_may_go_on(client, ann):
     ann.token = log_in(client, headers=TWO).json["token"]
     socket = ann.socket()
     clock.move(timedelta(seconds=3550))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert socket.received("tokenExpiring")
     fresh = log_in(client, headers=TWO).json["token"]
     assert socket.call("auth:refresh", {"token": fresh})["success"]
     clock.move(timedelta(seconds=100))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert socket.connected
 
 
@@ -205,7 +206,7 @@ def test_a_socket_is_closed_with_a_reason_when_its_token_expires(client, ann):
     socket = ann.socket()
     clock.move(timedelta(seconds=3601))
     socket.forget()
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert not socket.connected
 
 

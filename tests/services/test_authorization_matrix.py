@@ -21,22 +21,22 @@ INVALID, NO_MEMBER = "VALIDATION_ERROR", "MEMBER_NOT_FOUND"
 
 
 def everybody(code: str) -> dict[str, str]:
-    """Return the route asks for no session."""
+    """Return the outcomes of a route that asks for no session."""
     return dict.fromkeys(CALLERS, code)
 
 
 def signed_in(code: str) -> dict[str, str]:
-    """Return any session will do."""
+    """Return the outcomes of a route that any session may call."""
     return WITHOUT_SESSION | dict.fromkeys((STRANGER, MEMBER, FORMER), code)
 
 
 def of_members(member: str = "OK", former: str = NOT_ALLOWED) -> dict[str, str]:
-    """It is about a conversation: nobody else learns that there is one."""
+    """Return the outcomes of a call about a conversation: nobody else learns that there is one."""
     return WITHOUT_SESSION | {STRANGER: UNKNOWN, MEMBER: member, FORMER: former}
 
 
 def of_messages(member: str = "OK", former: str = NOT_ALLOWED) -> dict[str, str]:
-    """It is about a message."""
+    """Return the outcomes of a call about a message."""
     return of_members(member, former) | {STRANGER: "MESSAGE_NOT_FOUND"}
 
 
@@ -77,8 +77,22 @@ ROUTES: dict[str, tuple[dict[str, object] | None, dict[str, str]]] = {
         of_members(member=NOT_ALLOWED),
     ),
     "GET /api/conversations/<conversation_id>/proof": (None, of_members(former="OK")),
+    "PUT /api/conversations/<conversation_id>/settings": ({"archived": True}, of_members()),
+    "PATCH /api/messages/<message_id>": ({"content": "new"}, of_messages(member=NOT_ALLOWED)),
+    "DELETE /api/messages/<message_id>": (None, of_messages(member=NOT_ALLOWED)),
+    "PUT /api/messages/<message_id>/reactions/<emoji>": ({}, of_messages()),
+    "DELETE /api/messages/<message_id>/reactions/<emoji>": (None, of_messages()),
+    "PUT /api/messages/<message_id>/pin": ({}, of_messages()),
+    "DELETE /api/messages/<message_id>/pin": (None, of_messages()),
+    "GET /api/conversations/<conversation_id>/pins": (None, of_members()),
+    "POST /api/messages/<message_id>/forward": ({"conversationIds": ["{conversation}"]}, of_messages()),
+    "GET /api/messages/<message_id>/edits": (None, of_messages(former="OK")),
     "GET /api/messages/<message_id>/receipts": (None, of_messages(former="OK")),
     "GET /api/messages/<message_id>/trace": (None, of_messages(member=NOT_ALLOWED)),
+    "PUT /api/conversations/<conversation_id>/draft": ({"text": "hello", "draftId": "one"}, of_members()),
+    "PUT /api/messages/<message_id>/star": ({}, of_messages()),
+    "DELETE /api/messages/<message_id>/star": (None, of_messages(former="OK")),
+    "GET /api/user/stars": (None, signed_in("OK")),
     "GET /api/sync": (None, signed_in("OK")),
     "POST /api/sync": ({}, signed_in("OK")),
     "GET /api/user/presence": (None, signed_in("OK")),
@@ -114,6 +128,13 @@ EVENT_TABLE: dict[str, tuple[object, dict[str, str]]] = {
         of_members(member=NOT_ALLOWED),
     ),
     "deleteConversation": ({"conversationId": "{conversation}"}, of_members()),
+    "message:edit": ({"messageId": "{message}", "newContent": "new"}, of_messages(member=NOT_ALLOWED)),
+    "message:delete": ({"messageId": "{message}", "deleteFor": "everyone"}, of_messages(member=NOT_ALLOWED)),
+    "reaction:add": ({"messageId": "{message}", "emoji": "👍"}, of_messages()),
+    "message:pin": ({"messageId": "{message}"}, of_messages()),
+    "message:unpin": ({"messageId": "{message}"}, of_messages()),
+    "getPinnedMessages": ({"conversationId": "{conversation}"}, of_members()),
+    "getEdits": ({"messageId": "{message}"}, of_messages(former="OK")),
     "getEntries": ({"conversationId": "{conversation}"}, of_members(former="OK")),
     "getPresence": (None, signed_in("OK")),
     "getPrivacy": (None, signed_in("OK")),
@@ -129,6 +150,10 @@ EVENT_TABLE: dict[str, tuple[object, dict[str, str]]] = {
     ),
     "sync": (None, signed_in("OK")),
     "updateConversation": ({"conversationId": "{conversation}", "name": "New"}, of_members(member=NOT_ALLOWED)),
+    "saveDraft": ({"conversationId": "{conversation}", "text": "hello", "draftId": "one"}, of_members()),
+    "starMessage": ({"messageId": "{message}", "on": True}, of_messages()),
+    "getStars": (None, signed_in("OK")),
+    "updateSettings": ({"conversationId": "{conversation}", "pinned": True}, of_members()),
     "updatePrivacy": ({}, signed_in("OK")),
     "getContacts": (None, signed_in("OK")),
     "getConversation": ({"conversationId": "{conversation}"}, of_members()),
@@ -219,6 +244,7 @@ def test_route(scene, client, route, caller):
     method, rule = route.split()
     path = rule.replace("<conversation_id>", scene.conversation).replace("<session_id>", "f" * 24)
     path = path.replace("<message_id>", scene.message).replace("<user_id>", scene.owner.id)
+    path = path.replace("<emoji>", "👍")
     headers = {} if caller == ANONYMOUS else {"Authorization": f"Bearer {scene.caller.token}"}
     if caller == EXPIRED:
         clock.move(timedelta(days=8))

@@ -106,7 +106,7 @@ def test_a_group_without_a_usable_name_is_refused(create, ann, bob, eve, name):
 
 
 def test_a_group_over_the_size_limit_is_refused(create, ann, bob, eve, register, monkeypatch):
-    monkeypatch.setattr("chatapp.services.conversations.config", lambda: TestConfig(MAX_GROUP_SIZE=3))
+    monkeypatch.setattr("chatapp.services.founding.config", lambda: TestConfig(MAX_GROUP_SIZE=3))
     dan = register("dan")
     assert create(ann, group(bob, eve))["success"]
     answer = create(ann, group(bob, eve, dan))

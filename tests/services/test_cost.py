@@ -6,8 +6,9 @@ from cachetools import FIFOCache
 from marshmallow.fields import Dict, List
 
 from chatapp.schemas import fields
-from chatapp.services import session_cache
+from chatapp.services.accounts import session_cache
 from chatapp.services.log import cache, shared_profiles
+from chatapp.stores import users
 
 
 @pytest.fixture(params=["rest", "socket"])
@@ -46,6 +47,21 @@ def test_nothing_is_looked_at_after_the_first_wrong_element(monkeypatch, given):
         several.deserialize(given)
     assert len(refusal.value.messages) == 1
     assert len(seen) == next(index for index, each in enumerate(given) if not isinstance(each, str)) + 1
+
+
+def test_a_list_of_ids_is_taken_without_a_look_at_each_element(monkeypatch):
+    several, ids = fields.Several(fields.person(), most=1000), [str(ObjectId()) for _ in range(200)]
+    seen = reads_of(monkeypatch, several.inner)
+    assert several.deserialize(ids) == ids and not seen
+    assert several.deserialize([*ids, "ann@test.com"]) == [*ids, "ann@test.com"] and len(seen) == 201
+
+
+@pytest.mark.parametrize("element", [7, None, "0" * 24 + "\0", "0" * 24 + "\ud800", "0" * 300, ""])
+def test_what_is_no_id_is_found_among_ids(element):
+    several = fields.Several(fields.person(), most=1000)
+    with pytest.raises(fields.ValidationError) as refusal:
+        several.deserialize([str(ObjectId()), element])
+    assert list(refusal.value.messages) == [1]
 
 
 LISTS = [
@@ -110,6 +126,46 @@ def test_founding_a_group_counts_as_adding_people(ask, ann, bob, eve, settings):
     assert answers[2]["error"]["code"] == "RATE_LIMITED"
 
 
+def test_people_are_counted_before_they_are_looked_up(ask, ann, bob, eve, settings, monkeypatch):
+    team = ann.group(bob, eve)
+    settings(RATE_GROUP_ADDS="4 per hour")
+    found = {"type": "group", "name": "Team", "participants": [bob.id, eve.id, "f" * 24]}
+    assert ask(ann, "POST /api/user/conversations", "newConversation", found)["success"]
+    looked_up = []
+    monkeypatch.setattr(users, "find_profiles", looked_up.append)
+    answers = [ask(ann, "POST /api/user/conversations", "newConversation", found)]
+    answers += [ann.rest("POST", f"/api/conversations/{team}/members", json={"userIds": [bob.id, eve.id]}).json]
+    assert [answer["error"]["code"] for answer in answers] == ["RATE_LIMITED"] * 2
+    assert not looked_up
+
+
+def test_the_repeat_of_what_was_done_is_answered_when_the_limit_is_spent(ask, ann, bob, eve, settings):
+    team = ann.group(bob, eve)
+    settings(RATE_GROUP_ADDS="3 per hour")
+    found = {"type": "group", "name": "Team", "participants": [bob.id, eve.id], "clientMsgId": "found"}
+    first, again = [ask(ann, "POST /api/user/conversations", "newConversation", found) for _ in range(2)]
+    assert first["success"] and again["data"]["id"] == first["data"]["id"]
+    found |= {"participants": [bob.user["email"], eve.id]}
+    assert ask(ann, "POST /api/user/conversations", "newConversation", found)["data"]["id"] == first["data"]["id"]
+    fewer = ask(ann, "POST /api/user/conversations", "newConversation", found | {"participants": [eve.id]})
+    assert fewer["error"]["code"] == "RATE_LIMITED"
+    another = ask(ann, "POST /api/user/conversations", "newConversation", found | {"name": "Other"})
+    assert another["error"]["code"] == "RATE_LIMITED"
+    new = ask(ann, "POST /api/user/conversations", "newConversation", found | {"clientMsgId": "another"})
+    assert new["error"]["code"] == "RATE_LIMITED"
+    add = {"userIds": [bob.id], "clientMsgId": "add"}
+    assert ann.rest("POST", f"/api/conversations/{team}/members", json=add).status_code == 429
+
+
+def test_people_who_were_added_are_not_refused_when_the_call_is_repeated(ann, bob, eve, register, settings):
+    team, dan = ann.group(bob, eve), register("dan")
+    settings(RATE_GROUP_ADDS="1 per hour")
+    add = {"userIds": [dan.id], "clientMsgId": "add"}
+    first, again = [ann.rest("POST", f"/api/conversations/{team}/members", json=add) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json["entry"] == first.json["entry"]
+
+
 def test_strangers_send_small_bodies(client):
     body = {"refreshToken": "x", **{f"field{number}": 1 for number in range(5_000)}}
     answer = client.post("/api/auth/refresh", json=body)
@@ -139,7 +195,8 @@ def schemas(base=fields.In):
 
 def test_every_list_of_every_schema_is_bounded():
     given = [field for schema in schemas() for field in schema().fields.values()]
-    loose = [row for row in given if isinstance(row, List | Dict) and not isinstance(row, fields.Several | fields.ById)]
+    bounded = fields.Several | fields.Few | fields.ById
+    loose = [row for row in given if isinstance(row, List | Dict) and not isinstance(row, bounded)]
     assert len(given) > 50 and not loose
 
 

@@ -7,6 +7,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from chatapp.database import db
+from chatapp.services.log import recent
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
 
@@ -126,16 +127,27 @@ def test_a_repeat_over_the_other_transport_is_a_repeat(ann, bob):
     assert (again["duplicate"], again["data"]["id"]) == (True, first["data"]["id"])
 
 
-def test_an_id_used_for_another_message_is_refused(send, ann, bob, eve):
-    conversation, other = ann.direct(bob), ann.direct(eve)
+def test_an_id_used_for_another_message_is_refused(send, ann, bob):
+    conversation = ann.direct(bob)
     send(ann, conversation, "hello", clientMsgId="one")
     for answer in (
         send(ann, conversation, "hello!", clientMsgId="one"),
         send(ann, conversation, "hello", clientMsgId="one", attachment="https://pictures.example/1.jpg"),
-        send(ann, other, "hello", clientMsgId="one"),
     ):
         assert (answer["error"]["code"], answer["error"]["statusCode"]) == ("IDEMPOTENCY_MISMATCH", 409)
     assert stored() == 1
+
+
+def test_the_same_id_in_another_conversation_is_another_message(send, ann, bob, eve):
+    conversation, other = ann.direct(bob), ann.direct(eve)
+    first = send(ann, conversation, "hello", clientMsgId="one")
+    second = send(ann, other, "hello", clientMsgId="one")
+    assert "duplicate" not in second and second["data"]["id"] != first["data"]["id"]
+    recent.clear()  # as after a restart
+    for chat, message in ((conversation, first), (other, second)):
+        again = send(ann, chat, "hello", clientMsgId="one")
+        assert (again["duplicate"], again["data"]["id"]) == (True, message["data"]["id"])
+    assert stored() == 2
 
 
 def test_ids_belong_to_their_sender(send, ann, bob):

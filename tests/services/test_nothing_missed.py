@@ -1,14 +1,20 @@
 """State beside the log: a client that folds increments ends up with the state of a full sync, on each transport."""
 
 import random
+from contextlib import contextmanager
 
 import gevent
+import pymongo.errors
 import pytest
 from bson import ObjectId
 
 from chatapp import clock
+from chatapp.realtime import others
 from chatapp.services import receipts
 from chatapp.services.log import cache
+from chatapp.services.sync import change_times
+from chatapp.services.sync.continuation import Token
+from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 from tests.conftest import eventually
 
@@ -113,6 +119,15 @@ def test_what_moves_to_the_top_during_a_sweep_keeps_its_receipts(ann, bob, regis
     assert known == set(chats)
 
 
+NOTHING = {"version": 0}
+
+
+def hide_one(person, chat, chance):
+    """Delete one of the newest messages for somebody alone."""
+    if messages := person.get(f"/api/conversations/{chat}/messages?limit=5")["data"]:
+        person.rest("DELETE", f"/api/messages/{chance.choice(messages)['id']}?for=me")
+
+
 class Client:
     """One that folds what increments say, asked for by plain calls, long-polls or over a socket; a socket hears
     receipts, too."""
@@ -138,7 +153,8 @@ class Client:
 
     def take(self, answer):
         for row in answer["conversations"]:
-            mine = self.state.setdefault(row["id"], {"cursor": 0, "marks": {}, "people": {}, "group": None})
+            fresh = {"cursor": 0, "marks": {}, "people": {}, "group": None, "private": NOTHING}
+            mine = self.state.setdefault(row["id"], fresh)
             if "conversation" in row:
                 shown = row["conversation"]
                 mine["people"] = {one["id"]: [one["name"], one["avatar"], one["role"]] for one in shown["participants"]}
@@ -153,6 +169,8 @@ class Client:
             for mark in row["receipts"]:
                 self.mark(mine, mark["userId"], mark["deliveredSeq"], mark["readSeq"])
             mine["own"] = [row["readSeq"], row["unreadCount"], row["hidden"]]
+            if row.get("own", {}).get("version", 0) > mine["private"]["version"]:
+                mine["private"] = row["own"]
         for gone in answer["left"]:
             self.state.pop(gone, None)
         for user in answer["users"]:
@@ -217,6 +235,9 @@ def test_folded_increments_equal_a_full_sync(ann, bob, register, settings, seed,
             lambda: eve.post(f"{path}/read"),
             lambda: sync(eve, {group: 1}),
             lambda: person.rest("DELETE", f"/api/conversations/{where}"),
+            lambda: hide_one(person, where, chance),
+            lambda: person.rest("PUT", f"/api/conversations/{where}/settings", json={"pinned": chance.random() < 0.5}),
+            lambda: person.rest("PUT", f"/api/conversations/{where}/settings", json={"muteMentions": count % 2 == 0}),
             lambda: ann.rest("PATCH", path, json={"name": f"Name {count}"}),
             lambda: eve.rest("PUT", "/api/user/profile", json={"name": f"Eve {count}"}),
             lambda: ann.rest("PATCH", f"{path}/members/{bob.id}", json={"role": chance.choice(["admin", "member"])}),
@@ -241,3 +262,65 @@ def test_folded_increments_equal_a_full_sync(ann, bob, register, settings, seed,
             assert client.known().get(key) == row
         assert client.known().keys() == full.known().keys()
     assert eventually(lambda: not receipts._pending.rows)
+
+
+def shown(state):
+    members = state.current_members
+    marks = [state.receipts(member) for member in members]
+    return state.seq, state.last_message, [member.role for member in members], marks, list(map(state.unread, members))
+
+
+@pytest.mark.parametrize("change", ["profile", "read", "delivery"])
+def test_a_change_of_a_process_that_stood_still_is_told_to_who_synced_meanwhile(ann, bob, monkeypatch, change):
+    """The others have given the process up, and told times behind that of its change."""
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    since, first = [sync(ann, {chat: 1})["next"]], change_times.change
+    pauses = iter([True])
+
+    @contextmanager
+    def change_while_frozen():
+        with first() as moment:
+            if len(since) == 1:
+                since.append(Token(clock.tick()).write())  # as of a process that has not heard of this one for long
+            yield moment
+
+    monkeypatch.setattr(change_times, "change", change_while_frozen)
+    monkeypatch.setattr(type(others.current()), "was_paused_since", lambda *_: next(pauses, False))
+    acts = {
+        "profile": lambda: bob.rest("PUT", "/api/user/profile", json={"name": "Robert"}),
+        "read": lambda: bob.rest("POST", f"/api/conversations/{chat}/read"),
+        "delivery": lambda: bob.rest("POST", "/api/sync", json={"cursors": {chat: 1}}),
+    }
+    assert acts[change]().json["success"]
+    answer = sync(ann, {chat: 1}, since[1])
+    if change == "profile":
+        assert [row["name"] for row in answer["users"]] == ["Robert"]
+    else:
+        read = 1 if change == "read" else 0
+        (row,) = answer["conversations"]
+        assert {"userId": bob.id, "deliveredSeq": 1, "readSeq": read} in row["receipts"]
+
+
+@pytest.mark.parametrize("change", ["message", "edit", "deletion", "departure"])
+def test_nobody_reads_what_is_being_stored_and_may_fail(ann, bob, register, monkeypatch, change):
+    chat = ann.group(bob, register("cid"))
+    message = ann.send(chat, "hello")["data"]["id"]
+    (state,) = cache.load_all([ObjectId(chat)], remembers=True).values()  # as somebody has it who gives way for a while
+    before, meanwhile = shown(state), []
+
+    def fail(entries):
+        meanwhile.append(shown(state))
+        raise pymongo.errors.AutoReconnect("the database is away")
+
+    monkeypatch.setattr(entry_store, "insert_run", fail)
+    act = {
+        "message": ("POST", f"/api/conversations/{chat}/messages", {"content": "not stored"}),
+        "edit": ("PATCH", f"/api/messages/{message}", {"content": "not stored"}),
+        "deletion": ("DELETE", f"/api/messages/{message}", None),
+        "departure": ("DELETE", f"/api/conversations/{chat}/members/{bob.id}", None),
+    }
+    method, path, body = act[change]
+    assert ann.rest(method, path, json=body).json["error"]["code"] == "DATABASE_UNAVAILABLE"
+    assert meanwhile and all(row == before for row in meanwhile)
+    assert shown(state) == before

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from chatapp import database
-from chatapp.services import credentials
+from chatapp.services.accounts import credentials, profiles
 from chatapp.stores import users as user_store
 from tests.conftest import PASSWORD
 
@@ -48,6 +48,16 @@ def test_the_answer_has_a_token_with_the_new_claims_for_the_same_session(update,
     assert claims["name"] == claims["user"]["name"] == "Anna" and claims["user"]["avatar"] is None
     assert claims["sid"] == before["sid"] and abs(claims["exp"] - before["exp"]) <= 2
     assert ann.get("/api/user/profile")["success"]
+
+
+def test_others_get_turns_before_a_change_is_copied_and_before_it_is_published(update, ann, monkeypatch):
+    acts = []
+    copy, publish = profiles.copy_to_memberships, profiles.publish.profile
+    monkeypatch.setattr(profiles, "give_way", lambda: acts.append("turn"))
+    monkeypatch.setattr(profiles, "copy_to_memberships", lambda user: acts.append("copy") or copy(user))
+    monkeypatch.setattr(profiles.publish, "profile", lambda *about: acts.append("publish") or publish(*about))
+    assert update(ann, {"name": "Anna"})["success"]
+    assert acts == ["turn", "copy", "turn", "publish"]
 
 
 @pytest.mark.parametrize("email", ["bob@test.com", "BOB@test.com"])

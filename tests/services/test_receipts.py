@@ -1,8 +1,10 @@
 """Receipts: delivered and read, told together, repeated as state, hidden by who wishes."""
 
 import pytest
+from bson import ObjectId
 
 from chatapp.services import receipts
+from chatapp.services.log import cache
 from tests.conftest import eventually
 
 
@@ -75,6 +77,19 @@ def test_marks_that_move_quickly_are_told_once(untold, ann, bob, team):
     receipts.tell()
     (told,) = hears.received("receipt")
     assert (told["userId"], told["readSeq"], told["deliveredSeq"]) == (bob.id, 5, 5)
+
+
+def test_an_own_message_that_is_not_stored_yet_moves_no_mark(untold, ann, bob, chat):
+    """It may lose its place to one of another process, and with a repeat it has one already."""
+    ann.send(chat, "one")
+    hears = ann.socket()
+    bob.post(f"/api/conversations/{chat}/read")
+    state = cache.known(ObjectId(chat))
+    cache.slot(state.id).lend(state)
+    state.seq, state.sent[ObjectId(bob.id)] = 2, (2, 2)
+    receipts.tell()
+    (told,) = hears.received("receipt")
+    assert (told["deliveredSeq"], told["readSeq"]) == (1, 1)
 
 
 def test_a_lost_announcement_comes_as_state(untold, ann, bob, chat):

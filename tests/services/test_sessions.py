@@ -9,8 +9,7 @@ from bson import ObjectId
 
 from chatapp import clock
 from chatapp.database import db
-from chatapp.services import session_cache
-from chatapp.services.accounts import sessions
+from chatapp.services.accounts import session_cache, sessions
 from chatapp.stores import sessions as session_store
 from tests.conftest import PASSWORD
 
@@ -183,9 +182,9 @@ def lookups(monkeypatch):
     """The sessions that calls looked up one by one."""
     inner, looked_up = session_store.find_live, []
 
-    def find_live(session_id, now):
+    def find_live(session_id, user_id, now):
         looked_up.append(session_id)
-        return inner(session_id, now)
+        return inner(session_id, user_id, now)
 
     monkeypatch.setattr(session_store, "find_live", find_live)
     return looked_up
@@ -237,8 +236,8 @@ def test_a_session_in_use_that_another_process_has_ended_ends_here_too(ann):
 def test_a_session_that_ends_while_it_is_looked_up_with_others_stays_ended(ann, phone, code_of, monkeypatch):
     inner = session_store.find_ends
 
-    def find_ends(session_ids, now):
-        found = inner(session_ids, now)
+    def find_ends(owners, now):
+        found = inner(owners, now)
         ann.post("/api/auth/logout-all")
         return found
 
@@ -304,6 +303,7 @@ def test_nobody_is_let_in_by_a_failure_inside(knock, ann, monkeypatch, error, pl
 def test_a_socket_is_told_what_it_needs_when_it_is_let_in(ann):
     ready = ann.socket().received("ready")[0]
     assert set(ready) >= {"sessionId", "epoch", "serverTime", "limits"} and ready["userId"] == ann.id
+    assert ready["processes"] == 1
 
 
 def test_connections_are_limited_per_address(knock, ann, settings):

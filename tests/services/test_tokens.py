@@ -12,7 +12,8 @@ import pytest
 from cachetools import FIFOCache
 from hypothesis import strategies as st
 
-from chatapp import clock, database, realtime, state
+from chatapp import clock, database, errors, state
+from chatapp.realtime import closing
 from chatapp.services.accounts import sessions, tokens
 from chatapp.settings import config as current_config
 from tests.conftest import PASSWORD
@@ -106,6 +107,45 @@ def test_forged_tokens_are_invalid(refusal, ann, forgery):
     assert refusal(FORGERIES[forgery](claims)) == "TOKEN_INVALID"
 
 
+def verdict(token):
+    """Return whom a token stands for, or the code of the refusal, without what is remembered of others."""
+    tokens._verified.clear()
+    try:
+        return tokens.verify(token)
+    except errors.Unauthorized as error:
+        return error.code
+
+
+MORE_OF_OURS = {
+    "our own": lambda claims: signed(claims),
+    "over": lambda claims: signed(claims | {"iat": 1, "exp": 2}),
+    "one claim more": lambda claims: signed(claims | {"more": 1}),
+    "one claim less": lambda claims: signed(without(claims, "email")),
+    "header in another order": lambda claims: signed(claims, {"typ": None}),
+    "signature in other letters": lambda claims: signed(claims)[:-1] + "_",
+    "no claims": lambda claims: jwt.api_jws.encode(b"[1]", current_config().JWT_SECRET),
+    "no JSON": lambda claims: jwt.api_jws.encode(b"{", current_config().JWT_SECRET),
+    "four parts": lambda claims: signed(claims) + ".x",
+}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("name", [*FORGERIES, *MORE_OF_OURS])
+def test_the_library_would_say_the_same_of_every_token(ann, name, monkeypatch):
+    claims = jwt.decode(ann.token, options={"verify_signature": False})
+    token = (FORGERIES | MORE_OF_OURS)[name](claims)
+    said = verdict(token)
+    monkeypatch.setattr(tokens, "_claims_as_written_here", lambda _: None)
+    assert verdict(token) == said
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_token_as_we_write_it_is_known_by_its_signature_alone(app, ann, protocol, monkeypatch):
+    token = log_in(app.test_client(), protocol=protocol)["token"]
+    monkeypatch.setattr(tokens.jwt, "claims", pytest.fail)
+    assert str(verdict(token).user_id) == ann.id
+
+
 def test_our_own_token_is_let_in(refusal, ann):
     assert refusal(ann.token) is None
 
@@ -156,7 +196,7 @@ def test_headers_without_a_usable_token(client, header, code):
 
 @pytest.fixture(params=["rest", "socket"])
 def is_let_in(request, app, knock):
-    """Is a caller let in with this text as the Authorization header, or as the handshake's token?"""
+    """Return whether a caller is let in with this text as the Authorization header, or as the handshake's token."""
 
     def at_rest(text):
         answer = app.test_client().get("/api/user/profile", headers={"Authorization": text})
@@ -454,12 +494,13 @@ def test_a_version_before_beside_this_one_may_refresh_and_confirm(client, ann):
     first = log_in(client, protocol=2)
     refresh(client, first)
     present = refresh(client, first)
-    session_id, pair = tokens.read_refresh_token(present["refreshToken"])
+    session_id, pair, user_id = tokens.read_refresh_token(present["refreshToken"])
+    assert str(user_id) == ann.id
     theirs = tokens.refresh_token(session_id, pair + 1)
     state = {
         "generation": pair + 1,
         "hash": tokens.digest(theirs),
-        "previous_hash": tokens.digest(present["refreshToken"]),
+        "previous_hash": tokens.digest(tokens.refresh_token(session_id, pair)),
         "rotated_at": clock.now(),
     }
     database.db().sessions.update_one({"_id": session_id}, {"$set": {"refresh": state}})
@@ -522,8 +563,12 @@ def test_reuse_ends_no_other_session(client, ann):
 
 def test_forged_refresh_tokens_are_refused_and_end_nothing(client, ann):
     genuine = log_in(client, protocol=2)["refreshToken"]
-    session_id, generation, _ = genuine.split(".")
+    session_id, generation, mac, user_id = genuine.split(".")
     forged = [
+        f"{session_id}.{generation}.{mac}.{'0' * 24}",
+        f"{session_id}.{generation}.{mac}.",
+        f"{session_id}.{generation}.{mac}.{user_id}.{user_id}",
+        f"{session_id}.{generation}.{mac[:-1]}.{user_id}",
         "x",
         "..",
         genuine[:-2],
@@ -564,11 +609,11 @@ def test_a_socket_is_told_once_before_its_token_expires(client, ann):
     ann.token = log_in(client, protocol=2)["token"]
     socket = ann.socket()
     clock.move(timedelta(seconds=3600 - 70))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert socket.received("tokenExpiring") == []
     clock.move(timedelta(seconds=20))
-    realtime.sweep_expired(60)
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
+    closing.sweep_expired(60)
     (warning,) = socket.received("tokenExpiring")
     assert 40 <= warning["expiresIn"] <= 60
 
@@ -578,17 +623,17 @@ def test_a_socket_goes_on_with_a_fresh_token(client, ann, bob):
     ann.token = first["token"]
     socket, conversation = ann.socket(), ann.direct(bob)
     clock.move(timedelta(seconds=3550))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     fresh = client.post("/api/auth/refresh", json={"refreshToken": first["refreshToken"]}).json["token"]
     answer = socket.call("auth:refresh", {"token": fresh})
     assert answer["success"] and answer["data"]["expiresAt"] > clock.timestamp() + 3500
     clock.move(timedelta(seconds=100))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert socket.connected
     bob.send(conversation, "still there?")
     assert socket.received("newMessage")[0]["data"]["content"] == "still there?"
     clock.move(timedelta(seconds=3490))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert len(socket.received("tokenExpiring")) == 2
 
 
@@ -597,7 +642,7 @@ def test_an_expired_socket_is_closed_with_a_reason_and_hears_nothing_more(client
     ann.token = log_in(client, protocol=2)["token"]
     socket, other = ann.socket(), bob.socket()
     clock.move(timedelta(seconds=3601))
-    realtime.sweep_expired(60)
+    closing.sweep_expired(60)
     assert [row["code"] for row in socket.received("tokenExpired")] == ["TOKEN_EXPIRED"] and not socket.connected
     assert other.connected
     bob.send(conversation, "secret")

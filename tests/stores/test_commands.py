@@ -1,4 +1,4 @@
-"""How many database commands the hot paths take, whatever the size (design section 8)."""
+"""The number of database commands that the hot paths take, whatever the size (design section 8)."""
 
 from itertools import groupby
 
@@ -7,13 +7,14 @@ import pytest
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.database import db
+from chatapp.database import db, is_embedded
 from chatapp.services import presence
 from chatapp.services.log import cache, recent, rounds
 from chatapp.stores import heads as head_store
 from chatapp.stores.conversations import touch
 
 METHODS = ("find", "find_one", "aggregate", "insert_one", "update_one", "update_many", "bulk_write", "count_documents")
+METHODS += ("find_one_and_update",)
 
 ONE_CONVERSATION = ["conversations.find_one", "memberships.find"]  # with its members, of the embedded store
 
@@ -65,12 +66,67 @@ def test_a_page_of_history_takes_two(ann, bob, commands, store_uri):
             assert len(commands) <= 2, commands
 
 
+def test_a_page_and_a_sync_with_replies_take_one_more(ann, bob, eve, commands, store_uri):
+    chats = [ann.direct(bob), ann.direct(eve)]
+    for chat in chats:
+        first = [ann.send(chat, f"question {number}")["data"]["id"] for number in range(10)]
+        for message_id in first:
+            ann.send(chat, "answer", replyTo=message_id)
+    begin(commands)
+    page = ann.get(f"/api/conversations/{chats[0]}/messages?limit=10")["data"]
+    assert [row["replyTo"]["preview"] for row in page] == [f"question {number}" for number in range(9, -1, -1)]
+    if not store_uri.startswith("litemongo:"):
+        assert len(commands) <= 3, commands
+    cursors = dict.fromkeys(chats, 10)
+    begin(commands)
+    synced = ann.post("/api/sync", {"cursors": cursors})["data"]["conversations"]
+    assert all(entry["replyTo"]["preview"] for row in synced for entry in row["entries"])
+    if not store_uri.startswith("litemongo:"):
+        assert commands.count("entries.find") == 2, commands
+
+
+def test_starred_replies_of_several_conversations_take_one_more(ann, bob, eve, commands, store_uri):
+    taken = []
+    for with_replies in (False, True):
+        for chat in (ann.direct(bob), ann.direct(eve)):
+            question = ann.send(chat, "question")["data"]["id"]
+            sent = ann.send(chat, "answer", **({"replyTo": question} if with_replies else {}))["data"]
+            assert ann.rest("PUT", f"/api/messages/{sent['id']}/star").status_code == 200
+        begin(commands)
+        page = ann.get("/api/user/stars?limit=2")["data"]
+        assert [row.get("replyTo", {}).get("preview") for row in page] == ["question" if with_replies else None] * 2
+        taken.append(commands.count("entries.find"))
+    if not store_uri.startswith("litemongo:"):
+        assert taken == [1, 2]
+
+
+def test_a_reaction_to_a_reply_reads_what_it_quotes_once(ann, bob, commands):
+    chat = ann.direct(bob)
+    question = ann.send(chat, "question")["data"]["id"]
+    answer = bob.send(chat, "answer", replyTo=question)["data"]["id"]
+    begin(commands)
+    reacted = ann.rest("PUT", f"/api/messages/{answer}/reactions/👍", json={"conversationId": chat}).json["data"]
+    assert reacted["replyTo"]["preview"] == "question"
+    assert commands.count("entries.find") == 1
+
+
+def test_a_reply_reads_once_what_it_replies_to(ann, bob, commands):
+    chat = ann.direct(bob)
+    question = ann.send(chat, "question")["data"]["id"]
+    begin(commands)
+    assert ann.send(chat, "answer", replyTo=question, conversationId=chat)["data"]["replyTo"]["seq"] == 1
+    assert commands.count("entries.find") == 0
+    assert "entries.insert_one" in commands
+
+
 def test_the_list_takes_one_and_another_for_what_is_not_known_any_more(ann, bob, eve, register, commands, store_uri):
     chats = [ann.direct(other) for other in (bob, eve, register("dan"), register("pat"))]
     for chat in chats:
         ann.send(chat, "hello")
     # The embedded store reads the page by its ids, in steps, which are no commands.
-    page = ["memberships.find"] * store_uri.startswith("litemongo:") + ["conversations.find"]
+    page = (
+        ["memberships.find", "conversations.find"] if store_uri.startswith("litemongo:") else ["memberships.aggregate"]
+    )
 
     def taken():
         begin(commands)
@@ -104,6 +160,22 @@ def test_a_warm_send_takes_one_and_another_behind_it(ann, bob, commands):
     commands.clear()
     head_store.settle()
     assert commands == ["conversations.update_one"]
+
+
+@pytest.mark.parametrize("path", ["reactions/👍", "pin"])
+def test_a_reaction_and_a_pin_take_one_read_and_two_writes_and_the_head_behind_them(ann, bob, commands, path):
+    conversation = ann.direct(bob)
+    sent = ann.send(conversation, "Nine?")["data"]["id"]
+    begin(commands)
+    body = {"conversationId": conversation, "clientMsgId": "act"}
+    assert ann.rest("PUT", f"/api/messages/{sent}/{path}", json=body).json["entry"]["seq"] == 2
+    reads = (
+        ["entries.find_one", "entries.find_one"] if is_embedded() else ["entries.find_one"]
+    )  # it looks before it writes
+    assert commands == [*reads, "entries.insert_one", "entries.update_one"]
+    begin(commands)
+    assert "entry" not in ann.rest("PUT", f"/api/messages/{sent}/{path}", json={"conversationId": conversation}).json
+    assert "entries.insert_one" not in commands
 
 
 def test_a_repeat_of_what_was_stored_lately_takes_none(ann, bob, commands):
@@ -187,6 +259,47 @@ def test_a_sync_with_all_kinds_of_news_takes_seven(ann, register, commands, stor
         "memberships.find",
         "conversations.aggregate",
     ]
+
+
+def test_stars_and_hidden_messages_cost_a_page_nothing_and_the_list_one(ann, bob, commands, store_uri):
+    chat = ann.direct(bob)
+    sent = [ann.send(chat, str(number))["data"]["id"] for number in range(10)]
+    assert ann.get("/api/user/conversations")["data"]  # so that it is remembered
+    bob.get("/api/user/conversations")
+    begin(commands)
+    assert bob.rest("PUT", f"/api/messages/{sent[0]}/star", json={"conversationId": chat}).status_code == 200
+    assert _but_steps(commands, store_uri) == [
+        "entries.find_one",
+        "conversations.aggregate",
+        "memberships.find_one_and_update",
+    ]
+    bob.rest("DELETE", f"/api/messages/{sent[9]}?for=me")
+    begin(commands)
+    assert len(bob.get(f"/api/conversations/{chat}/messages")["data"]) == 9
+    assert _but_steps(commands, store_uri) == ["conversations.aggregate", "entries.find"]
+    for person, more in ((ann, []), (bob, ["entries.find"])):
+        begin(commands)
+        assert person.get("/api/user/conversations")["data"]
+        assert [name for name in _but_steps(commands, store_uri) if name.startswith("entries")] == more
+
+
+def test_a_sync_with_settings_of_ones_own_takes_one_more(ann, register, commands, store_uri):
+    chats = [ann.direct(register(f"friend{number}")) for number in range(3)]
+    for chat in chats:
+        ann.send(chat, "x")
+    assert len(ann.get("/api/user/conversations")["data"]) == 3  # so that they are remembered
+    since = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1)})["data"]["next"]
+    for chat in chats:
+        begin(commands)
+        assert ann.rest("PUT", f"/api/conversations/{chat}/settings", json={"archived": True}).status_code == 200
+        assert _but_steps(commands, store_uri) == ["conversations.aggregate", "memberships.find_one_and_update"]
+    begin(commands)
+    answer = ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": since})["data"]
+    assert [row["own"]["settings"]["archived"] for row in answer["conversations"]] == [True] * 3
+    assert _but_steps(commands, store_uri) == ["memberships.find", "conversations.find", "memberships.find"]
+    begin(commands)
+    ann.post("/api/sync", {"cursors": dict.fromkeys(chats, 1), "since": answer["next"]})
+    assert _but_steps(commands, store_uri) == ["memberships.find", "conversations.find"]
 
 
 def _but_entries(commands, conversations, store_uri):

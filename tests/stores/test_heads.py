@@ -10,8 +10,11 @@ from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from chatapp.database import db
+from chatapp.realtime import announcing
+from chatapp.services.log import verify
 from chatapp.services.log.catch_up import recover
 from chatapp.stores import heads as head_store
+from chatapp.stores.head import Head
 from tests.conftest import eventually
 from tests.server import running
 
@@ -185,6 +188,7 @@ def test_recovery_finds_what_a_crash_has_left_behind(ann, bob, delay):
     for number in range(3):
         ann.send(chat, str(number))
     head_store.reset()
+    announcing.reset()
     hears = bob.socket()
     assert recover(100) == 1
     told = [row["data"]["seq"] for row in hears.received("newMessage")]
@@ -227,12 +231,86 @@ def test_the_head_that_is_further_stays_and_own_messages_count_all_the_same(ann,
     assert found["sent"][ann.id] == {"seq": 1, "mseq": 1}
 
 
+def test_a_change_of_members_that_another_process_has_overtaken_is_done(ann, bob, eve, delay):
+    """Nobody's own message is in it, so nothing of it is left to do."""
+    team = ann.group(bob, eve)
+    db().conversations.update_one({"_id": ObjectId(team)}, {"$set": {"head.seq": 9}})
+    head_store.advance([Head(ObjectId(team), 1, 2, {"head": {"seq": 2}})], at_once=True)
+    assert not head_store._behind.waiting
+    assert stored_seq(team) == 9
+
+
 def test_a_head_that_was_heard_of_is_stored_by_who_reads(ann, bob, delay):
     """Another process stores it in a moment; whoever reads here before that sees it."""
     chat = ann.direct(bob)
     ann.send(chat, "hello")
     heard = head_store._behind.waiting.pop(ObjectId(chat))
-    head_store.hear(heard)
+    head_store.hear(heard, "another")
     assert stored_seq(chat) == 0
     assert bob.get("/api/user/conversations")["data"][0]["lastMessage"]["content"] == "hello"
     assert stored_seq(chat) == 1
+
+
+def heard_long_ago(chat):
+    """Let the head that waits be another process's, which told it some seconds ago."""
+    head_store.hear(head_store._behind.waiting.pop(ObjectId(chat)), "another")
+    head_store._behind.heard[ObjectId(chat)].at -= 60
+
+
+@pytest.mark.parametrize(("has_lived", "seq"), [(True, 0), (False, 1)])
+def test_the_head_of_a_process_is_stored_by_who_reads_while_that_is_frozen(
+    ann, bob, delay, monkeypatch, has_lived, seq
+):
+    """Leave the head of one that lives to that one, which has stored it after a while."""
+    monkeypatch.setattr(head_store, "_lived_after", lambda *_: has_lived)
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    heard_long_ago(chat)
+    head_store.settle()
+    assert stored_seq(chat) == seq
+
+
+def test_own_messages_of_a_process_that_was_killed_count_as_read(ann, bob, delay, monkeypatch):
+    """A later head by another process would hide from recovery that one is missing."""
+    chat = ann.direct(bob)
+    ann.send(chat, "hello")
+    monkeypatch.setattr(head_store, "_lived_after", lambda *_: False)
+    heard_long_ago(chat)
+    db().conversations.update_one({"_id": ObjectId(chat)}, {"$set": {"head.seq": 5}})
+    head_store.store_for("another")
+    assert ObjectId(chat) in head_store._behind.waiting
+    head_store.settle()
+    assert db().conversations.find_one({"_id": ObjectId(chat)})["sent"][ann.id] == {"seq": 1, "mseq": 1}
+
+
+@pytest.mark.parametrize("act", ["edit", "delete", "rename", "send"])
+def test_what_nobody_has_stored_in_front_of_a_head_is_made_from_the_log(ann, bob, eve, delay, act):
+    """Another process was killed, and nobody has heard of its entry, but by the entry behind it."""
+    team = ann.group(bob, eve)
+    message = ann.send(team, "one")["data"]["id"]
+    head_store.settle()
+    acts = {
+        "edit": lambda: ann.rest("PATCH", f"/api/messages/{message}", json={"content": "two"}),
+        "delete": lambda: ann.rest("DELETE", f"/api/messages/{message}"),
+        "rename": lambda: ann.rest("PATCH", f"/api/conversations/{team}", json={"name": "Crew"}),
+        "send": lambda: bob.rest("POST", f"/api/conversations/{team}/messages", json={"content": "two"}),
+    }
+    before = db().conversations.find_one({"_id": ObjectId(team)})
+    assert acts[act]().json["success"]
+    head_store.reset()
+    db().conversations.replace_one({"_id": ObjectId(team)}, before)
+    head_store.write_behind(60)
+    ann.send(team, "three")
+    head_store.settle()
+    assert not head_store._behind.waiting
+    assert stored_seq(team) == before["head"]["seq"] + 2
+    assert [report.faults for report in verify.verify() if report.faults] == []
+
+
+def test_of_two_heads_with_a_hole_between_them_the_later_one_goes_on_from_there():
+    sent = {"sent.ann": {"seq": 5, "mseq": 5}}
+    first, second = Head(ObjectId(), 4, 6, {"name": "a", **sent}), Head(ObjectId(), 7, 9, {"avatar": "b"})
+    for merged in (first.followed_by(second), second.followed_by(first)):  # 7 may have given it another name
+        assert (merged.from_seq, merged.to_seq, merged.changes) == (7, 9, {"avatar": "b", **sent})
+    touching = Head(first.conversation_id, 6, 9, {"name": "c"})
+    assert (first.followed_by(touching).from_seq, touching.followed_by(first).changes) == (4, {"name": "c", **sent})

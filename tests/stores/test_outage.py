@@ -7,63 +7,15 @@ that fails like a driver without a server.
 from urllib.parse import urlsplit
 
 import gevent
-import gevent.pool
-import gevent.server
-import gevent.socket
 import pymongo.errors
 import pytest
 
 from chatapp import database as opened
 from chatapp import state
+from chatapp.lab.proxy import Proxy
 from tests.conftest import PASSWORD, Person, eventually
 
 PATIENCE_SECONDS = 20
-
-
-class Proxy:
-    """Passes TCP on to another place, until it is cut."""
-
-    def __init__(self, host, port):
-        self.there = (host, port)
-        self.streams = set()
-        self.server = self._listen(0)
-        self.port = self.server.server_port
-
-    def _listen(self, port):
-        server = gevent.server.StreamServer(("127.0.0.1", port), self._serve, spawn=gevent.pool.Pool())
-        server.start()
-        return server
-
-    def _serve(self, near, _):
-        far = gevent.socket.create_connection(self.there)
-        self.streams |= {near, far}
-        back = gevent.spawn(self._pass_on, far, near)
-        self._pass_on(near, far)
-        back.join()
-        self.streams -= {near, far}
-
-    def _pass_on(self, source, target):
-        try:
-            while data := source.recv(65_536):
-                target.sendall(data)
-        except OSError:
-            pass
-        finally:
-            for stream in (source, target):
-                stream.close()
-
-    def cut(self):
-        """Close every connection and take no more."""
-        self.server.stop(timeout=0)
-        for stream in list(self.streams):
-            try:
-                stream.shutdown(gevent.socket.SHUT_RDWR)
-            except OSError:
-                pass  # closed already
-
-    def restore(self):
-        """Go on where it was."""
-        self.server = self._listen(self.port)
 
 
 class Nothing:
@@ -102,7 +54,7 @@ def database(store_uri, other_app):
     way.app = other_app(MONGO_URI=uri, MONGO_SERVER_SELECTION_MS=300, MONGO_MIN_POOL_SIZE=1)
     yield way
     opened.stop()
-    way.cut()
+    way.close()
 
 
 @pytest.fixture

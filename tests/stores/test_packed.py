@@ -30,6 +30,7 @@ def as_it_was(team):
 def test_the_embedded_store_keeps_no_list_that_grows_with_the_members(team, ann, bob):
     ann.rest("DELETE", f"/api/conversations/{team}/members/{bob.id}")
     lists = {name for name, value in stored(team).items() if isinstance(value, list)}
+    lists -= {"deleted", "pins", "mentioned"}  # which grow with messages, and have an end
     assert lists == (set() if is_embedded() else {"founders", "participants"})
 
 

@@ -5,6 +5,7 @@ from itertools import count
 import gevent
 import pytest
 from bson import ObjectId
+from gevent.event import Event
 
 from chatapp import clock
 from chatapp.database import db, embedded, is_embedded
@@ -101,9 +102,41 @@ def test_others_get_turns_during_much_work(work, ann, chats, monkeypatch):
     milliseconds = count()
     monkeypatch.setattr(batches, "thread_time", lambda: next(milliseconds) / 1000)  # each row takes one
     turns = []
-    monkeypatch.setattr(gevent, "sleep", turns.append)
+    monkeypatch.setattr(batches, "give_way", lambda: turns.append(1))
     work(ann, chats)
     assert len(turns) >= MANY // 4 - 1 or not is_embedded()
+
+
+def test_one_step_of_all_the_long_work_is_done_in_a_turn_of_the_loop():
+    loop, steps = gevent.get_hub().loop, []
+
+    def work():
+        for _ in range(3):
+            batches.give_way()
+            steps.append(loop.now())
+
+    gevent.joinall([gevent.spawn(work) for _ in range(4)], raise_error=True)
+    assert len(steps) == len(set(steps)) == 12
+
+
+def test_long_work_waits_for_a_loop_that_is_busy_but_not_for_ever():
+    done = []
+    gevent.spawn(lambda: done.append(batches.give_way()))
+    turns = 0
+    while not done:
+        busy = Event()
+        gevent.get_hub().loop.timer(0).start(busy.set)  # due in the very next turn: the loop is never idle
+        busy.wait()
+        turns += 1
+    assert turns > 5
+
+
+def test_long_work_that_is_given_up_holds_up_nobody():
+    first = gevent.spawn(batches.give_way)
+    gevent.sleep(0)
+    first.kill()
+    second = gevent.spawn(batches.give_way)
+    assert second.get(timeout=5) is None
 
 
 @pytest.mark.parametrize("fields", [None, {"name": 1}])

@@ -24,17 +24,26 @@ def team(ann, bob, eve, register):
     dan = register("dan")
     team = ann.group(bob, eve)
     ann.send(team, "one")
-    bob.send(team, "two")
+    two = bob.send(team, "two")["data"]["id"]
     ann.post(f"/api/conversations/{team}/members", {"userIds": [dan.id]})
     ann.rest("PATCH", f"/api/conversations/{team}", json={"name": "New"})
     ann.rest("PATCH", f"/api/conversations/{team}/members/{bob.id}", json={"role": "owner"})
     ann.rest("DELETE", f"/api/conversations/{team}/members/{eve.id}")
     dan.post(f"/api/conversations/{team}/leave")
-    ann.send(team, "three")
-    bob.post(f"/api/conversations/{team}/read", {"seq": 2})
-    bob.post("/api/sync", {"cursors": {team: 8}})
+    three = ann.send(team, "three")["data"]["id"]
+    bob.rest("PATCH", f"/api/messages/{two}", json={"content": "two, mended"})
+    bob.rest("PUT", f"/api/messages/{two}/star")
+    bob.rest("DELETE", f"/api/messages/{two}?for=me")
+    BEFORE_DELETION.update(db().entries.find_one({"_id": ObjectId(three)}))
+    ann.rest("DELETE", f"/api/messages/{three}")
+    for emoji in "👍🎉":
+        ann.rest("PUT", f"/api/messages/{two}/reactions/{emoji}")
+    ann.rest("PUT", f"/api/messages/{two}/pin", json={"until": "2999-01-01T00:00:00Z"})
+    bob.post(f"/api/conversations/{team}/read", {"seq": 3})
+    bob.rest("PUT", f"/api/conversations/{team}/settings", json={"archived": True, "markedUnread": True})
+    bob.post("/api/sync", {"cursors": {team: 13}})
     receipts.tell()
-    eventually(lambda: db().receipts.find_one({"read_seq": {"$gte": 2}, "delivered_seq": 8}))  # nothing else is to come
+    eventually(lambda: db().receipts.find_one({"read_seq": {"$gte": 2}, "delivered_seq": 13}))  # nothing else to come
     return team
 
 
@@ -42,8 +51,8 @@ def test_a_sound_store_has_no_faults(run, ann, bob, team):
     ann.direct(bob)
     result = run("verify", "--json")
     found = json.loads(result.output)
-    assert (result.exit_code, found["conversations"], found["entries"], found["faults"]) == (0, 2, 8, [])
-    assert "2 conversations, 8 entries, 0 faults" in run("verify").output
+    assert (result.exit_code, found["conversations"], found["entries"], found["faults"]) == (0, 2, 13, [])
+    assert "2 conversations, 13 entries, 0 faults" in run("verify").output
 
 
 def entry(team, seq, **changes):
@@ -54,8 +63,31 @@ def conversation(team, **changes):
     db().conversations.update_one({"_id": ObjectId(team)}, {"$set": changes})
 
 
+def hiding(mseq, seq, name="hidden"):
+    return {"version": 1, name: [{"mseq": mseq, "seq": seq, "id": ObjectId()}]}
+
+
 def membership(team, role="owner", **changes):
     db().memberships.update_one({"conversation_id": ObjectId(team), "role": role}, {"$set": changes})
+
+
+BEFORE_DELETION = {}
+
+
+def target_of(team, seq):
+    row = db().entries.find_one({"conversation_id": ObjectId(team), "seq": seq})
+    return {"target_id": row["_id"], "target_mseq": row["mseq"]}
+
+
+def now(team, place, **changes):
+    row = db().entries.find_one({"conversation_id": ObjectId(team), "seq": place})
+    entry(team, place, now={**row["now"], **changes})
+
+
+def turn_around(team, place):
+    reactions = db().entries.find_one({"conversation_id": ObjectId(team), "seq": place})["now"]["reactions"]
+    now(team, place, reactions={})  # the embedded store takes another order for the same
+    now(team, place, reactions=dict(reversed(reactions.items())))
 
 
 BROKEN_LOGS = {
@@ -67,6 +99,11 @@ BROKEN_LOGS = {
     "another mseq": (lambda team: entry(team, 2, mseq=7), "seq 2"),
     "an unknown type": (lambda team: entry(team, 4, type="riddle"), "seq 4"),
     "a read mark beyond the end": (lambda team: membership(team, read_seq=99), "user"),
+    "an archive beyond the end": (lambda team: membership(team, own={"version": 1, "archived_mseq": 9}), "user"),
+    "a mark as unread beyond the end": (lambda team: membership(team, own={"version": 1, "unread_seq": 99}), "user"),
+    "a hidden message that is none": (lambda team: membership(team, own=hiding(7, 5)), "user"),
+    "a hidden message beyond the end": (lambda team: membership(team, own=hiding(3, 99)), "user"),
+    "a star on no message": (lambda team: membership(team, own=hiding(7, 5, "starred")), "user"),
     "an mseq that is not at its seq": (lambda team: membership(team, read_mseq=7), "user"),
     "somebody of whom the log knows nothing": (
         lambda team: db().memberships.insert_one(
@@ -74,6 +111,17 @@ BROKEN_LOGS = {
         ),
         "user",
     ),
+    "a body that is gone": (lambda team: entry(team, 1, body=None, salt=None), "seq 1"),
+    "an edit of another message": (lambda team: entry(team, 9, target_seq=1, **target_of(team, 1)), "seq 9"),
+    "an edit of nothing": (lambda team: entry(team, 9, target_seq=3), "seq 9"),
+    "an edit that names another message than its seq": (
+        lambda team: entry(team, 9, target_id=target_of(team, 1)["target_id"]),
+        "seq 9",
+    ),
+    "a deletion that counts another message": (lambda team: entry(team, 10, target_mseq=1), "seq 10"),
+    "a reaction with another emoji": (lambda team: entry(team, 11, body={"emoji": "🎉", "on": True}), "seq 11"),
+    "a pin until another time": (lambda team: entry(team, 13, body={}), "seq 13"),
+    "a reaction to nothing": (lambda team: entry(team, 11, target_seq=3), "seq 11"),
     "entries without a conversation": (lambda team: db().conversations.delete_one({"_id": ObjectId(team)}), "entries"),
 }
 BROKEN_DERIVED = {
@@ -87,6 +135,32 @@ BROKEN_DERIVED = {
         lambda team: conversation(team, **pack({"participants": [ObjectId()]})),
         "participants",
     ),
+    "an erased text that is still there": (
+        lambda team: entry(team, 8, **{name: BEFORE_DELETION[name] for name in ("body", "salt")}),
+        "seq 8",
+    ),
+    "a message that is ahead": (lambda team: now(team, 2, seq=99), "seq 2"),
+    "a message with another text": (lambda team: now(team, 2, content="forged"), "seq 2"),
+    "a deleted message that is back": (lambda team: now(team, 8, deleted=False), "seq 8"),
+    "an edit that does not show": (
+        lambda team: db().entries.update_one({"conversation_id": ObjectId(team), "seq": 2}, {"$unset": {"now": ""}}),
+        "seq 2",
+    ),
+    "a reaction of somebody else": (lambda team: now(team, 2, reactions={"👍": [ObjectId()]}), "seq 2"),
+    "reactions that are gone": (lambda team: now(team, 2, reactions={}), "seq 2"),
+    "reactions in another order": (lambda team: turn_around(team, 2), "seq 2"),
+    "a reaction to what is deleted": (lambda team: now(team, 8, reactions={"👍": [ObjectId()]}), "seq 8"),
+    "a pin that is not shown": (lambda team: now(team, 2, pinned=None), "seq 2"),
+    "a pin of something deleted": (lambda team: now(team, 8, pinned={"seq": 13, "until": None}), "seq 8"),
+    "a conversation without its pins": (lambda team: conversation(team, pins=[]), "pins"),
+    "somebody else who may pin": (lambda team: conversation(team, who_may_pin="admins"), "who_may_pin"),
+    "a message that nothing has changed": (
+        lambda team: entry(team, 1, now=db().entries.find_one({"seq": 2})["now"]),
+        "seq 1",
+    ),
+    "a deletion that is not counted": (lambda team: conversation(team, deleted=[]), "deleted"),
+    "a deletion that was not": (lambda team: conversation(team, deleted=[[2, 10]]), "deleted"),
+    "an older last change": (lambda team: conversation(team, last_change_seq=0), "last_change_seq"),
     "another role": (lambda team: membership(team, role="owner", changed_seq=99), "user"),
     "a membership that is missing": (
         lambda team: db().memberships.delete_one({"conversation_id": ObjectId(team), "role": "owner"}),
@@ -121,9 +195,9 @@ def test_what_is_derived_is_named_and_repaired(run, ann, team, what):
     dry = run("repair", "--dry-run")
     assert "would be repaired" in dry.output and run("verify").exit_code == 1
     assert run("repair").exit_code == 0
-    assert run("verify").output.splitlines()[-1].startswith("1 conversations, 8 entries, 0 faults")
+    assert run("verify").output.splitlines()[-1].startswith("1 conversations, 13 entries, 0 faults")
     reset_caches()
-    assert ann.send(team, "goes on")["data"]["seq"] == 9
+    assert ann.send(team, "goes on")["data"]["seq"] == 14
 
 
 def test_a_head_that_a_running_server_is_about_to_store_is_no_fault(run, team):
@@ -131,7 +205,7 @@ def test_a_head_that_a_running_server_is_about_to_store_is_no_fault(run, team):
     BROKEN_DERIVED["a head that is behind"][0](team)
     gevent.spawn_later(0.03, conversation, team, head=right)
     result = run("verify")
-    assert result.exit_code == 0 and "1 conversations, 8 entries, 0 faults" in result.output
+    assert result.exit_code == 0 and "1 conversations, 13 entries, 0 faults" in result.output
 
 
 def test_only_some_conversations_can_be_asked_for(run, ann, bob, team):

@@ -1,16 +1,16 @@
 """Accounts: register, log in, change the password."""
 
-from chatapp import clock, emails, errors, limits, realtime, text
+from chatapp import clock, emails, errors, limits, text
 from chatapp.addresses import address_key
 from chatapp.ids import new_id
-from chatapp.schemas.views import Ended, SignedIn
-from chatapp.services import credentials
-from chatapp.services.accounts import passwords, profiles, sessions, tokens
+from chatapp.realtime import publish
+from chatapp.schemas.views.accounts import Ended, SignedIn
+from chatapp.services.accounts import credentials, passwords, profiles, revocation, sessions, tokens
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 from chatapp.stores import users as user_store
-from chatapp.stores.documents import UserDocument
+from chatapp.stores.documents.users import UserDocument
 from chatapp.stores.key_locks import turn
 
 _LONGEST_NAME = 100
@@ -28,7 +28,7 @@ def register(email: str, password: str, name: str | None, avatar: str | None, de
             raise _email_in_use()
     answer = sessions.begin(user, device)
     if config().DIRECTORY_OPEN:
-        realtime.publish_new_user(profiles.view(user, with_email=emails.are_public()))
+        publish.new_user(profiles.view(user, with_email=emails.are_public()))
     return {**answer, "data": profiles.view(user), "msg": "User registered successfully"}
 
 
@@ -70,7 +70,7 @@ def log_in(email: str, password: str, device: Device) -> SignedIn:
     answer = sessions.begin(user, device)
     if not user_store.has_password(user["_id"], password_hash):  # changed meanwhile: its other sessions have been ended
         begun = tokens.verify(answer["token"])
-        sessions.revoke(begun, begun.session_id)
+        revocation.revoke(begun, begun.session_id)
         raise credentials.invalid()
     return {**answer, "data": profiles.view(user), "msg": "Login successful"}
 
@@ -81,5 +81,5 @@ def change_password(identity: Identity, current: str, new: str) -> Ended:
     new_hash = passwords.hash_password(new, str(identity.user_id))
     if not user_store.exchange_password(identity.user_id, password_hash, new_hash, clock.now()):
         raise credentials.invalid()  # another change was faster
-    ended = sessions.revoke_all(identity.user_id, "The password was changed", keep=identity.session_id)
+    ended = revocation.revoke_all(identity.user_id, "The password was changed", keep=identity.session_id)
     return {"sessionsEnded": ended}

@@ -2,12 +2,14 @@
 
 from bson import ObjectId
 
-from chatapp import errors, realtime
-from chatapp.schemas.views import Data, PrivacyView
+from chatapp import errors
+from chatapp.realtime import online
+from chatapp.schemas.views.accounts import PrivacyView
+from chatapp.schemas.views.envelope import Data
 from chatapp.services import presence
 from chatapp.services.accounts import profiles
 from chatapp.stores import users as user_store
-from chatapp.stores.documents import Privacy, UserProfile
+from chatapp.stores.documents.users import Privacy, UserProfile
 
 
 def get(user_id: ObjectId) -> Data[PrivacyView]:
@@ -39,6 +41,6 @@ def update(
     presence.forget_hiding()
     if _view(user)["hideLastSeen"] and not _view(before)["hideLastSeen"]:
         presence.hidden(user_id)
-    elif not _view(user)["hideLastSeen"] and realtime.is_online(user_id):
+    elif not _view(user)["hideLastSeen"] and online.is_online(user_id):
         presence.arrived(user_id)
     return {"data": _view(user)}

@@ -2,17 +2,21 @@
 
 import base64
 import binascii
+from datetime import datetime
 
 import orjson
 from bson import ObjectId
 
-from chatapp import clock, emails, errors, limits, realtime, text
+from chatapp import clock, emails, errors, limits, text
 from chatapp.database import Document
+from chatapp.idle_turns import give_way
 from chatapp.ids import object_id
+from chatapp.realtime import publish
 from chatapp.schemas.accounts import NewProfileIn
-from chatapp.schemas.views import ContactsPage, ProfileChanged, UserView, WhyEmpty
-from chatapp.services import credentials
-from chatapp.services.accounts import sessions
+from chatapp.schemas.views.accounts import ProfileChanged
+from chatapp.schemas.views.envelope import WhyEmpty
+from chatapp.schemas.views.users import ContactsPage, UserView
+from chatapp.services.accounts import credentials, sessions
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.log import cache, foreign
 from chatapp.services.sync import change_times
@@ -20,7 +24,7 @@ from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores import users as user_store
-from chatapp.stores.documents import NameKeys, UserDocument, UserProfile
+from chatapp.stores.documents.users import MemberProfile, NameKeys, UserDocument, UserProfile
 
 CONTACTS_PAGE = 200
 _ROWS_OF_A_COPY = 10  # the cost of renewing a profile's copy on a membership, in rows read
@@ -81,10 +85,13 @@ def update(
         raise credentials.invalid()  # the password was changed meanwhile
     if updated is None:
         raise errors.Conflict(errors.Code.EMAIL_IN_USE, "Email already in use")
+    give_way()  # from here on it may be much
     copy_to_memberships(updated)
-    realtime.publish_profile(_audience(identity.user_id), view(updated))
+    audience = _audience(identity.user_id)
+    give_way()
+    publish.profile(audience, view(updated))
     if is_moving:
-        realtime.publish_email(identity.user_id, user["email"], updated["email"], updated["updated_at"])
+        publish.email(identity.user_id, user["email"], updated["email"], updated["updated_at"])
     token = sessions.renewed_token(updated, identity)
     return {"msg": "Profile updated successfully", "data": {**view(updated), "token": token}}
 
@@ -105,11 +112,16 @@ def _proved(identity: Identity, password: str | None) -> str:
 
 
 def copy_to_memberships(user: UserProfile) -> None:
-    """Renew what conversations show of a user."""
-    copy = user_store.profile_fields(user)
-    with change_times.change() as moment:
+    """Renew what conversations show of a user, who has just been stored."""
+    versions = iter([user])
+
+    def store(moment: datetime) -> tuple[MemberProfile, int]:
+        stored = next(versions, None) or user_store.find_by_id(user["_id"]) or user  # when again: it may be newer
+        copy = user_store.profile_fields(stored)
         conversation_store.touch_all_of_user(user["_id"], moment)
-        copies = membership_store.set_profile(user["_id"], copy, moment)
+        return copy, membership_store.set_profile(user["_id"], copy, moment)
+
+    copy, copies = change_times.stored(store)
     cache.set_profile(user["_id"], copy)
     foreign.tell_profile(user["_id"], copy)
     limits.charge(user["_id"], rows=copies * _ROWS_OF_A_COPY)
@@ -150,6 +162,15 @@ def reachable(user_id: ObjectId, people: list[str]) -> list[UserProfile]:
     return [found[user_id], *(found[row] for row in wanted if row in found and row != user_id)]
 
 
+def reachable_to_add(user_id: ObjectId, people: list[str]) -> list[UserProfile]:
+    """Return `reachable(user_id, people)`. They are charged as people added before they are looked up.
+
+    Unknown ones are charged like others: looking for them costs the same.
+    """
+    limits.spend("people added", str(user_id), config().RATE_GROUP_ADDS, cost=len({*people, str(user_id)}) - 1)
+    return reachable(user_id, people)
+
+
 def _ids_of_addresses(user_id: ObjectId, people: list[str]) -> dict[str, ObjectId]:
     """Return the owners of the addresses among `people`."""
     addresses = [row for row in dict.fromkeys(people) if "@" in row]
@@ -166,7 +187,7 @@ def _audience(user_id: ObjectId) -> list[ObjectId]:
 def contacts(
     user_id: ObjectId, *, search: str = "", after: str | None = None, limit: int = CONTACTS_PAGE
 ) -> ContactsPage:
-    """Other people by name: `{data: [user], meta?}`; `meta.next` is the next page's `after`.
+    """Return other people by name: `{data: [user], meta?}`; `meta.next` is the next page's `after`.
 
     A search is the start of a word in the name, and of what follows it; a whole e-mail address finds its owner.
     While the directory is closed these are the people who share a conversation with the caller.
@@ -189,7 +210,7 @@ def contacts(
 def _page_of_contacts(
     user_id: ObjectId, prefix: str, after: user_store.PlaceByName | None, limit: int
 ) -> tuple[list[UserProfile], set[bytes] | None]:
-    """A page of contacts and the one behind it; and those of them whose e-mail address the user may see (None: all),
+    """Return a page of contacts and the one behind it, and those whose e-mail address the user may see (None: all),
     by the id's bytes, whose hash costs a fifth of the id's."""
     if config().DIRECTORY_OPEN and not emails.are_public():
         rows, partners = user_store.find_page_and_partners(user_id, prefix=prefix, after=after, limit=limit + 1)

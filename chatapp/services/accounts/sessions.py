@@ -6,25 +6,25 @@ from datetime import datetime, timedelta
 
 from bson import ObjectId
 
-from chatapp import clock, errors, realtime
+from chatapp import clock, errors
 from chatapp.addresses import address_key
 from chatapp.bus.exchange import Exchange
 from chatapp.ids import new_id
-from chatapp.realtime import others
-from chatapp.schemas.views import SessionView, Tokens
-from chatapp.services import rotation
-from chatapp.services.accounts import tokens
+from chatapp.realtime import connections
+from chatapp.schemas.views.accounts import SessionView, Tokens
+from chatapp.services import conversation_ids
+from chatapp.services.accounts import revocation, rotation, tokens
+from chatapp.services.accounts.session_cache import cache
 from chatapp.services.accounts.tokens import Identity
-from chatapp.services.session_cache import cache
 from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
 from chatapp.stores.batches import batches
-from chatapp.stores.documents import RefreshState, SessionDocument, UserProfile
+from chatapp.stores.documents.sessions import RefreshState, SessionDocument
+from chatapp.stores.documents.users import UserProfile
 from chatapp.stores.key_locks import turn
 
 LEGACY, ROTATING = 1, 2
-_REUSED = "token reused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ def _make_room(user_id: ObjectId, newest: ObjectId) -> None:
     live = [row for row in session_store.find_last_uses(user_id, clock.now()) if row["_id"] != newest]
     live.sort(key=lambda row: (_is_connected(row["_id"]), row["last_seen_at"]), reverse=True)
     if too_many := [row["_id"] for row in live[most - 1 :]]:
-        _end(too_many, user_id, "There were too many sessions: this one was not used for the longest time")
+        revocation.end(too_many, user_id, "There were too many sessions: this one was not used for the longest time")
 
 
 def _is_connected(session_id: ObjectId) -> bool:
     """Return whether the session has a socket here."""
-    return bool(realtime.connections.of_session(session_id))
+    return bool(connections.here.of_session(session_id))
 
 
 def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> Tokens:
@@ -114,9 +114,15 @@ def _answer(user: UserProfile, session: SessionDocument, now: datetime) -> Token
     return {
         "token": token,
         "accessToken": token,
-        "refreshToken": tokens.refresh_token(session["_id"], refresh["generation"]),
+        "refreshToken": _refresh_token(session, refresh),
         "expiresIn": seconds,
     }
+
+
+def _refresh_token(session: SessionDocument, state: RefreshState) -> str:
+    """Return the token for the client. It says whose it is as soon as no process lives that does not know such ones."""
+    token = tokens.refresh_token(session["_id"], state["generation"])
+    return tokens.with_owner(token, session["user_id"]) if conversation_ids.earlier_versions_are_gone() else token
 
 
 def refresh(token: str) -> Tokens:
@@ -126,12 +132,12 @@ def refresh(token: str) -> Tokens:
     REFRESH_GRACE_SECONDS after that was used first. Later, or with one that was killed (see `rotation`), somebody has
     a copy: the whole session ends. Raises Unauthorized INVALID_REFRESH_TOKEN, TOKEN_REVOKED or TOKEN_EXPIRED.
     """
-    session_id, pair = tokens.read_refresh_token(token) or (None, 0)
-    if session_id is None:
+    shown = tokens.read_refresh_token(token)
+    if shown is None:
         raise _unknown_refresh_token()
-    with turn(str(session_id)):
+    with turn(str(shown.session_id)):
         while True:
-            session = session_store.find_by_id(session_id)
+            session = _load(shown)
             before = session["refresh"] if session else None
             if session is None or before is None:
                 raise _unknown_refresh_token()
@@ -140,62 +146,45 @@ def refresh(token: str) -> Tokens:
             user = user_store.find_by_id(session["user_id"])
             if user is None:
                 raise errors.Unauthorized(errors.Code.ACCOUNT_GONE, "This account no longer exists")
-            state = _exchanged(session, before, pair, tokens.digest(token), now)
+            state = _exchanged(session, before, shown.pair, now)
             if state is before:
                 return _answer(user, session, now)
             expires = min(now + timedelta(seconds=config().REFRESH_TOKEN_SECONDS), _last_end(session["created_at"]))
-            if session_store.exchange_refresh(session_id, before, state, expires):
+            if session_store.exchange_refresh(session, before, state, expires):
                 session |= {"refresh": state, "expires_at": expires}
-                _tell_others(session_id)
+                revocation.tell_others(session["_id"])
                 cache.add(session, is_new=True)
                 return _answer(user, session, now)
 
 
-def _exchanged(session: SessionDocument, state: RefreshState, pair: int, presented: str, now: datetime) -> RefreshState:
-    """Return the refresh state after this token was shown. Ends the session when the token was copied."""
+def _load(shown: tokens.RefreshToken) -> SessionDocument | None:
+    if shown.user_id is None:
+        return session_store.find_of_anybody(shown.session_id)
+    return session_store.find(shown.session_id, shown.user_id)
+
+
+def _exchanged(session: SessionDocument, state: RefreshState, pair: int, now: datetime) -> RefreshState:
+    """Return the refresh state after this pair's token was shown. Ends the session when the token was copied."""
     if rotation.is_present(state, pair):
         return rotation.after(session["_id"], pair, now)
-    if presented == state["previous_hash"]:
+    if tokens.digest(tokens.refresh_token(session["_id"], pair)) == state["previous_hash"]:
         confirmed = state.get("confirmed_at")
         if confirmed is None and (sibling := rotation.sibling(session["_id"], state)):
             return sibling
         if confirmed is not None and now - confirmed <= timedelta(seconds=config().REFRESH_GRACE_SECONDS):
             return state
-    raise _end_reused(session["_id"], session["user_id"])
+    raise revocation.end_reused(session["_id"], session["user_id"])
 
 
 def _unknown_refresh_token() -> errors.Unauthorized:
     return errors.Unauthorized(errors.Code.INVALID_REFRESH_TOKEN, "Log in again: unknown refresh token")
 
 
-def _end_reused(session_id: ObjectId, user_id: ObjectId) -> errors.Unauthorized:
-    """End a session of which two have had the same token, since nobody knows which of them is the user."""
-    refusal = _reused(session_id)
-    _end([session_id], user_id, refusal.message, ended_by=_REUSED)
-    return refusal
-
-
-def _reused(session_id: ObjectId) -> errors.Unauthorized:
-    return errors.Unauthorized(
-        errors.Code.TOKEN_REVOKED,
-        "This session was ended: one of its tokens was used twice, so somebody may have copied it. Log in again.",
-        details={"reason": "TOKEN_REUSED"},
-        session_id=session_id,
-    )
-
-
 def _refuse_ended(session: SessionDocument, now: datetime) -> None:
     if session["revoked_at"] is not None:
-        raise _ended(session, session["_id"])
+        raise revocation.ended_error(session, session["_id"])
     if session["expires_at"] <= now or _last_end(session["created_at"]) <= now:
         raise errors.Unauthorized(errors.Code.TOKEN_EXPIRED, "This session is over. Log in again.")
-
-
-def _ended(session: SessionDocument | None, session_id: ObjectId) -> errors.Unauthorized:
-    if session is not None and session.get("ended_by") == _REUSED:
-        return _reused(session_id)
-    message = "This session was ended. Log in again."
-    return errors.Unauthorized(errors.Code.TOKEN_REVOKED, message, session_id=session_id)
 
 
 def authenticate(token: str) -> Identity:
@@ -215,9 +204,11 @@ def _look_up(identity: Identity) -> None:
     """Check session and pair against what is stored, and remember them. The first use of a pair kills its siblings."""
     while True:
         forgotten, now = cache.forgotten, clock.now()
-        session = cache.take_stored(identity.session_id) or session_store.find_live(identity.session_id, now)
+        session = cache.take_stored(identity.session_id)
+        session = session or session_store.find_live(identity.session_id, identity.user_id, now)
         if session is None or session["user_id"] != identity.user_id:
-            raise _ended(session_store.find_by_id(identity.session_id), identity.session_id)
+            stored = session_store.find(identity.session_id, identity.user_id)
+            raise revocation.ended_error(stored, identity.session_id)
         if _is_settled(session, identity, now):
             break
     if forgotten == cache.forgotten:  # else it may have been revoked since it was read
@@ -232,12 +223,12 @@ def _is_settled(session: SessionDocument, identity: Identity, now: datetime) -> 
         return True
     standing = rotation.standing(state, pair)
     if standing is rotation.Standing.KILLED:
-        raise _end_reused(session["_id"], session["user_id"])
+        raise revocation.end_reused(session["_id"], session["user_id"])
     if standing is rotation.Standing.GOOD:
         return True
     refresh_hash = tokens.digest(tokens.refresh_token(session["_id"], pair))
-    is_confirmed = session_store.confirm_refresh(session["_id"], state["previous_hash"], pair, refresh_hash, now)
-    _tell_others(session["_id"])
+    is_confirmed = session_store.confirm_refresh(session, state["previous_hash"], pair, refresh_hash, now)
+    revocation.tell_others(session["_id"])
     return is_confirmed
 
 
@@ -248,8 +239,8 @@ def renew() -> None:
     """
     due = cache.due()
     for session_ids in batches(list(due)):
-        now = clock.now()
-        ends = session_store.find_ends(session_ids, now)
+        now, owners = clock.now(), {session_id: due[session_id].user_id for session_id in session_ids}
+        ends = session_store.find_ends(owners, now)
         for session_id in session_ids:
             row = due[session_id]
             if session_id in ends:
@@ -257,9 +248,9 @@ def renew() -> None:
             elif row.ends_at <= now:
                 cache.forget(session_id, revoked=False)  # it has expired, as its token says too
             elif cache.rows.get(session_id) is row:
-                _close([session_id], "The session was ended")
+                revocation.forget([session_id], "The session was ended")
         if ends:
-            session_store.touch(list(ends), now)
+            session_store.touch({session_id: owners[session_id] for session_id in ends}, now)
 
 
 def renewed_token(user: UserProfile, identity: Identity) -> str:
@@ -286,41 +277,10 @@ def _view(session: SessionDocument, identity: Identity) -> SessionView:
     }
 
 
-def revoke(identity: Identity, session_id: ObjectId | None) -> None:
-    """End one of the caller's sessions. Raises NotFound SESSION_NOT_FOUND."""
-    if session_id is None or not session_store.revoke(session_id, identity.user_id, clock.now()):
-        raise errors.NotFound(errors.Code.SESSION_NOT_FOUND, "Session not found")
-    _close([session_id], "The session was ended")
-
-
-def revoke_all(user_id: ObjectId, reason: str, *, keep: ObjectId | None = None) -> int:
-    """End all of the user's sessions but `keep`; return how many."""
-    ended = session_store.revoke_all(user_id, clock.now(), keep=keep)
-    _close(ended, reason)
-    return len(ended)
-
-
-def _end(session_ids: list[ObjectId], user_id: ObjectId, reason: str, *, ended_by: str | None = None) -> None:
-    session_store.revoke_these(session_ids, user_id, clock.now(), ended_by=ended_by)
-    _close(session_ids, reason)
-
-
 def hear_others(exchange: Exchange) -> None:
     """Look a session up again that another process has ended, or whose tokens it has exchanged."""
     exchange.handle("session changed", lambda _, data: cache.forget(data["session"], revoked=data["is_over"]))
     exchange.on_gap(lambda _: cache.forget_all())
-
-
-def _tell_others(session_id: ObjectId, *, is_over: bool = False) -> None:
-    others.current().tell("session changed", {"session": session_id, "is_over": is_over})
-
-
-def _close(session_ids: list[ObjectId], reason: str) -> None:
-    for session_id in session_ids:
-        cache.forget(session_id)
-        _tell_others(session_id, is_over=True)
-        realtime.close_session(session_id, errors.Code.TOKEN_REVOKED, reason)
-    others.current().flush()
 
 
 def tidy() -> int:

@@ -27,7 +27,7 @@ def append_entry(conversation_id: ObjectId, draft: Draft) -> Appended:
     When this returns the entry is stored and announced, and who reads in this process finds what is derived from it.
     Raises what `draft.check` raises, NotFound when there is no such conversation.
     """
-    repeated = _repeated(draft)
+    repeated = _repeated(conversation_id, draft)
     if repeated is not None:
         return repeated
     slot = cache.slot(conversation_id)
@@ -38,10 +38,10 @@ def append_entry(conversation_id: ObjectId, draft: Draft) -> Appended:
     raise errors.Unavailable(errors.Code.SERVER_BUSY, "Too many people write here at once. Try again.", 1)
 
 
-def _repeated(draft: Draft) -> Appended | None:
+def _repeated(conversation_id: ObjectId, draft: Draft) -> Appended | None:
     """Return what an earlier call with this client_msg_id stored lately."""
-    entry = recent.get(draft.sender_id, draft.client_msg_id)
-    state = cache.known(entry["conversation_id"]) if entry else None
+    entry = recent.get(conversation_id, draft.sender_id, draft.client_msg_id)
+    state = cache.known(conversation_id) if entry else None
     return Appended(entry, state, duplicate=True) if entry is not None and state is not None else None
 
 
@@ -64,8 +64,8 @@ def _admit(conversation_id: ObjectId, slot: Slot, draft: Draft) -> Appended | No
     try:
         draft.check(stored)
     except (errors.ChatError, Unchanged):
-        earlier = earlier_entry(draft)
-        if earlier is None or earlier["conversation_id"] != conversation_id:
+        earlier = earlier_entry(conversation_id, draft)
+        if earlier is None:
             raise
         return Appended(earlier, catch_up(conversation_id, slot), duplicate=True)
     return None

@@ -18,7 +18,9 @@ from chatapp.state import on_reset
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores.batches import giving_way
-from chatapp.stores.documents import ConversationPlace, LoadedConversation, MemberProfile
+from chatapp.stores.documents.conversations import ConversationPlace, LoadedConversation
+from chatapp.stores.documents.memberships import OwnState
+from chatapp.stores.documents.users import MemberProfile
 
 _REMEMBERED = 10_000
 _MOST_BYTES = 40_000_000  # of all that is remembered
@@ -27,13 +29,21 @@ _BYTES_OF_A_CONVERSATION, _BYTES_OF_A_MEMBER = 2_000, 400  # about, without text
 
 class Slot:
     """One conversation's place: its state once loaded; while entries are being stored it is `pending` instead, and may
-    be ahead of the store. `caught_up` are the entries that were last found in the log and announced from there."""
+    be ahead of the store. A state that is `doubted` while it is pending is not remembered afterwards."""
 
     def __init__(self) -> None:
         self.state: Conversation | None = None
         self.pending: Conversation | None = None
-        self.caught_up = range(0)
+        self.is_doubted = False
         self.weight = 0  # about how many bytes the state takes that was put here last
+
+    def lend(self, state: Conversation) -> None:
+        """Let entries be stored with this state, which is pending until `take_back`."""
+        self.pending, self.state, self.is_doubted = state, None, False
+
+    def take_back(self, state: Conversation) -> None:
+        """Remember a state that was pending, unless it was doubted meanwhile."""
+        self.pending, self.state = None, None if self.is_doubted else state
 
     def put(self, state: Conversation) -> None:
         """Remember this state; when all that is remembered is too much, forget what was used least recently."""
@@ -70,9 +80,9 @@ def forget(conversation_id: ObjectId) -> None:
 
 
 def forget_all() -> None:
-    """Forget every remembered state."""
+    """Forget every remembered state; those with which entries are being stored afterwards."""
     for place in _slots.values():
-        place.state = None
+        place.state, place.is_doubted = None, True
 
 
 def slot(conversation_id: ObjectId) -> Slot:
@@ -96,6 +106,7 @@ def _weigh(state: Conversation) -> int:
     """Return about how many bytes the state takes."""
     text = len(state.last_message["body"]["content"] or "") if state.last_message else 0
     avatars = sum(len(member.profile["avatar"] or "") for member in state.members.values())
+    text += sum(len(draft["text"]) for member in state.members.values() if (draft := (member.own or {}).get("draft")))
     return _BYTES_OF_A_CONVERSATION + _BYTES_OF_A_MEMBER * len(state.members) + avatars + 2 * text
 
 
@@ -141,6 +152,12 @@ def load_all(conversation_ids: list[ObjectId], *, remembers: bool = False) -> di
         for state in loaded.values():
             change(state)
     return loaded
+
+
+def load_behind(conversation_id: ObjectId) -> Conversation | None:
+    """Return the conversation as its documents are, without what is about to be stored."""
+    found = next(iter(conversation_store.find_behind_with_members([conversation_id])), None)
+    return _whole(found) if found else None
 
 
 @contextmanager
@@ -234,6 +251,27 @@ def raise_marks(conversation_id: ObjectId, user_id: ObjectId, marks: dict[str, i
     def change(state: Conversation) -> None:
         if state.id == conversation_id:
             state.raise_marks(user_id, marks)
+
+    _change([latest(conversation_id)], change)
+
+
+def renew_own(conversation_id: ObjectId, user_id: ObjectId, own: OwnState) -> None:
+    """Renew a member's private state likewise."""
+
+    def change(state: Conversation) -> None:
+        if state.id == conversation_id and (member := state.members.get(user_id)) is not None:
+            member.renew_own(own)
+
+    _change([latest(conversation_id)], change)
+
+
+def raise_sent(conversation_id: ObjectId, sent: dict[ObjectId, tuple[int, int]]) -> None:
+    """Move up where people's own last messages stand, likewise: those that lie behind a state already."""
+
+    def change(state: Conversation) -> None:
+        if state.id == conversation_id:
+            for user_id, (seq, mseq) in sent.items():
+                state.raise_sent(user_id, seq, mseq)
 
     _change([latest(conversation_id)], change)
 

@@ -2,14 +2,16 @@
 
 from bson import ObjectId
 
-from chatapp import errors
-from chatapp.services.log import announcements, cache
+from chatapp import database, errors
+from chatapp.database import Document
+from chatapp.services.log import announcements, cache, derived
 from chatapp.services.log.cache import Slot
-from chatapp.services.log.derived import Departed, bring_forward, store_members
+from chatapp.services.log.derived import Departed, bring_forward
 from chatapp.services.log.state import Conversation
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
+from chatapp.stores.head import Head
 
 
 def load(conversation_id: ObjectId) -> Conversation:
@@ -29,8 +31,10 @@ def catch_up(conversation_id: ObjectId, slot: Slot) -> Conversation:
         stored_seq, departed = state.seq, list[Departed]()
         for entry in entries:
             bring_forward(state, entry, departed)
-        if conversation_store.advance_head(conversation_id, stored_seq, store_members(state, entries, departed)):
-            slot.caught_up = range(stored_seq + 1, state.seq + 1)
+        stored = derived.store(state, entries, departed)
+        if conversation_store.advance_head(conversation_id, stored_seq, stored.changes):
+            if stored.has_erased:
+                database.forget_traces()
             for entry in entries:
                 announcements.announce(state, entry)
         else:
@@ -38,6 +42,26 @@ def catch_up(conversation_id: ObjectId, slot: Slot) -> Conversation:
     if slot.pending is None:
         slot.put(state)
     return state
+
+
+def head_from_log(conversation_id: ObjectId) -> Head | None:
+    """Return the head of all entries behind the conversation's document; None where there are none.
+
+    Where a process has stored the head of later entries, and nobody that of earlier ones, it would hide these.
+    """
+    state = cache.load_behind(conversation_id)
+    if state is None:
+        return None
+    from_seq, changes = state.seq, Document()
+    while entries := entry_store.find_run_after(conversation_id, state.seq):
+        departed = list[Departed]()
+        for entry in entries:
+            bring_forward(state, entry, departed)
+        stored = derived.store(state, entries, departed)
+        changes |= stored.changes
+        if stored.has_erased:
+            database.forget_traces()
+    return Head(conversation_id, from_seq, state.seq, changes) if state.seq > from_seq else None
 
 
 def recover(limit: int) -> int:
@@ -50,3 +74,6 @@ def recover(limit: int) -> int:
     for conversation_id in behind:
         catch_up(conversation_id, cache.slot(conversation_id))
     return len(behind)
+
+
+head_store.make_with(head_from_log)

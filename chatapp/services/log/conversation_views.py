@@ -1,10 +1,15 @@
 """A conversation as its members see it (contract: Conversation)."""
 
 from chatapp import clock
-from chatapp.schemas.views import ConversationView, HeadView, LastMessageView
+from chatapp.schemas.views.conversations import ConversationView
+from chatapp.schemas.views.entries import HeadView
+from chatapp.schemas.views.last_message import LastMessageView
+from chatapp.services.log import own_views
+from chatapp.services.log.kinds import kind_of
 from chatapp.services.log.member import Member
+from chatapp.services.log.own_views import hides_last_message
 from chatapp.services.log.state import Conversation
-from chatapp.stores.documents import LogHead
+from chatapp.stores.documents.conversations import LogHead
 
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
 SHOWN_HASH = 16
@@ -16,13 +21,22 @@ def head_view(head: LogHead) -> HeadView:
 
 
 def view(
-    conversation: Conversation, member: Member, *, is_new: bool | None = None, most: int | None = None
+    conversation: Conversation,
+    member: Member,
+    *,
+    is_new: bool | None = None,
+    most: int | None = None,
+    instead: LastMessageView | None = None,
 ) -> ConversationView:
-    """Return the conversation as one of its members sees it, with at most `most` of its members."""
+    """Return the conversation as one of its members sees it, with at most `most` of its members.
+
+    `instead`: the last message for somebody who has deleted the newest one for themselves (`last_messages.find`).
+    """
     conversation.require_seen_by(member)
     conversation_id = str(conversation.id)
     read_seq, read_mseq = conversation.read_marks(member)
     read_mseq = max(read_mseq, member.cleared_mseq)
+    mentioning = conversation.mentions_of(member)
     answer: ConversationView = {
         "_id": conversation_id,
         "id": conversation_id,
@@ -30,17 +44,24 @@ def view(
         "name": conversation.name,
         "avatar": conversation.avatar,
         "history": conversation.history,
+        "whoMayPin": conversation.who_may_pin,
         "participants": [row.view(member) for row in _shown_members(conversation, member, most)],
         "participantCount": len(conversation.member_ids),
-        "lastMessage": _last_message_view(conversation, member),
+        "lastMessage": instead
+        if hides_last_message(conversation, member)
+        else _last_message_view(conversation, member),
         "unreadCount": conversation.unread(member),
+        "mentionCount": len(mentioning),
+        "mentionMseqs": mentioning,
         "head": {"seq": conversation.seq, "mseq": conversation.mseq, "hash": conversation.hash[:SHOWN_HASH]},
         "firstSeq": member.first_visible,
         "readSeq": read_seq,
         "readMseq": read_mseq,
+        "deletedMseqs": conversation.gone_after(member, read_mseq),
         "createdBy": str(conversation.created_by),
         "createdAt": clock.iso(conversation.created_at),
         "updatedAt": clock.iso(conversation.last_activity),
+        "own": own_views.view(conversation, member, instead),
     }
     if is_new is not None:
         answer["isNew"] = is_new
@@ -67,13 +88,17 @@ def _last_message_view(conversation: Conversation, member: Member) -> LastMessag
     if last is None or last["seq"] < member.first_visible:
         return None
     message_id = str(last["_id"])
-    return {
+    shown: LastMessageView = {
         "_id": message_id,
         "id": message_id,
         "seq": last["seq"],
         "content": last["body"]["content"],
         "senderId": str(last["sender_id"]),
         "attachment": last["body"]["attachment"],
+        "kind": kind_of(last["body"]["attachment"]),
         "type": "message",
         "createdAt": clock.iso(last["created_at"]),
     }
+    if last.get("deleted"):
+        shown["deleted"] = True
+    return shown

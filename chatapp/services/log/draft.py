@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from chatapp.schemas.views import MessageView
+from chatapp.schemas.views.entries import MessageView
+from chatapp.services.log.quotes import Quoted
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
-from chatapp.stores.documents import Body, Entry, MemberProfile
+from chatapp.stores.documents.entries import Body, Entry
+from chatapp.stores.documents.users import MemberProfile
 
 Check = Callable[[Conversation], Body | None]
 
@@ -20,7 +22,7 @@ class Draft:
     `check(state)` raises when the state of the conversation forbids the entry: a ChatError, or Unchanged. A body that
     depends on the state (which of these people are members already) is None here, and `check` returns it.
     `profiles` are those of users whom the entry brings in; they stand beside the hashed body, because people change
-    theirs.
+    theirs. `target` is the message that it concerns, as it was read; `quoted` the one that it replies to.
     """
 
     sender_id: ObjectId
@@ -29,6 +31,8 @@ class Draft:
     check: Check
     client_msg_id: str | None = None
     profiles: dict[str, MemberProfile] | None = None
+    target: Entry | None = None
+    quoted: Quoted | None = None
 
     def body_in(self, state: Conversation) -> Body:
         """Return the body for this state of the conversation. Raises what `check` raises."""
@@ -59,6 +63,8 @@ class Unchanged(Exception):
         self.state = state
 
 
-def earlier_entry(draft: Draft) -> Entry | None:
-    """Return the entry that an earlier attempt to append this draft has stored, or None."""
-    return entry_store.find_by_client_msg_id(draft.sender_id, draft.client_msg_id) if draft.client_msg_id else None
+def earlier_entry(conversation_id: ObjectId, draft: Draft) -> Entry | None:
+    """Return the entry that an earlier attempt to append this draft to this conversation has stored, or None."""
+    if not draft.client_msg_id:
+        return None
+    return entry_store.find_by_client_msg_id(conversation_id, draft.sender_id, draft.client_msg_id)

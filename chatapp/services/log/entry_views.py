@@ -1,13 +1,12 @@
 """Entries as clients see them, and pages of the log."""
 
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from bson import ObjectId
 
 from chatapp import clock, limits
-from chatapp.schemas.views import (
+from chatapp.schemas.views.entries import (
     Change,
     ChangeView,
     EntriesPage,
@@ -16,17 +15,31 @@ from chatapp.schemas.views import (
     MemberGone,
     MembersAdded,
     MessageView,
-    ParticipantView,
-    Person,
     PlaceView,
     RolesChanged,
 )
+from chatapp.schemas.views.users import ParticipantView, Person
 from chatapp.services import access
+from chatapp.services.log import changed_message_views, mentions, reactions
+from chatapp.services.log.apply import OF_MESSAGES
+from chatapp.services.log.changes import forwarded_of, is_gone
 from chatapp.services.log.conversation_views import SHOWN_HASH
-from chatapp.services.log.member import Member, profile_view, shows_reads
-from chatapp.services.log.state import Conversation
+from chatapp.services.log.former_versions import FormerVersions
+from chatapp.services.log.kinds import kind_of
+from chatapp.services.log.member import Member, profile_view
+from chatapp.services.log.message_status import Audience
+from chatapp.services.log.pins import is_over
+from chatapp.services.log.quotes import Quotes, reference_of
+from chatapp.services.log.state import ERASED, Conversation
 from chatapp.stores import entries as entry_store
-from chatapp.stores.documents import AddedBody, ChangedBody, GoneBody, MessageBody, RolesBody, ShownEntry
+from chatapp.stores.documents.entries import (
+    AddedBody,
+    ChangedBody,
+    GoneBody,
+    MessageBody,
+    RolesBody,
+    ShownEntry,
+)
 
 PAGE, LARGEST_PAGE = 200, 500
 
@@ -36,15 +49,28 @@ def view(entry: ShownEntry, conversation: Conversation, for_user: ObjectId | Non
     return Views(conversation, for_user).of(entry)
 
 
+def _hide(message: MessageView) -> None:
+    """Leave out what a message that the viewer has deleted for themselves says."""
+    message["content"], message["attachment"], message["kind"], message["hidden"] = "", None, "text", True
+    for name in ("editedAt", "edits", "reactions", "replyTo", "mentions", "forwarded", "pinned", "pinnedUntil"):
+        message.pop(name, None)  # type: ignore[misc]  # none of these is required
+
+
 def for_sender(message: MessageView, conversation: Conversation) -> MessageView:
     """Return a new message, as its sender sees what all members were shown: nobody has it yet."""
     return message if conversation.type == "direct" else {**message, "deliveredTo": 0, "readBy": 0}
 
 
 class Views:
-    """Entries of one conversation as one user sees them (None: all its members). Shared parts are made once."""
+    """Entries of one conversation as one user sees them (None: all its members). Shared parts are made once.
 
-    def __init__(self, conversation: Conversation, for_user: ObjectId | None) -> None:
+    `quoted` are messages that the entries reply to, as far as they are at hand.
+    """
+
+    def __init__(
+        self, conversation: Conversation, for_user: ObjectId | None, quoted: Sequence[ShownEntry] = ()
+    ) -> None:
+        self._quoted = quoted
         self._viewer = conversation.members[for_user] if for_user is not None else None
         if self._viewer is not None:
             conversation.require_seen_by(self._viewer)
@@ -53,24 +79,40 @@ class Views:
         self._for_user = for_user
         self._people: dict[ObjectId, Person] = {}
 
+    def of_all(self, entries: Sequence[ShownEntry]) -> list[EntryView]:
+        """Return these entries."""
+        self._former.read(entries)
+        self._quotes.read_with(entries)
+        return [self.of(entry) for entry in entries]
+
+    def of_messages(self, entries: Sequence[ShownEntry]) -> list[MessageView]:
+        """Return these messages."""
+        self._former.read(entries)
+        self._quotes.read_with(entries)
+        return [self.of_message(entry) for entry in entries]
+
     def of(self, entry: ShownEntry) -> EntryView:
         """Return any entry."""
         if entry["type"] == "message":
             return self.of_message(entry)
         return self.of_change(entry)
 
-    def of_change(self, entry: ShownEntry) -> ChangeView:
-        """Return an entry that is no message."""
-        change = _CHANGES[entry["type"]](entry, self._conversation, self._viewer)
+    def of_change(self, entry: ShownEntry, *, withheld: bool = False) -> ChangeView:
+        """Return an entry that is no message. `withheld`: without the text of a message that the viewer may not see."""
+        if entry["type"] in OF_MESSAGES:
+            return self._of_target(entry, withheld)
+        show = _CHANGES.get(entry["type"], _unknown)
+        change = show(entry, self._conversation, self._viewer)
         return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
-    def of_message(self, entry: ShownEntry) -> MessageView:
-        """Return a message."""
-        body: MessageBody = entry["body"]
+    def of_message(self, entry: ShownEntry, *, quotes: bool = True) -> MessageView:
+        """Return a message, without what it replies to where nobody asks for `quotes`."""
+        body: MessageBody = entry["body"] or ERASED
         answer: MessageView = {
             **self._place(entry),  # type: ignore[typeddict-item]  # mypy misses the keys that are not required
             "content": body["content"],
             "attachment": body["attachment"],
+            "kind": "text",
             "sender": self._person(entry["sender_id"]),
             "status": "sent",
         }
@@ -79,7 +121,51 @@ class Views:
             answer["status"] = status
             if self._conversation.type != "direct":
                 answer["deliveredTo"], answer["readBy"] = delivered, read
+        reference = reference_of(entry) if quotes else None
+        if reference is not None:
+            answer["replyTo"] = self._quotes.of(entry, reference)
+        forwarded = forwarded_of(entry)
+        if forwarded is not None:
+            answer["forwarded"] = {"hops": forwarded["hops"]}
+        if "now" in entry or entry["body"] is None:
+            self._show_now(answer, entry)
+        elif "mentions" in body:
+            answer["mentions"] = mentions.shown(body["mentions"])
+        if self._viewer is not None and entry["mseq"] in self._viewer.hidden:
+            _hide(answer)
+        elif self._viewer is not None and entry["mseq"] in self._viewer.starred and "deleted" not in answer:
+            answer["starred"] = True
+        if answer["attachment"] is not None:
+            answer["kind"] = kind_of(answer["attachment"])
         return answer
+
+    def _show_now(self, answer: MessageView, entry: ShownEntry) -> None:
+        """Show what later entries have made of a message, a former member those that they saw."""
+        now = self._former.now(entry)
+        if is_gone(entry, now):
+            answer["content"], answer["attachment"], answer["deleted"] = "", None, True
+            answer.pop("replyTo", None)
+            answer.pop("forwarded", None)
+        else:
+            answer["content"], answer["attachment"] = now["content"], now["attachment"]
+            if "mentions" in now:
+                answer["mentions"] = mentions.shown(now["mentions"])
+        if now["edited_at"] is not None:
+            answer["editedAt"], answer["edits"] = clock.iso(now["edited_at"]), len(now["edits"])
+        if now["reactions"]:
+            answer["reactions"] = reactions.view(now["reactions"])
+        if now["pinned"] is not None and not is_over(now["pinned"]["until"], clock.now()):
+            answer["pinned"] = True
+            if now["pinned"]["until"] is not None:
+                answer["pinnedUntil"] = clock.iso(now["pinned"]["until"])
+        if now["seq"] > entry["seq"]:
+            answer["changedSeq"] = now["seq"]
+
+    def _of_target(self, entry: ShownEntry, withheld: bool) -> ChangeView:
+        """Return an entry that changes a message."""
+        withheld = withheld or (self._viewer is not None and not self._viewer.may_see(entry["target_seq"]))
+        change = changed_message_views.change_of(entry, withheld=withheld)
+        return {**self._place(entry), "actor": self._person(entry["sender_id"]), "change": change}
 
     def _place(self, entry: ShownEntry) -> PlaceView:
         """Return the fields that every entry has."""
@@ -103,44 +189,20 @@ class Views:
         return person
 
     @cached_property
-    def _audience(self) -> "_Audience":
+    def _former(self) -> FormerVersions:
+        last = self._viewer.left_seq if self._viewer is not None else None
+        return FormerVersions(self._conversation.id, last)
+
+    @cached_property
+    def _quotes(self) -> Quotes:
+        quotes = Quotes(self._conversation.id, self._viewer, self._former, self._person)
+        quotes.know(self._quoted)
+        return quotes
+
+    @cached_property
+    def _audience(self) -> Audience:
         assert self._for_user is not None  # asked for the sender of an entry only
-        return _Audience(self._conversation, self._conversation.members[self._for_user])
-
-
-class _Audience:
-    """How far one sender's messages have come with the other members."""
-
-    def __init__(self, conversation: Conversation, sender: Member) -> None:
-        self._others = [  # (joined, delivered up to, read up to), by when they joined
-            (row.joined_seq, conversation.delivered_mark(row, sender), _read_mark(conversation, row, sender))
-            for row in sorted(conversation.current_members, key=lambda row: row.joined_seq)
-            if row is not sender
-        ]
-        self._newest_joined = self._others[-1][0] if self._others else 0
-        self._delivered = sorted(row[1] for row in self._others)
-        self._read = sorted(row[2] for row in self._others)
-
-    def status(self, seq: int) -> tuple[str, int, int]:
-        """Return the status of the sender's message, how many have it, and how many have read it."""
-        if seq > self._newest_joined:
-            count = len(self._others)
-            delivered = count - bisect_left(self._delivered, seq)
-            read = count - bisect_left(self._read, seq)
-        else:
-            others = [row for row in self._others if row[0] < seq]
-            count = len(others)
-            delivered = sum(row[1] >= seq for row in others)
-            read = sum(row[2] >= seq for row in others)
-        status = "sent"
-        if count and delivered == count:
-            status = "read" if read == count else "delivered"
-        return status, delivered, read
-
-
-def _read_mark(conversation: Conversation, member: Member, sender: Member) -> int:
-    """Return the member's read mark as the sender may know it: 0 for nothing."""
-    return conversation.read_marks(member)[0] if shows_reads(member, sender) else 0
+        return Audience(self._conversation, self._conversation.members[self._for_user])
 
 
 def _added(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> MembersAdded:
@@ -170,7 +232,18 @@ def _roles(entry: ShownEntry, conversation: Conversation, viewer: Member | None)
 
 def _changed(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> GroupChanged:
     body: ChangedBody = entry["body"]
-    return {**body}
+    changed: GroupChanged = {}
+    for name in ("name", "avatar", "history"):
+        if name in body:
+            changed[name] = body[name]
+    if "who_may_pin" in body:
+        changed["whoMayPin"] = body["who_may_pin"]
+    return changed
+
+
+def _unknown(entry: ShownEntry, conversation: Conversation, viewer: Member | None) -> GroupChanged:
+    """Return nothing of an entry of a later version: clients of this one pass over it."""
+    return {}
 
 
 _CHANGES: dict[str, Callable[[ShownEntry, Conversation, Member | None], Change]] = {
@@ -203,6 +276,6 @@ def page(
     limits.charge(user_id, rows=len(found))
     views = Views(conversation, user_id)
     return {
-        "data": [views.of(entry) for entry in found],
+        "data": views.of_all(found),
         "meta": {"firstSeq": first, "headSeq": last, "hasMore": bool(found) and window != (low, high)},
     }

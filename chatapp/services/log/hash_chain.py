@@ -4,7 +4,8 @@
     hash      = SHA-256(hash of the entry before ‖ canonical(the entry's fixed fields with body_hash))
 
 `canonical` is JSON in UTF-8 with sorted keys and no white space. The body goes in through its salted hash,
-so erasing a text (body and salt) later leaves the chain verifiable and the text unguessable.
+so erasing a text (body and salt) later leaves the chain verifiable and the text unguessable. `targetSeq` is a fixed
+field where an entry has one: what an erased edit concerned stays proved.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import orjson
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.stores.documents import Body, CommittedEntry, Seal, UnsealedEntry
+from chatapp.stores.documents.entries import Body, CommittedEntry, Seal, UnsealedEntry
 
 
 def genesis(conversation_id: ObjectId) -> str:
@@ -37,7 +38,7 @@ def body_hash(salt: str, body: Body) -> str:
 
 def entry_hash(entry: CommittedEntry, previous_hash: str) -> str:
     """Return the hash that an entry has to carry after this predecessor."""
-    fixed = {
+    fixed: dict[str, object] = {
         "id": str(entry["_id"]),
         "conversationId": str(entry["conversation_id"]),
         "seq": entry["seq"],
@@ -48,6 +49,8 @@ def entry_hash(entry: CommittedEntry, previous_hash: str) -> str:
         "createdAt": clock.iso(entry["created_at"]),
         "bodyHash": entry["body_hash"],
     }
+    if "target_seq" in entry:
+        fixed["targetSeq"] = entry["target_seq"]
     return hashlib.sha256(previous_hash.encode() + _canonical(fixed)).hexdigest()
 
 

@@ -1,13 +1,16 @@
 """One user in one conversation: role, marks, and what they and another member may know of each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bson import ObjectId
 
 from chatapp import emails
-from chatapp.schemas.views import ParticipantView, Person, ProfileView
-from chatapp.stores.documents import MemberProfile
+from chatapp.schemas.views.users import ParticipantView, Person, ProfileView
+from chatapp.stores.documents.memberships import HiddenMessage, OwnState
+from chatapp.stores.documents.users import MemberProfile
 
+_NOTHING_HIDDEN: dict[int, HiddenMessage] = {}
+_NOTHING_STARRED: frozenset[int] = frozenset()
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
 
 
@@ -27,6 +30,19 @@ class Member:
     cleared_seq: int = -1  # 0 when the conversation was deleted while it was empty
     cleared_mseq: int = 0
     changed_seq: int = 0  # the last entry that changed this membership
+    own: OwnState | None = None  # what nobody else is told of
+    hidden: dict[int, HiddenMessage] = field(init=False)  # the messages that are deleted for this member, by mseq
+
+    starred: frozenset[int] = field(init=False)  # the mseqs of the messages that this member has starred
+
+    def __post_init__(self) -> None:
+        self._read_own()
+
+    def _read_own(self) -> None:
+        self.hidden, self.starred = _NOTHING_HIDDEN, _NOTHING_STARRED
+        if self.own is not None:
+            self.hidden = {row["mseq"]: row for row in self.own.get("hidden", ())}
+            self.starred = frozenset(row["mseq"] for row in self.own.get("starred", ()))
 
     @property
     def is_current(self) -> bool:
@@ -41,6 +57,10 @@ class Member:
         """Return the last entry that this member may see."""
         return head_seq if self.left_seq is None else min(self.left_seq, head_seq)
 
+    def may_see(self, seq: int) -> bool:
+        """Return whether this member may see the message at `seq`, as far as it is before their last entry."""
+        return seq >= self.first_visible and all(row["seq"] != seq for row in self.hidden.values())
+
     @property
     def hides_reads(self) -> bool:
         """Return whether this user shows nobody what they have read (and sees nobody's)."""
@@ -50,6 +70,12 @@ class Member:
     def hides_presence(self) -> bool:
         """Return whether this user shows nobody when they are online; a delivery would tell, so it is hidden too."""
         return bool(self.profile.get("hide_seen"))
+
+    def renew_own(self, own: OwnState | None) -> None:
+        """Take over private state that the store has, unless a later version is known."""
+        if own is not None and own["version"] > (self.own["version"] if self.own else 0):
+            self.own = own
+            self._read_own()
 
     def view(self, viewer: "Member") -> ParticipantView:
         """Return the member as one of a conversation's `participants`."""

@@ -1,4 +1,4 @@
-"""The trace of a message: the answer to "I sent it, where is it?".
+"""The trace of a message: the steps from its acceptance to its receipts.
 
 Most of it is stored for ever. This process remembers when it stored and announced its newest messages. It does not
 tell to how many sockets, which would show who is online, even of those who hide it.
@@ -10,10 +10,10 @@ from bson import ObjectId
 from cachetools import FIFOCache
 
 from chatapp import clock, errors
-from chatapp.schemas.views import TraceSteps
+from chatapp.schemas.views.receipts import TraceSteps
 from chatapp.services.log.member import ADMIN, OWNER, Member
 from chatapp.state import on_reset
-from chatapp.stores.documents import Entry
+from chatapp.stores.documents.entries import Entry
 
 _REMEMBERED = 20_000  # each of them some 300 bytes, whatever its message's length: 6 MB
 _announced: FIFOCache[ObjectId, datetime] = FIFOCache(_REMEMBERED)

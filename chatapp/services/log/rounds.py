@@ -14,20 +14,21 @@ import gevent
 from bson import ObjectId
 from gevent.event import AsyncResult
 
-from chatapp import clock, errors, logs
+from chatapp import clock, database, errors, logs, metrics
 from chatapp.ids import new_id
-from chatapp.services.log import announcements, cache, foreign, hash_chain, recent
+from chatapp.services.log import announcements, cache, derived, foreign, hash_chain, recent
+from chatapp.services.log.apply import OF_MEMBERS
 from chatapp.services.log.cache import Slot
 from chatapp.services.log.catch_up import catch_up
-from chatapp.services.log.derived import Departed, bring_forward, changes_members, store_members
+from chatapp.services.log.derived import Departed, bring_forward
 from chatapp.services.log.draft import Appended, Draft, Unchanged, earlier_entry
 from chatapp.services.log.state import Conversation
 from chatapp.services.sync import change_times
 from chatapp.state import on_reset
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
-from chatapp.stores.documents import Body, Entry, UnsealedEntry
-from chatapp.stores.heads import Head
+from chatapp.stores.documents.entries import Body, Entry, UnsealedEntry
+from chatapp.stores.head import Head
 
 _MOST_IN_A_ROUND = 200
 
@@ -49,9 +50,13 @@ class Run:
     slot: Slot
     state: Conversation
     from_seq: int
+    before: datetime  # the time of the last entry in front of these
     calls: list[Call] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     departed: list[Departed] = field(default_factory=list)
+    targets: dict[int, Entry] = field(default_factory=dict)  # the messages that entries concern, by the entries' seqs
+    is_urgent: bool = False
+    has_erased: bool = False
     is_stored: bool = False
 
 
@@ -152,6 +157,8 @@ def _prepare(queue: Queue) -> None:
             continue
         try:
             entry = make_entry(run.state, call.draft, call.draft.body_in(run.state), call.request_id)
+            if entry["type"] in OF_MEMBERS:
+                run.state.own_members()
             bring_forward(run.state, entry, run.departed)
         except (errors.ChatError, Unchanged):
             call.result.set(None)  # no longer allowed: `append_entry` checks again, and says why
@@ -159,10 +166,12 @@ def _prepare(queue: Queue) -> None:
             call.result.set_exception(error)
             _abandon(queue.runs.pop(call.conversation_id))
         else:
+            if call.draft.target is not None:
+                run.targets[entry["seq"]] = call.draft.target
             run.calls.append(call)
             run.entries.append(entry)
     for run in [run for run in queue.runs.values() if not run.entries]:
-        run.slot.state, run.slot.pending = run.state, None
+        run.slot.take_back(run.state)
         del queue.runs[run.state.id]
 
 
@@ -170,8 +179,9 @@ def _begin(queue: Queue, conversation_id: ObjectId) -> Run | None:
     slot = cache.slot(conversation_id)
     if slot.state is None:
         return None
-    run = queue.runs[conversation_id] = Run(slot, slot.state, slot.state.seq)
-    slot.pending, slot.state = slot.state, None  # until it is stored
+    state = slot.state.branch()  # whoever reads the other one shows nothing that may never be stored
+    run = queue.runs[conversation_id] = Run(slot, state, state.seq, state.entry_at)
+    slot.lend(state)
     return run
 
 
@@ -193,15 +203,18 @@ def make_entry(state: Conversation, draft: Draft, body: Body, request_id: str) -
         "sender_id": draft.sender_id,
         "client_msg_id": draft.client_msg_id or uuid4().hex,
         "body": body,
-        "created_at": _not_before(state.last_activity),
+        "created_at": _not_before(state.entry_at),
     }
     if draft.profiles is not None:
         entry["profiles"] = draft.profiles
+    if draft.target is not None:
+        entry["target_seq"], entry["target_mseq"] = draft.target["seq"], draft.target["mseq"]
+        entry["target_id"] = draft.target["_id"]
     return {**entry, "request_id": request_id, **hash_chain.seal(entry, state.hash)}
 
 
 def _not_before(last: datetime) -> datetime:
-    """Now, but never earlier than the entry before, so that a clock set back changes no order."""
+    """Return the time, never earlier than the entry before's, so that a clock set back changes no order."""
     return max(clock.now(), last)
 
 
@@ -227,22 +240,27 @@ def _conclude(runs: list[Run]) -> None:
     if not runs:
         return
     heads = [_head(run) for run in runs]
-    head_store.advance(heads, at_once=any(changes_members(run.entries) for run in runs))
+    is_urgent = has_erased = False
+    for run in runs:
+        is_urgent, has_erased = is_urgent or run.is_urgent, has_erased or run.has_erased
+    head_store.advance(heads, at_once=is_urgent)
+    if has_erased:
+        database.forget_traces()
     for run, head in zip(runs, heads, strict=True):
-        foreign.tell(head, run.entries)
+        foreign.tell(head, run.entries, run.before)
         run.is_stored = True
-        run.slot.state, run.slot.pending = run.state, None
+        run.slot.take_back(run.state)
         for call, entry in zip(run.calls, run.entries, strict=True):
             recent.add(entry)
-            is_told = entry["seq"] in run.slot.caught_up
-            announced = None if is_told else announcements.announce(run.state, entry)
+            announced = announcements.announce(run.state, entry, run.targets.get(entry["seq"]), call.draft.quoted)
             call.result.set(Appended(entry, run.state, duplicate=False, announced=announced))
     foreign.flush()  # before the calls go on with their results
 
 
 def _head(run: Run) -> Head:
-    changes = store_members(run.state, run.entries, run.departed)
-    return Head(run.state.id, run.from_seq, run.state.seq, changes)
+    stored = derived.store(run.state, run.entries, run.departed, run.targets)
+    run.is_urgent, run.has_erased = stored.is_urgent, stored.has_erased
+    return Head(run.state.id, run.from_seq, run.state.seq, stored.changes)
 
 
 def _settle(run: Run, stored: int) -> None:
@@ -251,8 +269,19 @@ def _settle(run: Run, stored: int) -> None:
     for call in run.calls[stored + 1 :]:
         call.result.set(None)
     tried = run.calls[stored]
-    earlier = earlier_entry(tried.draft)
+    earlier = earlier_entry(tried.conversation_id, tried.draft)
+    metrics.lost_races.inc(earlier is None)
     state = catch_up(tried.conversation_id, run.slot)
     for call, entry in zip(run.calls[:stored], run.entries, strict=False):
         call.result.set(Appended(entry, state, duplicate=False))
-    tried.result.set(None if earlier is None else Appended(earlier, state, duplicate=True))
+    if earlier is None and state.seq < run.entries[stored]["seq"] and _is_used_elsewhere(tried.draft):
+        sentence = "This clientMsgId was used in another conversation"
+        tried.result.set_exception(errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, sentence))
+    else:
+        tried.result.set(None if earlier is None else Appended(earlier, state, duplicate=True))
+
+
+def _is_used_elsewhere(draft: Draft) -> bool:
+    """Return whether a draft with a free place can't be stored: beside processes of earlier versions their rule holds,
+    one id for one message of a sender, in whatever conversation. Trying again would never end."""
+    return bool(draft.client_msg_id) and entry_store.is_used_elsewhere(draft.sender_id, str(draft.client_msg_id))

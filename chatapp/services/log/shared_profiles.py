@@ -4,7 +4,7 @@ from bson import ObjectId
 from cachetools import FIFOCache
 
 from chatapp.state import on_reset
-from chatapp.stores.documents import MemberProfile
+from chatapp.stores.documents.users import MemberProfile
 
 _MOST_SHARED_BYTES = 10_000_000  # of the profiles that memberships share
 _BYTES_OF_A_PROFILE = 1_000  # without its avatar

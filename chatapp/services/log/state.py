@@ -1,20 +1,27 @@
 """A conversation in memory: what the log amounts to up to its head.
 
-It is loaded from the stored documents (`stored_state`) and brought forward entry by entry; `apply` is the one place
-that says what an entry means.
+It is loaded from the stored documents (`stored_state`) and brought forward entry by entry (`apply`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bson import ObjectId
 
 from chatapp.audience import Audience
-from chatapp.schemas.views import Person, ReceiptView
+from chatapp.schemas.views.receipts import ReceiptView
+from chatapp.schemas.views.users import Person
+from chatapp.services.log import mentions
+from chatapp.services.log import pins as pinning
 from chatapp.services.log.member import MEMBER, OWNER, Member, shows_deliveries, shows_reads, was_deleted
-from chatapp.stores.documents import AddedBody, Entry, GoneBody, LastMessage, MemberProfile, RolesBody
+from chatapp.services.log.mentions import Mentioned
+from chatapp.services.log.pins import Pins
+from chatapp.stores.documents.conversations import LastMessage
+from chatapp.stores.documents.entries import Entry, MessageBody
+from chatapp.stores.documents.users import MemberProfile
 
+ERASED: MessageBody = {"content": "", "attachment": None}
+MOST_DELETED = 1_000
 _NOBODY: MemberProfile = {"name": "", "email": "", "avatar": None}
 
 
@@ -37,8 +44,27 @@ class Conversation:
     members: dict[ObjectId, Member]
     touched_at: datetime
     sent: dict[ObjectId, tuple[int, int]] = field(default_factory=dict)
+    last_change_seq: int = 0  # the newest entry that has changed a message
+    deleted: dict[int, int] = field(default_factory=dict)  # messages that are deleted: mseq → seq of the deletion
+    pins: Pins = field(default_factory=dict)
+    who_may_pin: str = pinning.EVERYONE
+    mentioned: Mentioned = field(default_factory=dict)  # replaced as a whole
+    mentioned_seq: int = 0  # the newest entry that has changed it, since it was loaded
+    entry_at: datetime = datetime.min  # the time of the newest entry, as far as this process knows
     newest_joined_seq: int = 0  # the last entry since it was loaded that brought somebody in
     _member_ids: Audience[ObjectId] | None = None
+    _shares_members: bool = False
+
+    def branch(self) -> "Conversation":
+        """Return a state that messages bring forward while this one stays. Both have the same members: marks and
+        profiles, which are stored before they are changed here, change in both."""
+        return replace(self, sent=self.sent.copy(), deleted=self.deleted.copy(), _shares_members=True)
+
+    def own_members(self) -> None:
+        """Have members that no other state has: entries are to change them."""
+        if self._shares_members:
+            self.members = {user_id: replace(member) for user_id, member in self.members.items()}
+            self._shares_members = False
 
     @property
     def current_members(self) -> list[Member]:
@@ -94,9 +120,42 @@ class Conversation:
         """Return the mseq up to which everything was read or deleted."""
         return max(self.read_marks(member)[1], member.cleared_mseq)
 
+    def deleted_after(self, mseq: int, seq: int | None = None) -> list[int]:
+        """Return the mseqs above this one of messages that are deleted, as of `seq` (default: as of now)."""
+        if not self.deleted:
+            return []
+        return sorted(gone for gone, at in self.deleted.items() if gone > mseq and (seq is None or at <= seq))
+
+    def gone_after(self, member: Member, mseq: int, seq: int | None = None) -> list[int]:
+        """Return the same, with the messages that are deleted for this member alone: none of these is unread."""
+        gone = self.deleted_after(mseq, seq)
+        if not member.hidden:
+            return gone
+        return sorted({*gone, *(row for row in member.hidden if row > mseq)})
+
     def unread(self, member: Member) -> int:
-        """Return how many messages follow the member's read mark."""
-        return max(0, self.mseq - self.read_mseq(member))
+        """Return how many messages follow the member's read mark, without those that were deleted."""
+        read = self.read_mseq(member)
+        return max(0, self.mseq - read - len(self.gone_after(member, read)))
+
+    def mentions_of(self, member: Member, last_mseq: int | None = None) -> list[int]:
+        """Return the mseqs of the messages that mention the member and follow their read mark, up to a last one."""
+        if not self.mentioned:
+            return []
+        last = self.mseq if last_mseq is None else last_mseq
+        named = mentions.of(self.mentioned, member.user_id, self.read_mseq(member), last)
+        return [mseq for mseq in named if mseq not in member.hidden] if member.hidden else named
+
+    def note_mentions(self, mseq: int, entry: Entry, body: MessageBody | None) -> None:
+        """Note whom a message mentions after this entry."""
+        people = mentions.people_in(body)
+        if people or mseq in self.mentioned:
+            self.mentioned = mentions.known_after(self.mentioned, mseq, people, self.least_read())
+            self.mentioned_seq = entry["seq"]
+
+    def least_read(self) -> int:
+        """Return the mseq up to which all members have read."""
+        return min((self.read_mseq(member) for member in self.current_members), default=0)
 
     def is_deleted_for(self, member: Member) -> bool:
         """Return whether the member has deleted the conversation, without a message since."""
@@ -108,6 +167,12 @@ class Conversation:
         if member is not None:
             for name, value in marks.items():
                 setattr(member, name, max(getattr(member, name), value))
+
+    def raise_sent(self, user_id: ObjectId, seq: int, mseq: int) -> None:
+        """Note where a message of somebody's own stands that the state has left behind without knowing whose it was:
+        the head of a later entry may be stored before that of an earlier one."""
+        if seq <= self.seq:
+            self.sent[user_id] = max(self.sent.get(user_id, (0, 0)), (seq, mseq))
 
     def audience_of(self, entry: Entry) -> list[Member]:
         """Return the current members, without the sender, who were members before the entry."""
@@ -129,67 +194,3 @@ class Conversation:
         """Return `{userId, deliveredSeq, readSeq}`; readSeq is 0 where one of the two hides it."""
         read = self.read_marks(member)[0] if shows_reads(member, viewer) else 0
         return {"userId": str(member.user_id), "deliveredSeq": self.delivered_mark(member, viewer), "readSeq": read}
-
-
-def apply(conversation: Conversation, entry: Entry) -> None:
-    """Bring the state forward by the next entry."""
-    conversation.seq = entry["seq"]
-    conversation.mseq = entry["mseq"]
-    conversation.hash = entry["hash"]
-    conversation.last_activity = max(conversation.last_activity, entry["created_at"])
-    _APPLY[entry["type"]](conversation, entry)
-
-
-def _apply_message(conversation: Conversation, entry: Entry) -> None:
-    conversation.sent[entry["sender_id"]] = (entry["seq"], entry["mseq"])
-    conversation.last_message = {
-        "_id": entry["_id"],
-        "seq": entry["seq"],
-        "mseq": entry["mseq"],
-        "sender_id": entry["sender_id"],
-        "body": entry["body"],
-        "created_at": entry["created_at"],
-    }
-
-
-def _apply_added(conversation: Conversation, entry: Entry) -> None:
-    conversation.membership_changed()
-    conversation.newest_joined_seq = entry["seq"]
-    body: AddedBody = entry["body"]
-    for user_id in body["user_ids"]:
-        profile = entry["profiles"][str(user_id)]
-        member = conversation.members.setdefault(user_id, Member(user_id, MEMBER, profile))
-        member.role, member.left_seq = MEMBER, None
-        member.joined_seq = member.changed_seq = entry["seq"]
-        member.visible_from = 1 if conversation.history == "all" else entry["seq"]
-        member.read_seq, member.read_mseq = entry["seq"], entry["mseq"]  # older messages are not unread
-
-
-def _apply_gone(conversation: Conversation, entry: Entry) -> None:
-    conversation.membership_changed()
-    body: GoneBody = entry["body"]
-    member = conversation.members[body["user_id"]]
-    member.left_seq = member.changed_seq = entry["seq"]
-
-
-def _apply_roles(conversation: Conversation, entry: Entry) -> None:
-    body: RolesBody = entry["body"]
-    for change in body["roles"]:
-        member = conversation.members[change["user_id"]]
-        member.role, member.changed_seq = change["role"], entry["seq"]
-
-
-def _apply_changed(conversation: Conversation, entry: Entry) -> None:
-    for name, value in entry["body"].items():
-        setattr(conversation, name, value)
-
-
-_APPLY: dict[str, Callable[[Conversation, Entry], None]] = {
-    "message": _apply_message,
-    "member_added": _apply_added,
-    "member_removed": _apply_gone,
-    "member_left": _apply_gone,
-    "role_changed": _apply_roles,
-    "conversation_changed": _apply_changed,
-}
-ENTRY_TYPES = frozenset(_APPLY)

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from bson import ObjectId
 
 from chatapp import clock
-from chatapp.services.log import hash_chain, shared_profiles
+from chatapp.services.log import hash_chain, pins, shared_profiles
 from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
-from chatapp.stores.documents import (
+from chatapp.stores.documents.conversations import (
+    ChangesDocument,
     ConversationDocument,
     ConversationState,
     GroupDocument,
     HeadDocument,
-    MembershipDocument,
-    MemberState,
 )
+from chatapp.stores.documents.memberships import MembershipDocument, MemberState
 
 
 def from_documents(document: ConversationState, member_rows: Iterable[MemberState]) -> Conversation:
@@ -25,6 +25,7 @@ def from_documents(document: ConversationState, member_rows: Iterable[MemberStat
     for founder in document["founders"]:  # a crash may have come before their memberships were stored
         if founder["user_id"] not in members:
             members[founder["user_id"]] = Member(founder["user_id"], founder["role"], founder["profile"])
+    deleted = dict(document.get("deleted", ()))
     return Conversation(
         id=document["_id"],
         type=document["type"],
@@ -34,6 +35,7 @@ def from_documents(document: ConversationState, member_rows: Iterable[MemberStat
         created_by=document["created_by"],
         created_at=document["created_at"],
         last_activity=document["last_activity"],
+        entry_at=document["last_activity"],
         seq=head["seq"],
         mseq=head["mseq"],
         hash=head["hash"],
@@ -41,6 +43,11 @@ def from_documents(document: ConversationState, member_rows: Iterable[MemberStat
         members=members,
         touched_at=document["touched_at"],
         sent={ObjectId(key): (row["seq"], row["mseq"]) for key, row in document["sent"].items()},
+        last_change_seq=document.get("last_change_seq", 0),
+        deleted=deleted,
+        mentioned={mseq: whom for mseq, whom in document.get("mentioned", ()) if mseq not in deleted},
+        pins=pins.from_rows(document.get("pins", [])),
+        who_may_pin=document.get("who_may_pin", pins.EVERYONE),
     )
 
 
@@ -53,6 +60,11 @@ def at_the_beginning(document: ConversationDocument) -> ConversationDocument:
         "last_message": None,
         "last_activity": document["created_at"],
         "sent": {},
+        "last_change_seq": 0,
+        "deleted": [],
+        "pins": [],
+        "who_may_pin": pins.EVERYONE,
+        "mentioned": [],
     }
 
 
@@ -70,6 +82,7 @@ def _member(row: MemberState) -> Member:
         cleared_seq=row["cleared_seq"],
         cleared_mseq=row["cleared_mseq"],
         changed_seq=row["changed_seq"],
+        own=row.get("own"),
     )
 
 
@@ -102,6 +115,15 @@ def head_document(conversation: Conversation) -> HeadDocument:
     }
 
 
+def changes_document(conversation: Conversation) -> ChangesDocument:
+    """Return the part that it stores besides after entries that change messages."""
+    return {
+        "last_change_seq": conversation.last_change_seq,
+        "deleted": sorted(conversation.deleted.items()),
+        "pins": pins.rows(conversation.pins),
+    }
+
+
 def group_document(conversation: Conversation) -> GroupDocument:
     """Return the part that it stores besides after entries other than messages."""
     return {
@@ -109,4 +131,5 @@ def group_document(conversation: Conversation) -> GroupDocument:
         "avatar": conversation.avatar,
         "history": conversation.history,
         "participants": conversation.member_ids,
+        "who_may_pin": conversation.who_may_pin,
     }

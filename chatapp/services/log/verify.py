@@ -9,26 +9,31 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from bson import ObjectId
 
 from chatapp import errors
 from chatapp.database import Document
-from chatapp.services.log import hash_chain
-from chatapp.services.log.state import ENTRY_TYPES, Conversation, apply
+from chatapp.services.log import hash_chain, mentions
+from chatapp.services.log.apply import ENTRY_TYPES, apply
+from chatapp.services.log.pins import EVERYONE
 from chatapp.services.log.stored_state import (
     at_the_beginning,
+    changes_document,
     from_documents,
     group_document,
     head_document,
     membership_document,
 )
+from chatapp.services.log.verify_changes import Changes
 from chatapp.settings import config
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
-from chatapp.stores.documents import ConversationDocument, Entry, Mark, MembershipDocument
+from chatapp.stores.documents.conversations import ConversationDocument
+from chatapp.stores.documents.entries import Entry
+from chatapp.stores.documents.memberships import Mark, MembershipDocument
 
 _ATTEMPTS = 5
 _ByTheLog = Literal["role", "left_seq", "joined_seq", "visible_from", "changed_seq"]
@@ -47,7 +52,7 @@ class Fault:
     is_derived: bool = False
 
     def as_dict(self) -> dict[str, object]:
-        """For scripts."""
+        """Return the report for scripts."""
         return {
             "conversationId": str(self.conversation_id),
             "place": self.place,
@@ -147,11 +152,14 @@ class _Replay:
         self.report = Report(document["_id"])
         self.state = from_documents(at_the_beginning(document), [])
         self.mseqs = array("Q", [0])  # of each seq
+        self.changes = Changes(document["_id"])
         for entry in entry_store.iterate_log(document["_id"]):
             if not self._follow(entry):
                 break
         self.rows = {row["user_id"]: row for row in membership_store.find_in_conversations([document["_id"]])}
         if not self.report.faults:
+            for problem in self.changes.problems():
+                self.report.add(f"seq {problem.seq}", problem.sentence, is_derived=problem.is_derived)
             self._compare_conversation()
             self._compare_members()
 
@@ -163,7 +171,6 @@ class _Replay:
             return False
         if entry["type"] not in ENTRY_TYPES:
             self.report.add(place, f"The type {entry['type']} is unknown")
-            return False
         if entry["mseq"] != self.state.mseq + (entry["type"] == "message"):
             self.report.add(place, f"mseq is {entry['mseq']} after {self.state.mseq}")
         if entry["body"] is not None and hash_chain.body_hash(entry["salt"], entry["body"]) != entry["body_hash"]:
@@ -174,6 +181,10 @@ class _Replay:
         if sender is None or not sender.is_current:
             self.report.add(place, "Its sender was no member then")
             return False
+        problem = self.changes.follow(entry)
+        if problem is not None:
+            self.report.add(place, problem)
+            return False
         apply(self.state, entry)
         self.mseqs.append(entry["mseq"])
         self.report.entries += 1
@@ -182,9 +193,23 @@ class _Replay:
     def _compare_conversation(self) -> None:
         """Compare the derived part of the conversation document."""
         stored: Document = {**self.document}
-        for name, value in _derived(self.state).items():
-            found = stored[name]
-            if name == "participants":
+        for name, value in self._derived().items():
+            found: Any = stored.get(name)
+            if name == "deleted":
+                least = self._least_read()
+                found = sorted((mseq, seq) for mseq, seq in found or () if mseq > least)
+            elif name == "mentioned":
+                least = self._least_read()
+                found = {mseq: whom for mseq, whom in found or () if mseq > least}
+                value = {mseq: whom for mseq, whom in value if mseq > least}
+                found = value if mentions.are_same(found, value) else found
+            elif name == "last_change_seq":
+                found = found or 0  # an earlier version has stored the conversation
+            elif name == "pins":
+                found = found or []
+            elif name == "who_may_pin":
+                found = found or EVERYONE
+            elif name == "participants":
                 found, value = sorted(found), sorted(value)
             if found != value:
                 self.report.add(name, f"{name} is not what the log amounts to", is_derived=True)
@@ -211,6 +236,13 @@ class _Replay:
         for seq_name, mseq_name in _MSEQS:
             if self.mseqs[max(0, row[seq_name])] != row[mseq_name]:
                 self.report.add(f"user {user_id}", f"{mseq_name} is not the mseq at {seq_name}")
+        own = row.get("own") or {}
+        for named in (*own.get("hidden", ()), *own.get("starred", ())):
+            if named["seq"] > self.state.seq or self.mseqs[named["seq"]] != named["mseq"]:
+                sentence = f"The private state names message {named['mseq']} at seq {named['seq']}, where it is not"
+                self.report.add(f"user {user_id}", sentence)
+        if (own.get("archived_mseq") or 0) > self.state.mseq or (own.get("unread_seq") or 0) > self.state.seq:
+            self.report.add(f"user {user_id}", "The private state names a place beyond the end of the log")
 
     def store(self) -> None:
         """Store what is derived as the log amounts to, unless somebody has appended meanwhile."""
@@ -219,10 +251,23 @@ class _Replay:
         if missing:
             membership_store.insert_missing(self.state.id, missing)
         membership_store.set_by_the_log(self.state.id, rows)
-        changes = _derived(self.state)
-        conversation_store.advance_head(self.state.id, self.document["head"]["seq"], changes)
+        self.changes.store()
+        conversation_store.advance_head(self.state.id, self.document["head"]["seq"], self._derived())
 
+    def _derived(self) -> Document:
+        """Return what the conversation's document should say."""
+        state = self.state
+        sent = {str(user_id): {"seq": seq, "mseq": mseq} for user_id, (seq, mseq) in state.sent.items()}
+        deleted = self.changes.not_read_by_all(self._least_read())
+        mentioned = mentions.to_rows(state.mentioned)
+        changed = {**changes_document(state), "deleted": deleted, "mentioned": mentioned}
+        return {**head_document(state), **group_document(state), "sent": sent, **changed}
 
-def _derived(state: Conversation) -> Document:
-    sent = {str(user_id): {"seq": seq, "mseq": mseq} for user_id, (seq, mseq) in state.sent.items()}
-    return {**head_document(state), **group_document(state), "sent": sent}
+    def _least_read(self) -> int:
+        """Return the mseq up to which all members have read: deletions up to it need not be known."""
+        marks = []
+        for member in self.state.current_members:
+            row = self.rows.get(member.user_id)
+            stored = max(row["read_mseq"], row["cleared_mseq"]) if row else 0
+            marks.append(max(stored, self.state.read_mseq(member)))
+        return min(marks, default=0)

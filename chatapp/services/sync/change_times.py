@@ -1,4 +1,4 @@
-"""When something was changed, so that "changed since" misses nothing.
+"""The times of changes, so that "changed since" misses nothing.
 
 The time of a change is taken before it is stored. A sync in between does not see it; the time that it returns as
 `since` therefore lies before every change that is still being stored. State beside the log (receipts, profiles) is
@@ -9,9 +9,10 @@ Of several processes each tells the others up to when it has stored everything, 
 is the least of the former, and no clock ticks earlier than what was heard. So a wrong clock loses nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from chatapp import clock
 from chatapp.bus.exchange import Exchange
@@ -20,6 +21,7 @@ from chatapp.realtime import others
 from chatapp.state import on_reset
 from chatapp.stores import meta as meta_store
 
+T = TypeVar("T")
 _RESERVED = timedelta(seconds=60)
 _DOUBT_SECONDS = 5.0
 _under_way: set[datetime] = set()
@@ -66,6 +68,20 @@ def change() -> Iterator[datetime]:
         raise
     finally:
         _under_way.discard(moment)
+
+
+def stored(store: Callable[[datetime], T]) -> T:
+    """Store a change with its time: return `store(time)`.
+
+    Where this process stood still meanwhile, others may have given it up, and told clients times behind that of the
+    change: it is stored again, with a new one. `store` may be called any number of times.
+    """
+    while True:
+        began = clock.monotonic()
+        with change() as moment:
+            result = store(moment)
+        if not others.current().was_paused_since(began):
+            return result
 
 
 def seen_until() -> datetime:

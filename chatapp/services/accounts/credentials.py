@@ -12,7 +12,7 @@ from chatapp.services.accounts.tokens import Identity
 from chatapp.settings import config
 from chatapp.stores import sessions as session_store
 from chatapp.stores import users as user_store
-from chatapp.stores.documents import UserDocument
+from chatapp.stores.documents.users import UserDocument
 
 
 def of_account(email: str, password: str, device: Device) -> tuple[UserDocument, str]:

@@ -10,7 +10,7 @@ from cachetools import FIFOCache
 
 from chatapp import clock
 from chatapp.state import on_reset
-from chatapp.stores.documents import SessionDocument
+from chatapp.stores.documents.sessions import SessionDocument
 
 RECHECK_SECONDS = 30.0
 RENEW_SECONDS = 10.0  # before that the sessions in use are looked up together
@@ -89,7 +89,7 @@ class SessionCache:
         return due
 
     def renew(self, session_id: ObjectId, row: Row, ends_at: datetime) -> None:
-        """It was found live once more; unless it has been forgotten meanwhile, for it was revoked then."""
+        """Extend the life of a row that was found live, unless it was forgotten meanwhile, which means revoked."""
         self.used.discard(session_id)
         if self.rows.get(session_id) is row:
             row.ends_at, row.known_until = ends_at, clock.monotonic() + RECHECK_SECONDS

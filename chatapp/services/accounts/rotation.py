@@ -16,7 +16,7 @@ from enum import Enum
 from bson import ObjectId
 
 from chatapp.services.accounts import tokens
-from chatapp.stores.documents import RefreshState
+from chatapp.stores.documents.sessions import RefreshState
 
 STEP = 1_000_000
 MOST_UNUSED = 5
