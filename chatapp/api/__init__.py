@@ -2,7 +2,21 @@
 
 from flask import Flask
 
-from chatapp.api import auth, conversations, docs, groups, health, legacy, requests, sync, users, web
+from chatapp.api import (
+    actions,
+    auth,
+    conversations,
+    docs,
+    groups,
+    health,
+    legacy,
+    own,
+    pins,
+    requests,
+    sync,
+    users,
+    web,
+)
 
 
 def register(app: Flask) -> None:
@@ -13,6 +27,9 @@ def register(app: Flask) -> None:
     app.register_blueprint(auth.bp, url_prefix="/auth", name="auth_at_root")
     app.register_blueprint(users.bp, url_prefix="/api")
     app.register_blueprint(conversations.bp, url_prefix="/api")
+    app.register_blueprint(actions.bp, url_prefix="/api")
+    app.register_blueprint(pins.bp, url_prefix="/api")
+    app.register_blueprint(own.bp, url_prefix="/api")
     app.register_blueprint(groups.bp, url_prefix="/api")
     app.register_blueprint(sync.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)

@@ -7,53 +7,36 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from chatapp.api.openapi import JsonObject
-from chatapp.schemas.answers import ErrorOut
+from chatapp.schemas.answers.envelope import ErrorOut
 from chatapp.schemas.pushed_events import PUSHED
 from chatapp.sockets.dispatch import EVENTS, Event
+
+_DESCRIPTION = (
+    "Socket.IO v4, path /socket.io, default namespace, handshake auth {token}. Each event may be sent "
+    "with an ack. The ack is the answer or the error envelope; the answer comes as the event x-reply too "
+    "where one is named, a failure as the event x-failure."
+)
 
 
 def document(version: str) -> JsonObject:
     """Return the whole document."""
-    schemas = _Schemas()
-    messages: JsonObject = {}
-    operations: JsonObject = {}
+    parts = _Parts()
     for name, (schema, sentence) in sorted(PUSHED.items()):
-        messages[f"pushed.{name}"] = schemas.message(name, sentence, schema)
-        operations[f"hear.{name}"] = _operation("send", f"pushed.{name}", sentence)
+        parts.add_heard(f"pushed.{name}", name, sentence, schema)
     for spec in sorted(EVENTS.values(), key=lambda spec: spec.name):
-        messages[f"sent.{spec.name}"] = schemas.message(spec.name, spec.summary, spec.schema, bare=spec.bare)
-        messages[f"ack.{spec.name}"] = schemas.message(spec.name, "The ack", spec.out)
-        operations[f"emit.{spec.name}"] = _request(spec)
-        if spec.reply:
-            sentence = f"The answer to {spec.name}, as an event."
-            messages[f"replied.{spec.name}"] = schemas.message(spec.reply, sentence, spec.out)
-            operations[f"hear.replied.{spec.name}"] = _operation("send", f"replied.{spec.name}", sentence)
-        sentence = f"The failure of {spec.name}, as an event."
-        messages[f"failed.{spec.name}"] = schemas.message(spec.failure, sentence, ErrorOut)
-        operations[f"hear.failed.{spec.name}"] = _operation("send", f"failed.{spec.name}", sentence)
+        parts.add_event(spec)
     return {
         "asyncapi": "3.0.0",
-        "info": {
-            "title": "chatapp socket events",
-            "version": version,
-            "description": (
-                "Socket.IO v4, path /socket.io, default namespace, handshake auth {token}. Each event may be sent "
-                "with an ack. The ack is the answer or the error envelope; the answer comes as the event x-reply too "
-                "where one is named, a failure as the event x-failure."
-            ),
-        },
+        "info": {"title": "chatapp socket events", "version": version, "description": _DESCRIPTION},
         "defaultContentType": "application/json",
         "channels": {
             "socket": {
                 "address": "/socket.io",
-                "messages": {_key(name): {"$ref": f"#/components/messages/{_key(name)}"} for name in messages},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in parts.messages},
             }
         },
-        "operations": {_key(name): operation for name, operation in operations.items()},
-        "components": {
-            "messages": {_key(name): message for name, message in messages.items()},
-            "schemas": schemas.all(),
-        },
+        "operations": parts.operations,
+        "components": {"messages": parts.messages, "schemas": parts.schemas.all()},
     }
 
 
@@ -83,6 +66,30 @@ def _request(spec: Event) -> JsonObject:
     if spec.reply:
         operation["x-reply"] = spec.reply
     return operation
+
+
+class _Parts:
+    """The document's messages and operations, by key, and the schemas that they use."""
+
+    def __init__(self) -> None:
+        self.schemas = _Schemas()
+        self.messages: JsonObject = {}
+        self.operations: JsonObject = {}
+
+    def add_heard(self, key: str, name: str, sentence: str, schema: type[Schema] | None) -> None:
+        """Add an event that clients hear."""
+        self.messages[_key(key)] = self.schemas.message(name, sentence, schema)
+        self.operations[_key(f"hear.{key.removeprefix('pushed.')}")] = _operation("send", key, sentence)
+
+    def add_event(self, spec: Event) -> None:
+        """Add an event that clients send, and those that answer it."""
+        message = self.schemas.message
+        self.messages[_key(f"sent.{spec.name}")] = message(spec.name, spec.summary, spec.schema, bare=spec.bare)
+        self.messages[_key(f"ack.{spec.name}")] = message(spec.name, "The ack", spec.out)
+        self.operations[_key(f"emit.{spec.name}")] = _request(spec)
+        if spec.reply:
+            self.add_heard(f"replied.{spec.name}", spec.reply, f"The answer to {spec.name}, as an event.", spec.out)
+        self.add_heard(f"failed.{spec.name}", spec.failure, f"The failure of {spec.name}, as an event.", ErrorOut)
 
 
 class _Schemas:

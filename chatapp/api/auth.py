@@ -9,15 +9,10 @@ from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.ids import object_id
 from chatapp.schemas.accounts import LoginIn, PasswordIn, RefreshIn, RegisterIn
-from chatapp.schemas.answers import (
-    EndedOut,
-    MessageOnlyOut,
-    SessionsOut,
-    SignedInOut,
-    SuccessOut,
-    TokensOut,
-)
-from chatapp.services.accounts import auth, sessions
+from chatapp.schemas.answers.accounts import EndedOut, SessionsOut, SignedInOut, TokensOut
+from chatapp.schemas.answers.envelope import MessageOnlyOut
+from chatapp.schemas.answers.server import SuccessOut
+from chatapp.services.accounts import auth, revocation, sessions
 from chatapp.services.accounts.sessions import Device
 from chatapp.services.accounts.tokens import Identity
 
@@ -78,7 +73,7 @@ def refresh(refresh_token: str) -> Answer:
 @endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
 def logout(caller: Identity) -> Answer:
     """End this session."""
-    sessions.revoke(caller, caller.session_id)
+    revocation.revoke(caller, caller.session_id)
     return {"msg": "Logged out"}
 
 
@@ -86,7 +81,7 @@ def logout(caller: Identity) -> Answer:
 @endpoint(out=EndedOut)
 def logout_all(caller: Identity) -> Answer:
     """End all sessions of the caller, this one too."""
-    return {"data": {"sessionsEnded": sessions.revoke_all(caller.user_id, "Logged out everywhere")}}
+    return {"data": {"sessionsEnded": revocation.revoke_all(caller.user_id, "Logged out everywhere")}}
 
 
 @bp.post("/password")
@@ -107,12 +102,12 @@ def list_sessions(caller: Identity) -> Answer:
 @endpoint(out=MessageOnlyOut, codes=(Code.SESSION_NOT_FOUND,))
 def end_session(caller: Identity, session_id: str) -> Answer:
     """End one of the caller's sessions."""
-    sessions.revoke(caller, object_id(session_id))
+    revocation.revoke(caller, object_id(session_id))
     return {"msg": "Session ended"}
 
 
 @bp.get("/test")
 @endpoint(out=SuccessOut, signed_in=False)
 def test() -> Answer:
-    """Old apps ask this to see that the routes are there."""
+    """Answer old apps, which ask whether the routes are there."""
     return {"message": "Auth routes are working"}

@@ -6,17 +6,11 @@ from flask import Blueprint
 
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.answers import (
-    ConversationOut,
-    ConversationsOut,
-    HiddenOut,
-    HistoryOut,
-    MembersOut,
-    MessageOut,
-    ReadOut,
-)
+from chatapp.schemas.answers.conversations import ConversationOut, ConversationsOut, HiddenOut, MembersOut
+from chatapp.schemas.answers.entries import HistoryOut, MessageOut
+from chatapp.schemas.answers.receipts import ReadOut
 from chatapp.schemas.conversations import ConversationIn, HistoryIn, ListIn, MembersIn, MessageIn, ReadIn
-from chatapp.services import conversations, messages, receipts
+from chatapp.services import conversations, founding, messages, receipts
 from chatapp.services.accounts import sessions
 from chatapp.services.accounts.tokens import Identity
 
@@ -42,7 +36,7 @@ def create_conversation(
     caller: Identity, type: str, participants: list[str], client_msg_id: str | None = None, **group: Any
 ) -> tuple[Answer, int]:
     """Open the direct conversation with somebody (200 when it was there), or found a group."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, client_msg_id=client_msg_id, **group)
+    answer, is_new = founding.create(caller.user_id, type, participants, client_msg_id=client_msg_id, **group)
     return answer, 201 if is_new else 200
 
 
@@ -72,7 +66,8 @@ def hide_conversation(caller: Identity, conversation_id: str) -> Answer:
 @endpoint(query=HistoryIn, without=(*_PATH, "skip"), out=HistoryOut, codes=(Code.CONVERSATION_NOT_FOUND,))
 def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     """Return a page of messages, newest first; `before` and `after` are seqs."""
-    return messages.history(caller.user_id, conversation_id, **page)
+    for_old_app = sessions.is_of_old_app(caller.session_id)
+    return messages.history(caller.user_id, conversation_id, **page, for_old_app=for_old_app)
 
 
 @bp.post("/conversations/<conversation_id>/messages")
@@ -84,9 +79,11 @@ def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
     out={201: MessageOut, 200: MessageOut},
     codes=(
         Code.CONVERSATION_NOT_FOUND,
+        Code.MESSAGE_NOT_FOUND,
         Code.NOT_ALLOWED,
         Code.CONTENT_TOO_LARGE,
         Code.IDEMPOTENCY_MISMATCH,
+        Code.MESSAGE_DELETED,
         Code.SERVER_BUSY,
     ),
 )
@@ -96,9 +93,13 @@ def send_message(
     content: str | None = None,
     attachment: str | None = None,
     client_msg_id: str | None = None,
+    **more: Any,
 ) -> tuple[Answer, int]:
     """Send a message; a repeat with the same clientMsgId gets the original with 200."""
-    answer = messages.send(caller.user_id, conversation_id, content, attachment, client_msg_id)
+    for_old_app = sessions.is_of_old_app(caller.session_id)
+    answer = messages.send(
+        caller.user_id, conversation_id, content, attachment, client_msg_id, for_old_app=for_old_app, **more
+    )
     return answer, 200 if answer.get("duplicate") else 201
 
 

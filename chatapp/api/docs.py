@@ -66,7 +66,7 @@ def get_asyncapi() -> Response:
 
 @bp.get("/api/docs")
 def page() -> Response:
-    """Swagger UI."""
+    """Return Swagger UI."""
     _require_enabled()
     answer = Response(_PAGE, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _POLICY

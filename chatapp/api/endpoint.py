@@ -42,7 +42,7 @@ def endpoint(
     signed_in: bool = True,
     large: bool = False,
 ) -> Callable[[View], Callable[..., tuple[Response, int]]]:
-    """Decorator: load body or query, check the token, wrap the answer in `{success: true}`.
+    """Return a decorator that loads body or query, checks the token and wraps the answer in `{success: true}`.
 
     The view gets `caller` (an Identity) first when `signed_in`, then the route's variables, then the loaded
     fields by name. It returns a view, or (view, status). `codes` are the errors of its own that it can raise.

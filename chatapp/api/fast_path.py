@@ -63,7 +63,7 @@ class EarlyAnswers:
     def _refuse(
         self, error: errors.ChatError, status: str, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Nobody looks whose call it is, or whether there is such a route."""
+        """Answer with an error, before the token or even the route is looked at."""
         started = _begin(environ)
         body = orjson.dumps(errors.envelope(error, logs.current_request_id()))
         start_response(status, self._answer_headers(environ, len(body)))

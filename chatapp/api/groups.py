@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.answers import GroupChangedOut
+from chatapp.schemas.answers.conversations import GroupChangedOut
 from chatapp.schemas.groups import AddMembersIn, ChangeIn, LeaveIn, MemberIn, RoleIn
 from chatapp.services import groups
 from chatapp.services.accounts.tokens import Identity
@@ -19,7 +19,7 @@ _CODES = (Code.CONVERSATION_NOT_FOUND, Code.NOT_ALLOWED, Code.IDEMPOTENCY_MISMAT
 @bp.patch("/conversations/<conversation_id>")
 @endpoint(body=ChangeIn, without=_PATH, out=GroupChangedOut, codes=_CODES)
 def change_group(caller: Identity, conversation_id: str, client_msg_id: str | None = None, **changes: Any) -> Answer:
-    """Change a group's name, avatar or history."""
+    """Change a group's name, avatar or history, or who may pin messages in it."""
     return groups.change(caller.user_id, conversation_id, changes, client_msg_id)
 
 

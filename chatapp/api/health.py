@@ -8,7 +8,8 @@ from chatapp import clock, errors, lifecycle
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.database import ping
 from chatapp.errors import Code
-from chatapp.schemas.answers import HealthOut, ReadyOut
+from chatapp.realtime import others
+from chatapp.schemas.answers.server import HealthOut, ReadyOut
 
 bp = Blueprint("health", __name__)
 logger = structlog.get_logger("chatapp.health")
@@ -57,4 +58,10 @@ def ready() -> Answer:
             raise
         logger.exception("the database refuses to answer")
         raise errors.Unavailable(Code.DATABASE_UNAVAILABLE, "The database refuses to answer", 5) from None
-    return {"status": "ready", "checks": {"database": "ok"}, "timestamp": clock.iso(clock.now())}
+    bus = others.current().state()
+    return {
+        "status": "ready",
+        "checks": {"database": "ok"},
+        **({"details": {"bus": bus}} if bus else {}),
+        "timestamp": clock.iso(clock.now()),
+    }

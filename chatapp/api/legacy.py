@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from chatapp import clock, errors, metrics
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.answers import DiscoverOut, SuccessOut
+from chatapp.schemas.answers.server import DiscoverOut, SuccessOut
 from chatapp.settings import config
 
 bp = Blueprint("legacy", __name__)
@@ -22,7 +22,7 @@ def base_url() -> str:
 @bp.get("/api/test-connection")
 @endpoint(out=SuccessOut, signed_in=False)
 def test_connection() -> Answer:
-    """Old apps ask this before they log in."""
+    """Answer old apps, which ask this before they log in."""
     return {
         "message": "Connection successful",
         "timestamp": clock.iso(clock.now()),

@@ -11,7 +11,7 @@ from marshmallow import Schema
 from chatapp import errors
 from chatapp.api.endpoint import Contract
 from chatapp.errors import Code
-from chatapp.schemas.answers import ErrorOut
+from chatapp.schemas.answers.envelope import ErrorOut
 
 JsonObject = dict[str, Any]
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")

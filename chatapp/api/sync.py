@@ -6,9 +6,11 @@ from flask import Blueprint, g
 
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
+from chatapp.schemas.answers.entries import EntriesOut
+from chatapp.schemas.answers.receipts import MessageReceiptsOut, TraceOut
+from chatapp.schemas.answers.sync import ProofOut, SyncOut
 from chatapp.schemas.sync import EntriesIn, ProofIn, SyncIn, SyncQuery, WaitIn
-from chatapp.services import receipts
+from chatapp.services import message_receipts
 from chatapp.services.accounts.tokens import Identity
 from chatapp.services.log import entry_views, proof
 from chatapp.services.sync import answer as sync
@@ -50,11 +52,11 @@ def get_proof(caller: Identity, conversation_id: str, at: int | None = None) -> 
 @endpoint(out=MessageReceiptsOut, codes=(Code.MESSAGE_NOT_FOUND,))
 def get_receipts(caller: Identity, message_id: str) -> Answer:
     """Return which members have got and read a message, and when."""
-    return receipts.of_message(caller.user_id, message_id)
+    return message_receipts.of_message(caller.user_id, message_id)
 
 
 @bp.get("/messages/<message_id>/trace")
 @endpoint(out=TraceOut, codes=(Code.MESSAGE_NOT_FOUND, Code.NOT_ALLOWED))
 def get_trace(caller: Identity, message_id: str) -> Answer:
     """Return how far a message has come; for its sender, and a group's owner and admins."""
-    return receipts.trace(caller.user_id, message_id)
+    return message_receipts.trace(caller.user_id, message_id)

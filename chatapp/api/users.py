@@ -5,14 +5,8 @@ from flask import Blueprint
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn, UserIdsIn
-from chatapp.schemas.answers import (
-    ContactsOut,
-    PresenceOut,
-    PrivacyOut,
-    ProfileChangedOut,
-    ProfileOut,
-    StreamUsersOut,
-)
+from chatapp.schemas.answers.accounts import PrivacyOut, ProfileChangedOut
+from chatapp.schemas.answers.users import ContactsOut, PresenceOut, ProfileOut, StreamUsersOut
 from chatapp.services import presence
 from chatapp.services.accounts import privacy, profiles
 from chatapp.services.accounts.tokens import Identity
@@ -60,7 +54,7 @@ def put_profile(
 def get_contacts(
     caller: Identity, search: str = "", after: str | None = None, limit: int = profiles.CONTACTS_PAGE
 ) -> Answer:
-    """Other people by name; an empty list says why in `meta`."""
+    """Return other people by name; an empty list says why in `meta`."""
     return profiles.contacts(caller.user_id, search=search, after=after, limit=limit)
 
 
@@ -88,5 +82,5 @@ def put_privacy(caller: Identity, hide_last_seen: bool | None = None, hide_read_
 @bp.post("/user/ensure-stream-users")
 @endpoint(body=UserIdsIn, out=StreamUsersOut)
 def ensure_stream_users(_caller: Identity, user_ids: list[str]) -> Answer:
-    """Old apps call this before a call; there is nothing to prepare."""
+    """Answer old apps before a call; there is nothing to prepare."""
     return {"data": [{"userId": user_id, "success": True} for user_id in user_ids]}

@@ -12,7 +12,7 @@ from werkzeug.security import safe_join
 from chatapp import errors
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
-from chatapp.schemas.answers import WebOut
+from chatapp.schemas.answers.server import WebOut
 from chatapp.services import seeding
 from chatapp.settings import config
 
@@ -116,7 +116,7 @@ def _file(name: str, caching: str) -> Response:
 
 
 def _forms(name: str) -> Iterator[tuple[str | None, Path]]:
-    """(Content-Encoding, file) of each form of a file that is there and accepted, the smallest first."""
+    """Return (Content-Encoding, file) of each form of a file that is there and accepted, the smallest first."""
     for encoding, suffix in (("br", ".br"), ("gzip", ".gz"), (None, "")):
         path = safe_join(str(config().web_path), name + suffix)
         accepted = encoding is None or request.accept_encodings.quality(encoding) > 0

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bson import ObjectId
 
-from chatapp import metrics
+from chatapp import clock, metrics
 from chatapp.audience import Audience, Remembered
+from chatapp.state import on_reset
+
+Sessions = Literal["all", "old", "new"]  # every session, those of the first protocol, those of later ones
+ALL: Sessions = "all"
+OLD: Sessions = "old"
+NEW: Sessions = "new"
 
 
 @dataclass(slots=True)
@@ -19,7 +26,9 @@ class Connection:
     expires_at: int
     address: str
     warned: bool = False
+    is_old: bool = False  # of the first protocol
     away: bool = False  # its app has said that it is in the background
+    came_at: float = field(default_factory=clock.monotonic)
 
 
 @dataclass(slots=True)
@@ -39,6 +48,7 @@ class Connections:
         self._by_user: dict[bytes, _User] = {}  # by the id's bytes, whose hash costs a fifth
         self._by_session: dict[ObjectId, dict[str, None]] = {}  # the oldest socket first
         self._resolved: Remembered[tuple[list[str], int]] = Remembered()
+        self._old = 0  # sockets of the first protocol
 
     def add(self, connection: Connection) -> bool:
         """Take in a socket; True when it is the user's first."""
@@ -49,6 +59,7 @@ class Connections:
         user.sids.add(connection.sid)
         self.by_sid[connection.sid] = connection
         self._by_session.setdefault(connection.session_id, {})[connection.sid] = None
+        self._old += connection.is_old
         self._changed()
         return first
 
@@ -57,6 +68,7 @@ class Connections:
         connection = self.by_sid.pop(sid, None)
         if connection is None:
             return None
+        self._old -= connection.is_old
         key = connection.user_id.binary
         of_user, of_session = self._by_user[key].sids, self._by_session[connection.session_id]
         of_user.discard(sid)
@@ -68,13 +80,14 @@ class Connections:
         self._changed()
         return connection, not of_user
 
-    def renew(self, sid: str, session_id: ObjectId, expires_at: int) -> bool:
+    def renew(self, sid: str, session_id: ObjectId, expires_at: int, *, is_old: bool) -> bool:
         """Go on with another token, of the same session or another one of the same user; False when it is gone."""
         removed = self.remove(sid)
         if removed is None:
             return False
         connection = removed[0]
         connection.session_id, connection.expires_at, connection.warned = session_id, expires_at, False
+        connection.is_old = is_old
         self.add(connection)
         return True
 
@@ -88,15 +101,28 @@ class Connections:
         """Return whether the user has a socket here."""
         return user_id.binary in self._by_user
 
+    def sockets_of(self, user_id: ObjectId) -> int:
+        """Return how many sockets the user has here."""
+        user = self._by_user.get(user_id.binary)
+        return len(user.sids) if user is not None else 0
+
+    def sids_of(self, user_id: ObjectId) -> list[str]:
+        """Return the user's sockets here."""
+        user = self._by_user.get(user_id.binary)
+        return list(user.sids) if user is not None else []
+
     def users(self) -> list[ObjectId]:
         """Return everybody who has a socket here."""
         return [user.id for user in self._by_user.values()]
 
-    def rooms_of(self, user_ids: Iterable[ObjectId]) -> tuple[list[str], int]:
+    def rooms_of(self, user_ids: Iterable[ObjectId], sessions: Sessions = ALL) -> tuple[list[str], int]:
         """Return the rooms of these users, as far as they have sockets here, and the number of sockets.
 
-        For an Audience the answer is remembered until somebody comes or goes.
+        For an Audience the answer is remembered until somebody comes or goes. With some sessions only, each socket's
+        own room is returned.
         """
+        if sessions == OLD or (sessions == NEW and self._old):
+            return self._some_of(user_ids, is_old=sessions == OLD)
         return self._resolved.get(user_ids) or self._resolved.put(user_ids, self._resolve(user_ids))
 
     def _resolve(self, user_ids: Iterable[ObjectId]) -> tuple[list[str], int]:
@@ -108,6 +134,11 @@ class Connections:
                 rooms.append(user.room)
                 sockets += len(user.sids)
         return rooms, sockets
+
+    def _some_of(self, user_ids: Iterable[ObjectId], *, is_old: bool) -> tuple[list[str], int]:
+        users = [self._by_user.get(user_id.binary) for user_id in user_ids] if self._old or not is_old else []
+        sids = [sid for user in users if user is not None for sid in user.sids if self.by_sid[sid].is_old == is_old]
+        return sids, len(sids)
 
     def of_session(self, session_id: ObjectId) -> list[Connection]:
         """Return the sockets of one session, the oldest first."""
@@ -122,3 +153,13 @@ class Connections:
 def room(user_id: ObjectId) -> str:
     """Return the name of the room that all sockets of a user are in."""
     return f"user:{user_id}"
+
+
+here = Connections()
+
+
+@on_reset
+def reset() -> None:
+    """Forget all connections."""
+    global here
+    here = Connections()

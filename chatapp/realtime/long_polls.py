@@ -7,6 +7,8 @@ from bson import ObjectId
 from gevent.event import Event
 
 from chatapp import clock
+from chatapp.realtime import others
+from chatapp.state import on_reset
 
 _STILL_ONLINE_SECONDS = 10.0
 _MOST_PER_USER = 10
@@ -84,3 +86,21 @@ class Waiting:
         for user_id in over:
             del self._online_until[user_id]
         return [user_id for user_id in over if user_id not in self._calls]
+
+
+here = Waiting()
+
+
+@on_reset
+def reset() -> None:
+    """Forget all calls."""
+    global here
+    here = Waiting()
+
+
+def wake(user_ids: Iterable[ObjectId]) -> None:
+    """Let the long-polls of these users look again, in any process: something that was published is stored now."""
+    user_ids = list(user_ids)
+    if not others.current().is_nobody:
+        others.current().tell("wake", {"users": others.join_ids(user_ids)})
+    here.wake(user_ids)

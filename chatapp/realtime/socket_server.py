@@ -1,4 +1,4 @@
-"""Which server the sockets have: the engine, or the libraries' own (ENGINE=stock)."""
+"""The server of the sockets: the engine, or the libraries' own (ENGINE=stock)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +50,7 @@ def handler_class(config: Config) -> type[WSGIHandler]:
         "body_seconds": config.SLOW_CLIENT_SECONDS,
         "refusal": staticmethod(_refusal),
         "most_connections": config.WORKER_CONNECTIONS,
+        "is_clients_own": not config.TRUSTED_PROXIES,
         # A proxy's connections are shared by all clients.
         "most_waiting": 0 if config.TRUSTED_PROXIES else config.MAX_IDLE_PER_ADDRESS,
         "group_of": staticmethod(address_key),

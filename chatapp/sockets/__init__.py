@@ -2,17 +2,31 @@
 
 from socketio import Server
 
-from chatapp import realtime
-from chatapp.sockets import connection, conversations, groups, messages, not_implemented, sync, users
+from chatapp.realtime import resync
+from chatapp.sockets import (
+    actions,
+    connection,
+    conversations,
+    groups,
+    messages,
+    not_implemented,
+    own,
+    pins,
+    sync,
+    users,
+)
 from chatapp.sockets.dispatch import EVENTS, answer_binary, answer_unknown, charge_bytes, handler_of
 
 __all__ = [
     "EVENTS",
+    "actions",
     "connection",
     "conversations",
     "groups",
     "messages",
     "not_implemented",
+    "own",
+    "pins",
     "register",
     "sync",
     "users",
@@ -32,4 +46,4 @@ def register(server: Server) -> None:
     server.binary_refusal = answer_binary
     server.charge = charge_bytes
     server.reads = {spec.name for spec in EVENTS.values() if spec.reads}
-    realtime.set_resync_handler(connection.resync)
+    resync.set_handler(connection.send_resync)

@@ -9,16 +9,16 @@ import structlog
 from bson import ObjectId
 from socketio.exceptions import ConnectionRefusedError
 
-from chatapp import clock, errors, lifecycle, limits, logs, realtime
+from chatapp import clock, errors, lifecycle, limits, logs
 from chatapp.addresses import address_key
+from chatapp.realtime import closing, connections, emitting, online, others
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.accounts import AuthRefreshIn
 from chatapp.schemas.pushed import ExpiryOut
 from chatapp.services import presence
 from chatapp.services.accounts import sessions, tokens
 from chatapp.services.accounts.tokens import Identity
-from chatapp.services.sync import answer as sync
-from chatapp.services.sync import epoch
+from chatapp.services.sync import epoch, plan
 from chatapp.settings import config
 from chatapp.sockets.dispatch import Answer, Caller, event, finished, refusal
 
@@ -66,13 +66,15 @@ def _let_in(sid: str, address: str, auth: Any) -> None:
         "serverTime": clock.iso(clock.now()),
         "expiresAt": identity.expires_at,
         "limits": _limits(),
+        "processes": others.current().count_processes(),
     }
     connection = Connection(sid, identity.user_id, identity.session_id, identity.expires_at, address)
-    first = realtime.enter(connection)
+    connection.is_old = sessions.is_of_old_app(identity.session_id)
+    first = online.enter(connection)
     try:
         sessions.verify(identity)  # again: a revocation before `enter` did not find this socket
     except Exception:  # of any kind: this socket is not let in
-        realtime.leave(sid)
+        online.leave(sid)
         raise
     # After the CONNECT packet, which is sent when this handler returns: nothing below may come before it.
     gevent.spawn(_welcome, sid, identity.user_id, ready, first)
@@ -85,9 +87,11 @@ def _limit_user(identity: Identity) -> None:
     they miss a pong.
     """
     limits.spend("connections", str(identity.user_id), config().RATE_CONNECTS_USER)
-    if realtime.connections.rooms_of([identity.user_id])[1] < config().MAX_SOCKETS_PER_USER:
-        return
-    if not realtime.replace_oldest(identity.session_id):
+    too_many = online.sockets_of(identity.user_id) + 1 - config().MAX_SOCKETS_PER_USER
+    replaced = 0
+    while replaced < too_many and closing.replace_oldest(identity.user_id, identity.session_id):
+        replaced += 1
+    if too_many > 0 and not replaced:
         raise errors.RateLimited("Too many devices are connected. Close one, and try again.", 60)
 
 
@@ -103,31 +107,31 @@ def _limits() -> dict[str, int]:
 
 def _welcome(sid: str, user_id: ObjectId, ready: dict[str, object], first: bool) -> None:
     try:
-        realtime.reply(sid, "ready", ready)
-        realtime.wait_for_turn()
-        realtime.reply(sid, "onlineUsers", {"success": True, "data": presence.welcome(user_id, first)})
+        emitting.reply(sid, "ready", ready)
+        online.wait_for_turn()
+        emitting.reply(sid, "onlineUsers", {"success": True, "data": presence.welcome(user_id, first)})
     except Exception as error:  # presence is a side channel: the connection stands
         logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
 
 
-def resync(sid: str) -> None:
-    """Tell a socket that was too slow, so that something was dropped, where its logs end, so that it syncs."""
-    connection = realtime.connections.by_sid.get(sid)
+def send_resync(sid: str) -> None:
+    """Tell a socket that has missed something where its logs end, so that it syncs."""
+    connection = connections.here.by_sid.get(sid)
     if connection is None:
         return
     logs.begin(requestId=logs.request_id(), event_name="resync", userId=str(connection.user_id))
     try:
-        heads = sync.heads(connection.user_id)
+        heads = plan.heads(connection.user_id)
     except Exception as error:  # without its heads the client syncs all the same
         logger.warning("heads could not be told", code=str(errors.from_exception(error).code))
         heads = {}
-    realtime.reply(sid, "resync", {"reason": "overflow", "heads": heads})
+    emitting.reply(sid, "resync", {"reason": "overflow", "heads": heads})
     logger.info("event", code="OK")
 
 
 def disconnect(sid: str, reason: str = "") -> None:
     """Forget the socket; when it was the user's last, say that they are offline."""
-    gone = realtime.leave(sid)
+    gone = online.leave(sid)
     if gone is None:
         return
     connection, last = gone
@@ -139,8 +143,8 @@ def disconnect(sid: str, reason: str = "") -> None:
 
 def _say_goodbye(user_id: ObjectId) -> None:
     try:
-        realtime.wait_for_turn()
-        if not realtime.is_online(user_id):
+        online.wait_for_turn()
+        if not online.is_online(user_id):
             presence.left(user_id)
     except Exception as error:  # presence is a side channel: the connection stands
         logger.warning("presence could not be told", code=str(errors.from_exception(error).code))
@@ -152,11 +156,12 @@ def refresh(caller: Caller, token: str) -> Answer:
     identity: Identity = sessions.authenticate(tokens.in_payload(token))
     if identity.user_id != caller.user_id:
         raise errors.Forbidden(errors.Code.NOT_ALLOWED, "This token is another user's")
-    if not realtime.connections.renew(caller.sid, identity.session_id, identity.expires_at):
+    is_old = sessions.is_of_old_app(identity.session_id)
+    if not connections.here.renew(caller.sid, identity.session_id, identity.expires_at, is_old=is_old):
         raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
     try:
         sessions.verify(identity)  # again: a revocation before `renew` did not find this socket
     except errors.Unauthorized:
-        realtime.close(caller.sid, "sessionRevoked", errors.Code.TOKEN_REVOKED, "The session was ended")
+        closing.close(caller.sid, "sessionRevoked", errors.Code.TOKEN_REVOKED, "The session was ended")
         raise
     return {"data": {"expiresAt": identity.expires_at}}

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chatapp import realtime
-from chatapp.schemas.answers import ConversationOut, ConversationsOut, HiddenOut, MembersOut
+from chatapp.realtime import emitting
+from chatapp.schemas.answers.conversations import ConversationOut, ConversationsOut, HiddenOut, MembersOut
 from chatapp.schemas.conversations import ConversationIdIn, ConversationIn, EmptyIn, ListIn, MembersIn
 from chatapp.schemas.pushed import CountPushed, JoinedPushed
-from chatapp.services import access, conversations
+from chatapp.services import access, conversations, founding
 from chatapp.services.accounts import sessions
 from chatapp.sockets.dispatch import Answer, Caller, event
 
@@ -29,9 +29,9 @@ def new_conversation(
     client_msg_id: str | None = None,
 ) -> Answer:
     """Open a direct conversation or found a group; a new one is emitted to every member."""
-    answer, is_new = conversations.create(caller.user_id, type, participants, name, avatar, history, client_msg_id)
+    answer, is_new = founding.create(caller.user_id, type, participants, name, avatar, history, client_msg_id)
     if not is_new:
-        realtime.reply(caller.sid, "newConversation", {"success": True, **answer})
+        emitting.reply(caller.sid, "newConversation", {"success": True, **answer})
     return answer
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from marshmallow import Schema
 
-from chatapp import errors, lifecycle, limits, logs, metrics, realtime
+from chatapp import errors, lifecycle, limits, logs, metrics
+from chatapp.realtime import connections, emitting
 from chatapp.realtime.connections import Connection
 from chatapp.schemas.conversations import EmptyIn
 from chatapp.services.accounts import sessions
@@ -129,7 +130,7 @@ def answer_binary(sid: str) -> Answer:
 
 def charge_bytes(sid: str, size: int) -> None:
     """Charge the sender of a large packet more than one call."""
-    connection = realtime.connections.by_sid.get(sid)
+    connection = connections.here.by_sid.get(sid)
     if connection is not None:
         limits.charge(connection.user_id, size=size)
 
@@ -152,11 +153,11 @@ def _answer(
         if isinstance(proposed, str):
             answer["requestId"] = request_id
         if reply:
-            realtime.reply(sid, reply, answer)
+            emitting.reply(sid, reply, answer)
     except Exception as error:  # every failure is answered, in the envelope
         refused = refusal(error, request_id)
         code = refused["error"]["code"]
-        realtime.reply(sid, failure, refused)
+        emitting.reply(sid, failure, refused)
         finished(name, code, started)
         return refused
     finished(name, "OK", started)
@@ -190,7 +191,7 @@ def finished(name: str, code: str, started: float) -> None:
 def _guarded(sid: str, call: Callable[[Caller], Answer]) -> dict[str, object]:
     lifecycle.begin()
     try:
-        connection = realtime.connections.by_sid.get(sid)
+        connection = connections.here.by_sid.get(sid)
         if connection is None:
             raise errors.Unauthorized(errors.Code.TOKEN_REVOKED, "This session was ended. Log in again.")
         logs.bind(userId=str(connection.user_id))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chatapp.schemas.answers import GroupChangedOut
+from chatapp.schemas.answers.conversations import GroupChangedOut
 from chatapp.schemas.groups import (
     AddMembersIn,
     ChangeIn,
@@ -18,7 +18,7 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 def update_conversation(
     caller: Caller, conversation_id: str, client_msg_id: str | None = None, **changes: Any
 ) -> Answer:
-    """Change a group's name, avatar or history."""
+    """Change a group's name, avatar or history, or who may pin messages in it."""
     return groups.change(caller.user_id, conversation_id, changes, client_msg_id)
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from chatapp import errors, realtime
-from chatapp.schemas.answers import HistoryOut, MessageOut, ReadOut
+from chatapp import errors
+from chatapp.realtime import emitting
+from chatapp.schemas.answers.entries import HistoryOut, MessageOut
+from chatapp.schemas.answers.receipts import ReadOut
 from chatapp.schemas.conversations import (
     HistoryIn,
     LegacyRelayIn,
@@ -14,13 +16,15 @@ from chatapp.schemas.conversations import (
 )
 from chatapp.schemas.pushed import ReceiptOut, TypingOut
 from chatapp.services import messages, presence, receipts
+from chatapp.services.accounts import sessions
 from chatapp.sockets.dispatch import Answer, Caller, event
 
 
 @event("getMessages", HistoryIn, reply="getMessages", bare="conversationId", out=HistoryOut, reads=True)
 def get_messages(caller: Caller, conversation_id: str, **page: Any) -> Answer:
     """Return a page of messages, newest first."""
-    return messages.history(caller.user_id, conversation_id, **page)
+    for_old_app = sessions.is_of_old_app(caller.identity.session_id)
+    return messages.history(caller.user_id, conversation_id, **page, for_old_app=for_old_app)
 
 
 @event("newMessage", MessageIn, out=MessageOut)
@@ -31,13 +35,17 @@ def new_message(
     attachment: str | None = None,
     client_msg_id: str | None = None,
     temp_id: str | None = None,
+    **more: Any,
 ) -> Answer:
     """Send a message; it is emitted as `newMessage` to every device of every member, the sender's too."""
-    answer = messages.send(caller.user_id, conversation_id, content, attachment, client_msg_id or temp_id)
+    for_old_app = sessions.is_of_old_app(caller.identity.session_id)
+    answer = messages.send(
+        caller.user_id, conversation_id, content, attachment, client_msg_id or temp_id, for_old_app=for_old_app, **more
+    )
     if temp_id:
         message = answer["data"]
         queued = {"tempId": temp_id, "seq": message["seq"], "timestamp": message["createdAt"]}
-        realtime.reply(caller.sid, "messageQueued", queued)
+        emitting.reply(caller.sid, "messageQueued", queued)
     return answer
 
 

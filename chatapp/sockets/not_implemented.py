@@ -8,12 +8,6 @@ from chatapp.sockets.dispatch import Answer, Caller, event
 _ERROR_EVENTS = {
     "voice:send": "voice:error",
     "document:send": "document:error",
-    "message:edit": "message:edit:error",
-    "message:delete": "message:delete:error",
-    "message:pin": "message:pin:error",
-    "message:unpin": "message:unpin:error",
-    "getPinnedMessages": "pinnedMessages:error",
-    "reaction:add": "reaction:error",
     "user:block": "user:block:error",
     "user:unblock": "user:unblock:error",
     "story:post": "story:error",
@@ -36,7 +30,7 @@ _ERROR_EVENTS = {
 def _refuse(name: str) -> None:
     @event(name, failure=_ERROR_EVENTS[name], bare="ignored")
     def refuse(_: Caller, **__: Any) -> Answer:
-        """Not there yet: answers NOT_IMPLEMENTED."""
+        """Refuse an event that is not there yet with NOT_IMPLEMENTED."""
         raise errors.NotImplementedYet(errors.Code.NOT_IMPLEMENTED, f"{name} is not supported by this server yet")
 
 

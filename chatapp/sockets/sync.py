@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from chatapp.schemas.answers import EntriesOut, MessageReceiptsOut, ProofOut, SyncOut, TraceOut
+from chatapp.schemas.answers.entries import EntriesOut
+from chatapp.schemas.answers.receipts import MessageReceiptsOut, TraceOut
+from chatapp.schemas.answers.sync import ProofOut, SyncOut
 from chatapp.schemas.pushed import DoneOut
 from chatapp.schemas.sync import DeliveredIn, EntriesIn, MessageIdIn, ProofIn, SyncIn
-from chatapp.services import receipts
+from chatapp.services import message_receipts, receipts
 from chatapp.services.log import entry_views, proof
 from chatapp.services.sync import answer as sync
 from chatapp.sockets.dispatch import Answer, Caller, event
@@ -39,10 +41,10 @@ def mark_as_delivered(caller: Caller, cursors: dict[str, int]) -> Answer:
 @event("getReceipts", MessageIdIn, bare="messageId", out=MessageReceiptsOut, reads=True)
 def get_receipts(caller: Caller, message_id: str) -> Answer:
     """Return which members have got and read a message, and when."""
-    return receipts.of_message(caller.user_id, message_id)
+    return message_receipts.of_message(caller.user_id, message_id)
 
 
 @event("getTrace", MessageIdIn, bare="messageId", out=TraceOut, reads=True)
 def get_trace(caller: Caller, message_id: str) -> Answer:
     """Return how far a message has come."""
-    return receipts.trace(caller.user_id, message_id)
+    return message_receipts.trace(caller.user_id, message_id)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from chatapp import realtime
+from chatapp.realtime import online
 from chatapp.schemas.accounts import ContactsIn, PrivacyIn, ProfileIn
-from chatapp.schemas.answers import ContactsOut, PresenceOut, PrivacyOut, ProfileChangedOut
+from chatapp.schemas.answers.accounts import PrivacyOut, ProfileChangedOut
+from chatapp.schemas.answers.users import ContactsOut, PresenceOut
 from chatapp.schemas.pushed import DoneOut, OnlineUsersPushed, TextPushed
 from chatapp.services import presence
 from chatapp.services.accounts import privacy, profiles
@@ -21,7 +22,7 @@ def test_socket(_: Caller, **__: Any) -> Answer:
 def get_contacts(
     caller: Caller, search: str | None = None, after: str | None = None, limit: int = profiles.CONTACTS_PAGE
 ) -> Answer:
-    """Other people by name; an empty list says why in meta."""
+    """Return other people by name; an empty list says why in meta."""
     return profiles.contacts(caller.user_id, search=search or "", after=after, limit=limit)
 
 
@@ -47,7 +48,7 @@ def update_profile(
 @event("userOnline", out=DoneOut)
 def user_online(caller: Caller) -> Answer:
     """Tell partners that the app is in the foreground."""
-    realtime.note_away(caller.sid, False)
+    online.note_away(caller.sid, False)
     presence.announce(caller.user_id, "online")
     return {}
 
@@ -55,7 +56,7 @@ def user_online(caller: Caller) -> Answer:
 @event("userOffline", out=DoneOut)
 def user_offline(caller: Caller) -> Answer:
     """Tell partners that the app went to the background, unless another device of the user is in use."""
-    if realtime.note_away(caller.sid, True):
+    if online.note_away(caller.sid, True):
         presence.announce(caller.user_id, "offline")
     return {}
 

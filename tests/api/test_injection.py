@@ -6,7 +6,7 @@ import pytest
 from marshmallow import fields
 
 from chatapp import schemas
-from chatapp.api import auth, conversations, groups, sync, users
+from chatapp.api import actions, auth, conversations, groups, own, pins, sync, users
 from chatapp.schemas.fields import In
 from chatapp.sockets import EVENTS
 
@@ -32,7 +32,7 @@ HOSTILE = {
 # (schema, field): what it legitimately takes.
 NULLS = {
     (schema.__name__, field.data_key)
-    for module in (schemas.accounts, schemas.conversations, schemas.groups, schemas.sync)
+    for module in (schemas.accounts, schemas.actions, schemas.conversations, schemas.groups, schemas.own, schemas.sync)
     for schema in vars(module).values()
     if isinstance(schema, type) and issubclass(schema, In)
     for field in schema().fields.values()
@@ -41,8 +41,14 @@ NULLS = {
 BOOLEAN = {"true", "false"}
 LEGITIMATE = {
     ("TypingIn", "isTyping"): BOOLEAN,
+    ("ReactIn", "on"): BOOLEAN,
     ("PrivacyIn", "hideLastSeen"): BOOLEAN,
     ("PrivacyIn", "hideReadReceipts"): BOOLEAN,
+    ("StarIn", "on"): BOOLEAN,
+    ("SettingsIn", "muteMentions"): BOOLEAN,
+    ("SettingsIn", "archived"): BOOLEAN,
+    ("SettingsIn", "pinned"): BOOLEAN,
+    ("SettingsIn", "markedUnread"): BOOLEAN,
     ("UserIdsIn", "userIds"): {"array"},
 }
 # (method, path): a body that is taken, and the view that takes it.
@@ -61,12 +67,22 @@ BODIES = {
         conversations.create_conversation,
     ),
     ("POST", "/api/conversations/{conversation}/messages"): ({"content": "hello"}, conversations.send_message),
+    ("PATCH", "/api/messages/{message}"): ({"content": "hello again"}, actions.edit_message),
+    ("PUT", "/api/messages/{message}/reactions/👍"): ({}, actions.set_reaction),
+    ("POST", "/api/messages/{message}/forward"): (
+        {"conversationIds": ["{conversation}"]},
+        actions.forward_message,
+    ),
+    ("PUT", "/api/messages/{message}/pin"): ({}, pins.pin_message),
     ("POST", "/api/conversations/{conversation}/read"): ({}, conversations.mark_read),
     ("PATCH", "/api/conversations/{conversation}"): ({"name": "Team"}, groups.change_group),
     ("POST", "/api/conversations/{conversation}/members"): ({"userIds": ["{eve}"]}, groups.add_members),
     ("PATCH", "/api/conversations/{conversation}/members/{bob}"): ({"role": "admin"}, groups.change_role),
     ("POST", "/api/conversations/{conversation}/hand-over"): ({"userId": "{bob}"}, groups.hand_over),
     ("POST", "/api/conversations/{conversation}/leave"): ({}, groups.leave_group),
+    ("PUT", "/api/conversations/{conversation}/draft"): ({"text": "hello", "draftId": "one"}, own.put_draft),
+    ("PUT", "/api/messages/{message}/star"): ({}, own.star_message),
+    ("PUT", "/api/conversations/{conversation}/settings"): ({}, own.put_settings),
     ("POST", "/api/sync"): ({}, sync.post_sync),
     ("PUT", "/api/user/privacy"): ({}, users.put_privacy),
 }
@@ -77,14 +93,24 @@ QUERIES = {
     "/api/conversations/{conversation}/messages": conversations.get_messages,
     "/api/conversations/{conversation}/entries": sync.get_entries,
     "/api/conversations/{conversation}/proof": sync.get_proof,
+    "/api/user/stars": own.get_stars,
     "/api/sync": sync.get_sync,
 }
 # Bodies come with them, or there is none: their fields are of types that the others have too.
-QUERIES_OF_OTHER_METHODS = [sync.post_sync, groups.remove_member]
+QUERIES_OF_OTHER_METHODS = [
+    sync.post_sync,
+    groups.remove_member,
+    actions.delete_message,
+    actions.take_reaction_back,
+    pins.unpin_message,
+    own.unstar_message,
+]
 PAYLOADS = {
+    "saveDraft": {"conversationId": "{conversation}", "text": "hello", "draftId": "one"},
     "newConversation": {"type": "group", "participants": ["{bob}", "{eve}"], "name": "Team"},
     "newMessage": {"conversationId": "{conversation}", "content": "hello"},
     "sendMessage": {"conversationId": "{conversation}", "message": "hello"},
+    "reaction:add": {"messageId": "{message}", "emoji": "👍"},
     "messageRead": {"conversationId": "{conversation}", "messageId": "{message}"},
     "auth:refresh": {"token": "x"},
 }
@@ -119,7 +145,7 @@ def is_legitimate(schema, field, kind):
     return kind in LEGITIMATE.get((schema, field), ()) or (kind == "null" and (schema, field) in NULLS)
 
 
-def test_the_tables_cover_every_body_query_and_event(app):
+def test_the_tables_cover_every_body_and_query(app):
     contracts = [view.contract for view in app.view_functions.values() if hasattr(view, "contract")]
     assert {row.body for row in contracts if row.body} == {view.contract.body for _, view in BODIES.values()}
     queries = {view.contract.query for view in (*QUERIES.values(), *QUERIES_OF_OTHER_METHODS)}

@@ -8,7 +8,7 @@ import gevent
 import gevent.server
 import pytest
 
-from chatapp import clock, extensions, limits
+from chatapp import clock, counts, extensions
 from config import Config
 
 HERE = {"environ_base": {"REMOTE_ADDR": "192.0.2.1"}}
@@ -142,10 +142,10 @@ def test_limits_can_be_switched_off(ann, bob, other_app):
 
 
 def test_counts_end_with_their_window(monkeypatch):
-    memory = limits.Memory()
+    memory = counts.Memory()
     assert [memory.incr("key", 10), memory.incr("key", 10, 2)] == [1, 3]
-    now = limits.time.time()
-    monkeypatch.setattr(limits.time, "time", lambda: now + 11)
+    now = counts.time.time()
+    monkeypatch.setattr(counts.time, "time", lambda: now + 11)
     assert memory.get("key") == 0 and memory.incr("other", 10) == 1
     assert set(memory.rows) == {"other"}
 
@@ -170,8 +170,8 @@ def closed_port():
 @pytest.mark.parametrize("place", [closed_port, silent_server])
 def test_only_one_call_waits_for_a_redis_that_is_out_of_reach(other_app, monkeypatch, place):
     tries = []
-    inner = limits.Counts._ask_redis
-    monkeypatch.setattr(limits.Counts, "_ask_redis", lambda *args: tries.append(1) or inner(*args))
+    inner = counts.Counts._ask_redis
+    monkeypatch.setattr(counts.Counts, "_ask_redis", lambda *args: tries.append(1) or inner(*args))
     with place() as port:
         client = other_app(REDIS_URL=f"redis://127.0.0.1:{port}/0", RATE_ANONYMOUS="3 per hour").test_client()
         answers = [client.get("/api/discover") for _ in range(4)]
@@ -184,14 +184,14 @@ class Redis:
 
     def __init__(self):
         self.up = True
-        self.memory = limits.Memory()
+        self.memory = counts.Memory()
 
     def __getattr__(self, name):
         def ask(*arguments):
             if name == "check":
                 return self.up
             if not self.up:
-                raise limits.RedisError("down")
+                raise counts.RedisError("down")
             return getattr(self.memory, name)(*arguments)
 
         return ask
@@ -199,20 +199,20 @@ class Redis:
 
 def test_redis_that_goes_and_comes_back_is_logged_once_per_change(client, log, settings, monkeypatch):
     settings(RATE_ANONYMOUS="1000 per hour")
-    redis, counts = Redis(), extensions.limiter.storage
-    monkeypatch.setattr(counts, "redis", redis)
-    monkeypatch.setattr(limits, "_REDIS_AGAIN_SECONDS", 0)
+    redis, storage = Redis(), extensions.limiter.storage
+    monkeypatch.setattr(storage, "redis", redis)
+    monkeypatch.setattr(counts, "_REDIS_AGAIN_SECONDS", 0)
 
     def call():
         client.get("/api/discover")
         gevent.sleep(0)
 
     call()
-    assert redis.memory.rows and not counts.memory.rows
+    assert redis.memory.rows and not storage.memory.rows
     redis.up = False
     for _ in range(5):
         call()
-    assert counts.memory.rows
+    assert storage.memory.rows
     redis.up = True
     for _ in range(3):
         call()

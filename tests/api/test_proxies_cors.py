@@ -1,11 +1,12 @@
-"""Which address counts behind a proxy, which origins may call, and the security headers."""
+"""The address that counts behind a proxy, the origins that may call, and the security headers."""
 
 import pytest
 import requests
 import socketio
 import websocket
 
-from chatapp import database, realtime
+from chatapp import database
+from chatapp.realtime import connections
 from config import canonical_origin
 
 FRIEND, FOE = "https://chat.example.com", "https://evil.example.com"
@@ -59,7 +60,7 @@ def test_the_same_holds_for_sockets(other_app, serve, hops, address, transport):
         headers=headers,
         wait_timeout=PATIENCE_SECONDS,
     )
-    assert [row.address for row in realtime.connections.by_sid.values()] == [address]
+    assert [row.address for row in connections.here.by_sid.values()] == [address]
     client.disconnect()
 
 
@@ -129,7 +130,7 @@ def test_the_allowed_origin_may_send_tokens_and_json(guarded):
 
 @pytest.fixture
 def polls(guarded, serve):
-    """Does the Socket.IO handshake over polling work with these headers?"""
+    """Return whether the Socket.IO handshake over polling works with these headers."""
     url = serve(guarded)
 
     def attempt(**headers):
@@ -141,7 +142,7 @@ def polls(guarded, serve):
 
 @pytest.fixture
 def upgrades(guarded, serve):
-    """Does a WebSocket with this origin get a session?"""
+    """Return whether a WebSocket with this origin gets a session."""
     url = serve(guarded).replace("http://", "ws://") + "/socket.io/?EIO=4&transport=websocket"
 
     def attempt(origin, **headers):

@@ -179,3 +179,25 @@ def test_a_page_that_crashes_counts_against_whoever_asks(client, settings, monke
     assert [client.get("/assets/x").status_code for _ in range(5)] == [404] * 5
     monkeypatch.setattr("chatapp.api.web._forms", crash)
     assert [client.get("/assets/x").status_code for _ in range(4)] == [500, 500, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("engine", "is_embedded", "said"),
+    [
+        ("chatapp", False, "Redis at cache.example:6379 carries between them"),
+        ("chatapp", True, "this one alone, on the embedded store"),
+        ("stock", False, "this one alone, with ENGINE=stock"),
+    ],
+)
+def test_the_banner_says_how_many_workers_and_what_carries(app, settings, monkeypatch, engine, is_embedded, said):
+    monkeypatch.setattr(banner.database, "is_embedded", lambda: is_embedded)
+    monkeypatch.setattr(banner.database, "store_name", lambda: "a store")
+    settings(WEB_CONCURRENCY=4, REDIS_URL="redis://somebody:secret@cache.example:6379/0", ENGINE=engine)
+    shown = banner.text(config(), None)
+    assert "Workers:  4, on one machine: Unix sockets carry between them" in shown
+    assert f"Machines: {said}" in shown
+    assert "secret" not in shown
+
+
+def test_the_banner_of_one_process_says_nothing_of_others(app):
+    assert not {"Workers:", "Machines:"} & set(banner.text(config(), None).split())

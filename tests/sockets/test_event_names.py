@@ -2,10 +2,11 @@
 
 import pytest
 
-from chatapp import errors, realtime
+from chatapp import errors
 from chatapp.engine.frames import ProtocolError
 from chatapp.engine.packets import RESERVED
 from chatapp.extensions import socketio
+from chatapp.realtime import emitting
 from chatapp.services.accounts import sessions
 from chatapp.sockets import EVENTS
 
@@ -45,7 +46,7 @@ def test_more_arguments_than_one_address_nobody(ann, bob, name):
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
 def test_a_reserved_name_makes_the_packet_invalid(app, name):
-    """Which ends the connection, as the protocol asks for."""
+    """An invalid packet ends the connection, as the protocol asks for."""
     with pytest.raises(ProtocolError, match="invalid payload"):
         socketio.server.packet_class(encoded_packet=f'2["{name}",{{}}]')
 
@@ -74,7 +75,7 @@ def test_an_answer_goes_to_a_connected_socket_and_to_nothing_else(ann, bob):
     theirs.forget()
     sid = socketio.server.manager.sid_from_eio_sid(theirs.inner.eio_sid, "/")
     for addressee in (None, "", f"user:{bob.id}", "nobody"):
-        realtime.reply(addressee, "told", {})
+        emitting.reply(addressee, "told", {})
     assert theirs.received() == []
-    realtime.reply(sid, "told", {})
+    emitting.reply(sid, "told", {})
     assert [row["name"] for row in theirs.received()] == ["told"]

@@ -4,7 +4,8 @@ import gevent
 import pytest
 from bson import ObjectId
 
-from chatapp import lifecycle, realtime
+from chatapp import lifecycle
+from chatapp.realtime import long_polls
 from chatapp.services import receipts
 from tests.conftest import eventually
 
@@ -20,7 +21,7 @@ class Poll:
     def __init__(self, person, cursors, since=None, seconds=20):
         body = {"cursors": cursors, "since": since}
         self.greenlet = gevent.spawn(person.rest, "POST", f"/api/sync?timeout={seconds}", json=body)
-        eventually(lambda: self.greenlet.ready() or realtime.waiting.users())
+        eventually(lambda: self.greenlet.ready() or long_polls.here.users())
 
     @property
     def waits(self):
@@ -93,7 +94,7 @@ def test_a_wake_with_nothing_to_report_does_not_end_it(ann, bob, chat):
     poll = Poll(bob, {chat: 0}, quiet(bob, {chat: 0}))
     assert poll.waits
     for _ in range(2):
-        realtime.wake([ObjectId(bob.id)])
+        long_polls.wake([ObjectId(bob.id)])
         assert poll.waits
     ann.send(chat, "now")
     assert poll.answer()["conversations"][0]["entries"][0]["content"] == "now"
@@ -118,12 +119,12 @@ def test_a_stop_answers_everybody_who_waits(bob, chat):
 def test_waiting_asks_the_database_nothing(ann, bob, chat, monkeypatch):
     poll = Poll(bob, {chat: 0}, quiet(bob, {chat: 0}))
     assert poll.waits
-    from chatapp.services.sync import answer as sync
+    from chatapp.services.sync import plan
 
     def fail(*_):
         raise AssertionError("asked")
 
-    monkeypatch.setattr(sync, "_plan", fail)
+    monkeypatch.setattr(plan, "make", fail)
     assert poll.waits
     monkeypatch.undo()
     ann.send(chat, "now")

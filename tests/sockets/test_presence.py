@@ -1,10 +1,13 @@
 """Presence and typing: told to people who share a conversation, and over by themselves."""
 
+import gevent
 import pytest
 from bson import ObjectId
 
-from chatapp import clock, realtime
+from chatapp import clock
+from chatapp.realtime import online
 from chatapp.services import presence
+from chatapp.stores import users as user_store
 from tests.conftest import eventually
 
 
@@ -53,7 +56,7 @@ def test_what_is_told_late_is_told_only_when_it_is_still_so(ann, bob, chat):
 
 def test_a_crowd_that_comes_and_goes_is_greeted_one_by_one(ann, bob, chat, monkeypatch):
     turns_taken = []
-    monkeypatch.setattr(realtime, "wait_for_turn", lambda: turns_taken.append(True))
+    monkeypatch.setattr(online, "wait_for_turn", lambda: turns_taken.append(True))
     socket = ann.socket()
     assert len(turns_taken) == 1
     socket.inner.disconnect()
@@ -85,7 +88,7 @@ def test_a_long_poll_counts_as_online_until_a_while_after_it(ann, bob, chat, lat
     ann.post("/api/sync?timeout=1", {"cursors": {}})
     eventually(lambda: statuses(hears, ann) == ["online"])
     presence.sweep()
-    assert realtime.is_online(realtime_id(ann)) and statuses(hears, ann) == ["online"]
+    assert online.is_online(realtime_id(ann)) and statuses(hears, ann) == ["online"]
     later(11)
     presence.sweep()
     assert statuses(hears, ann) == ["online", "offline"]
@@ -166,3 +169,29 @@ def test_a_device_in_the_background_says_nothing_while_another_is_in_use(ann, bo
     phone.call("userOnline")
     laptop.call("userOffline")
     assert statuses(hears, ann) == ["online", "offline", "online"]
+
+
+def test_a_crowd_that_goes_is_noted_by_few_commands_and_each_of_them_is_told(bob, register, monkeypatch):
+    crowd = [register(f"person{number}") for number in range(12)]
+    for person in crowd:
+        bob.direct(person)
+    hears = bob.socket()
+    sockets = [person.socket() for person in crowd]
+    eventually(lambda: all(online.is_online(ObjectId(person.id)) for person in crowd))
+    commands = []
+    set_last_seen = user_store.set_last_seen
+
+    def counting(user_ids, moment):
+        commands.append(len(user_ids))
+        gevent.sleep(0.05)  # a database that takes its time
+        set_last_seen(user_ids, moment)
+
+    monkeypatch.setattr(user_store, "set_last_seen", counting)
+    for socket in sockets:
+        socket.inner.disconnect()
+    eventually(lambda: all(statuses(hears, person)[-1:] == ["offline"] for person in crowd))
+    assert all(statuses(hears, person).count("offline") == 1 for person in crowd)
+    assert sum(commands) == len(crowd)
+    assert len(commands) <= 3
+    rows = {row["userId"]: row for row in bob.get("/api/user/presence")["data"]}
+    assert all(rows[person.id]["lastSeen"] for person in crowd)
