@@ -1,65 +1,28 @@
-"""Was the promise kept? Judges a run by what the clients logged and by what the server's API gives back at the end.
+"""The judge of a run, by what the clients logged and by what the server's API returns at the end.
 
 A send that was acknowledged is in every member's history exactly once; one without an answer at most once; nothing
 is there that nobody sent. All members have one order without a hole, and in it each sender's messages stand in the
 order in which they were sent. What each device showed is that history. Unread is what counting gives. What a device
 knows beside the log (marks, names, roles …), having heard of changes only, is what one without a past is told.
+What is acknowledged while a member's socket is open comes there live, once, in order and soon, unless a fault held up
+just that, or the socket was told to sync.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
 
+from chatapp.lab.lateness import judge_lateness
+from chatapp.lab.message_checks import judge_acts, judge_pins, judge_quotes, judge_texts
+from chatapp.lab.reactions import differences
 from chatapp.lab.records import Records, Send
+from chatapp.lab.replica import Known
+from chatapp.lab.state import Entry
+from chatapp.lab.verdict import Histories, Verdict, is_gone, longest_logs
 
-Entry = dict[str, Any]
-Known = dict[str, dict[str, Any]]  # conversation → what a client knows of it beside its entries
-
-
-@dataclass
-class Histories:
-    """What the server gives at the end: a conversation's log as each member sees it, and the unread counts."""
-
-    logs: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)  # (conversation, user) → entries, ascending
-    passing: set[str] = field(default_factory=set)  # users who were members for some of the time only
-    shown: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)  # (conversation, user, device) → ids
-    unread: dict[tuple[str, str], int] = field(default_factory=dict)
-    read: dict[tuple[str, str], int] = field(default_factory=dict)  # the last acknowledged read mark
-    known: dict[tuple[str, str], Known] = field(default_factory=dict)  # (user, device) → what it has put together
-    told: dict[str, Known] = field(default_factory=dict)  # user → the same, as a sync from the start gives it
-    refusals: list[str] = field(default_factory=list)  # calls that should have worked, with no fault about
-
-
-@dataclass
-class Verdict:
-    """What was found. Every list but `unknown` has to be empty."""
-
-    sends: int = 0
-    ok: int = 0
-    failed: int = 0
-    unknown: int = 0
-    repeats: int = 0
-    deliveries: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    reordered: list[str] = field(default_factory=list)
-    alien: list[str] = field(default_factory=list)
-    holes: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    stale: list[str] = field(default_factory=list)  # marks, names, roles … of which a device never heard
-    store: list[str] = field(default_factory=list)  # what `flask verify` says, and calls that failed in peace
-    tracebacks: list[str] = field(default_factory=list)  # that the server printed, because nobody caught an exception
-
-    @property
-    def breaches(self) -> int:
-        """How many promises were broken."""
-        kinds = (self.lost, self.doubled, self.reordered, self.alien, self.holes, self.unread, self.stale, self.store)
-        return sum(map(len, (*kinds, self.tracebacks)))
+_FLAP_SECONDS = 1.0  # that a socket was there before and after its user was said to be offline
 
 
 def judge(records: Records, histories: Histories) -> Verdict:
-    """The verdict of a run."""
+    """Return the verdict of a run."""
     verdict = Verdict(
         sends=len(records.sends),
         repeats=sum(max(0, row.attempts - 1) for row in records.sends),
@@ -69,12 +32,18 @@ def judge(records: Records, histories: Histories) -> Verdict:
     outcomes = Counter(row.outcome for row in records.sends)
     verdict.ok, verdict.failed, verdict.unknown = outcomes["ok"], outcomes["failed"], outcomes["unknown"]
     verdict.reordered += records.live_breaches
-    verdict.doubled += records.replica_breaches
+    verdict.doubled += records.replica_breaches + records.live_doubles
+    verdict.service += records.service_breaches
+    verdict.resets += [f"{key} for {user}" for user, key in records.resets if user not in histories.passing]
+    verdict.resyncs = sum(len(socket.resyncs) for socket in records.sockets)
+    told_offline = {user for user, at in records.offline if _was_there(records, user, at)}
+    verdict.presence += [f"{user} was said to be offline, with an open socket" for user in sorted(told_offline)]
     verdict.store += histories.refusals
     by_conversation: dict[str, list[Send]] = {}
     for row in records.sends:
         by_conversation.setdefault(row.conversation, []).append(row)
-    longest = _longest(histories)
+    judge_lateness(verdict, records, histories, by_conversation)
+    longest = longest_logs(histories)
     for (conversation, user), log in histories.logs.items():
         where, sends = f"{conversation} as {user} sees it", by_conversation.get(conversation, [])
         first, last = (log[0]["seq"], log[-1]["seq"]) if log else (1, 0)
@@ -87,22 +56,34 @@ def judge(records: Records, histories: Histories) -> Verdict:
         _judge_unread(verdict, histories, conversation, user, log)
     for (conversation, user, device), shown in histories.shown.items():
         _judge_shown(verdict, f"{conversation} on {user}'s {device}", shown, histories.logs[conversation, user])
+    for (conversation, user, device), texts in histories.texts.items():
+        judge_texts(verdict, f"{conversation} on {user}'s {device}", texts, histories.logs[conversation, user])
+    for (conversation, user, device), reactions in histories.reactions.items():
+        where = f"{conversation} on {user}'s {device}"
+        verdict.stale += differences(where, reactions, histories.logs[conversation, user])
+    for (conversation, user, device), quotes in histories.quotes.items():
+        judge_quotes(verdict, f"{conversation} on {user}'s {device}", quotes, histories.logs[conversation, user])
+    judge_pins(verdict, histories)
+    judge_acts(verdict, records, histories)
     for (user, device), known in histories.known.items():
         _judge_known(verdict, f"{user}'s {device}", known, histories.told[user])
     return verdict
 
 
-def _longest(histories: Histories) -> dict[str, list[Entry]]:
-    """The fullest log of each conversation: that of somebody who was a member all the time."""
-    found: dict[str, list[Entry]] = {}
-    for (conversation, _), log in histories.logs.items():
-        if len(log) > len(found.get(conversation, [])):
-            found[conversation] = log
-    return found
+def _was_there(records: Records, user: str, at: float) -> bool:
+    """Return whether a socket of the user was open at that time, and for a while around it."""
+    given_up = {name for span in records.spans if span.name == "worker frozen for long" for name in span.workers}
+    return any(
+        socket.user == user
+        and socket.began < at - _FLAP_SECONDS
+        and socket.ended > at + _FLAP_SECONDS
+        and socket.worker not in given_up
+        for socket in records.sockets
+    )
 
 
 def _judge_log(verdict: Verdict, where: str, log: list[Entry], sends: list[Send]) -> None:
-    """One member's log against what was sent while they were a member."""
+    """Compare one member's log with what was sent while they were a member."""
     seqs = [entry["seq"] for entry in log]
     if seqs != list(range(seqs[0], seqs[0] + len(seqs)) if seqs else []):
         verdict.holes.append(f"{where}: the seqs are not {seqs[0]} … {seqs[-1]}")
@@ -120,12 +101,15 @@ def _judge_log(verdict: Verdict, where: str, log: list[Entry], sends: list[Send]
 
 
 def _sent_as(message: Entry) -> str:
-    """Which send this message comes from: devices write that into the text, which no server touches."""
-    return str(message["content"].rpartition(" ")[2])
+    """Return the key of the send that a message comes from: devices write it into the text, which no server touches.
+
+    A message that was deleted has none any more.
+    """
+    return message["clientMsgId"] if is_gone(message) else str(message["content"].rpartition(" ")[2])
 
 
 def _judge_order(verdict: Verdict, where: str, messages: list[Entry], sent: dict[str, Send]) -> None:
-    """Each sender's own messages stand in the order in which they were sent, and are where their acks said."""
+    """Check that each sender's messages stand in the order in which they were sent, and where their acks said."""
     newest: dict[str, int] = {}
     for entry in messages:
         row = sent.get(_sent_as(entry))
@@ -141,7 +125,7 @@ def _judge_order(verdict: Verdict, where: str, messages: list[Entry], sent: dict
 
 
 def _judge_against(verdict: Verdict, where: str, log: list[Entry], longest: list[Entry]) -> None:
-    """All members have the same entries at the same places."""
+    """Check that all members have the same entries at the same places."""
     if log is longest or not log:
         return
     start = log[0]["seq"] - longest[0]["seq"]
@@ -157,7 +141,7 @@ def _judge_unread(verdict: Verdict, histories: Histories, conversation: str, use
     own = [entry["seq"] for entry in log if entry["type"] == "message" and entry["sender"]["id"] == user]
     added = [entry["seq"] for entry in log if entry["type"] == "member_added" and _adds(entry, user)]
     read = max([histories.read.get((conversation, user), 0), *own, *added])
-    wanted = sum(entry["type"] == "message" and entry["seq"] > read for entry in log)
+    wanted = sum(entry["type"] == "message" and entry["seq"] > read and not is_gone(entry) for entry in log)
     if found != wanted:
         verdict.unread.append(f"{conversation}: {user} has {wanted} unread, told were {found}")
 
@@ -167,7 +151,7 @@ def _adds(entry: Entry, user: str) -> bool:
 
 
 def _judge_shown(verdict: Verdict, where: str, shown: list[str], log: list[Entry]) -> None:
-    """What a device has is the history, each message once and in its order."""
+    """Check that each device has the history, each message once and in its order."""
     wanted = [entry["id"] for entry in log if entry["type"] == "message"]
     if shown == wanted:
         return
@@ -180,7 +164,7 @@ def _judge_shown(verdict: Verdict, where: str, shown: list[str], log: list[Entry
 
 
 def _judge_known(verdict: Verdict, where: str, known: Known, told: Known) -> None:
-    """A device that has heard of every change knows what one without any past is told."""
+    """Check that a device that has heard of every change knows what one without any past is told."""
     for conversation in sorted(known.keys() ^ told.keys()):
         verdict.stale.append(
             f"{where}: {conversation} is {'not there any more' if conversation in known else 'missing'}"

@@ -9,37 +9,60 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from chatapp.lab.links import Http, NoAnswer, Refused, Socket, entry_of
-from chatapp.lab.records import Records, Send
+from chatapp.lab.acts import ACK_SECONDS, Acts, mentions, text_of
+from chatapp.lab.links import Address, Answer, Http, NoAnswer, Refused, RoamingHttp, Socket, entry_of
+from chatapp.lab.records import Connected, Records, Send
 from chatapp.lab.replica import Contradiction, Log, Replica
+from chatapp.lab.state import Entry, KeptEntry
 
 KINDS = ("websocket", "polling", "rest", "switching")
-_ACK_SECONDS = 4.0
 _HELD_SECONDS = 1.0
 _BREATH_SECONDS = 0.1  # between two long-polls: in a busy time one answer brings several entries
 _MOST_SYNCS = 1_000
+_MENTIONS = 0.1  # share of texts that mention somebody
+_REPLIES, _QUOTABLE = 0.1, 20  # share of replies, and among how many of the newest messages one is chosen
 
 
 class Device:
-    """One device. `kind`: how it is connected; a switching one changes between socket and long-poll at every loss."""
+    """One device. `kind`: how it is connected; a switching one changes between socket and long-poll at every loss.
+
+    Where it `roams`, each of its requests comes over a new connection, to any of the addresses.
+    """
 
     def __init__(
-        self, user_id: str, token: str, address: tuple[str, int], kind: str, records: Records, chance: random.Random
+        self,
+        user_id: str,
+        token: str,
+        addresses: list[Address],
+        kind: str,
+        records: Records,
+        chance: random.Random,
+        *,
+        roams: bool = False,
     ) -> None:
         self.user_id, self.kind = user_id, kind
-        self._address, self._token = address, token
+        self._addresses, self._token, self._roams = addresses, token, roams
         self._records, self._chance = records, chance
         self.replica = Replica(_slim, user_id)
-        self._rest, self._poll, self._sends = (Http(*address, token) for _ in range(3))
+        self._rest, self._poll, self._sends = (self._http() for _ in range(3))
         self._socket: Socket | None = None
+        self._connected = Connected(user_id)
         self._live: dict[str, int] = {}  # seq of the last live entry on this connection, by conversation
         self._outbox: dict[str, deque[Send]] = {}
         self._wakes: dict[str, Event] = {}
         self._needs_sync = Event()
         self._numbers: dict[str, int] = {}
+        self._client = str(uuid.uuid4())
         self._greenlets: list[gevent.Greenlet] = []
         self._stopping = False
         self.gives_up = 0.0  # share of timed-out sends that are abandoned
+        self.acts = Acts(user_id, records, chance, self._http, lambda: self._socket, self._mentionable)
+
+    def _http(self) -> Http:
+        return RoamingHttp(self._choose, self._token) if self._roams else Http(*self._addresses[0], self._token)
+
+    def _choose(self) -> Address:
+        return self._chance.choice(self._addresses)
 
     def start(self) -> None:
         """Connect, and stay connected until `stop`."""
@@ -58,7 +81,9 @@ class Device:
     def send(self, conversation: str) -> None:
         """Put a message into the outbox: it is sent after those before it in the same conversation."""
         number = self._numbers[conversation] = self._numbers.get(conversation, 0) + 1
-        row = Send(self.user_id, conversation, str(uuid.uuid4()), number, time.time())
+        client_msg_id = f"{self._client}-{number}"  # the same in each conversation: it belongs to this one
+        row = Send(self.user_id, conversation, client_msg_id, number, time.time())
+        row.reply_to, row.mention = self._quotable(conversation), self._mentionable(conversation)
         self._records.sends.append(row)
         if conversation not in self._outbox:
             self._outbox[conversation], self._wakes[conversation] = deque(), Event()
@@ -66,17 +91,31 @@ class Device:
         self._outbox[conversation].append(row)
         self._wakes[conversation].set()
 
+    def _quotable(self, conversation: str) -> str | None:
+        """Return a message that the next one is to reply to, now and then."""
+        log = self.replica.logs.get(conversation)
+        if log is None or not log.shown or self._chance.random() > _REPLIES:
+            return None
+        return self._chance.choice(log.shown[-_QUOTABLE:])
+
+    def _mentionable(self, conversation: str) -> str | None:
+        """Return a member whom the next text is to mention, now and then."""
+        log = self.replica.logs.get(conversation)
+        if log is None or not log.state.people or self._chance.random() > _MENTIONS:
+            return None
+        return self._chance.choice(sorted(log.state.people))
+
     def pause(self) -> None:
         """Receive no more: what the device has is looked at now."""
         self.stop()
 
     def waiting_in(self, conversation: str) -> int:
-        """How many messages to a conversation wait in the outbox."""
+        """Return how many messages to a conversation wait in the outbox."""
         return len(self._outbox.get(conversation, ()))
 
     @property
     def unsent(self) -> int:
-        """How many messages wait in the outbox."""
+        """The number of messages in the outbox."""
         return sum(map(len, self._outbox.values()))
 
     def _send_in_turn(self, conversation: str) -> None:
@@ -110,22 +149,20 @@ class Device:
             row.ended = time.time()
             return
 
-    def _attempt(self, row: Send) -> dict[str, Any]:
+    def _attempt(self, row: Send) -> Answer:
         """Send once, over what is there; sometimes twice at the same time, as a nervous client would."""
         if self._chance.random() < 0.01:
             gevent.spawn(self._send_beside, row)
         link = self._socket
         if link is not None and link.is_open and (self.kind != "switching" or self._chance.random() < 0.5):
-            payload = {"conversationId": row.conversation, "clientMsgId": row.client_msg_id, "content": _text(row)}
-            return link.call("newMessage", payload, _ACK_SECONDS)
+            return link.call("newMessage", {"conversationId": row.conversation, **_fields(row)}, ACK_SECONDS)
         return self._over_rest(row, self._sends)
 
-    def _over_rest(self, row: Send, link: Http) -> dict[str, Any]:
-        body = {"clientMsgId": row.client_msg_id, "content": _text(row)}
-        return link.call("POST", f"/api/conversations/{row.conversation}/messages", body, _ACK_SECONDS)
+    def _over_rest(self, row: Send, link: Http) -> Answer:
+        return link.call("POST", f"/api/conversations/{row.conversation}/messages", _fields(row), ACK_SECONDS)
 
     def _send_beside(self, row: Send) -> None:
-        link = Http(*self._address, self._token)
+        link = self._http()
         self._quietly(self._over_rest, row, link)
         link.close()
 
@@ -153,14 +190,19 @@ class Device:
     def _listen(self) -> None:
         """Be connected over a socket until it is lost."""
         self._live = {}
-        link = Socket(*self._address, self._token, self._on_event, polling=self.kind == "polling")
+        connected = self._connected = Connected(self.user_id)
+        polling = self.kind == "polling"
+        link = Socket(*self._choose(), self._token, self._on_event, polling=polling, roams=self._roams)
         try:
             link.open()
+            connected.worker = link.worker
+            self._records.sockets.append(connected)
             self._socket = link
             self._needs_sync.set()
             while link.is_open:
                 gevent.sleep(0.1)
         finally:
+            connected.ended = min(connected.ended, time.time())
             link.close()
             self._socket = None
 
@@ -169,7 +211,7 @@ class Device:
         for _ in range(self._chance.randint(3, 12)):
             answer = self._poll.call("POST", "/api/sync?timeout=5", self.replica.body(), 12)
             try:
-                self.replica.synced(answer["data"])
+                self._take_sync(answer["data"])
             except Contradiction as breach:
                 self._records.replica_breaches.append(str(breach))
             gevent.sleep(_BREATH_SECONDS)
@@ -184,25 +226,34 @@ class Device:
         entry = entry_of(name, data)
         if entry is not None:
             self._records.deliveries += 1
-            self._watch_order(entry["conversationId"], entry["seq"])
+            self._watch(entry["conversationId"], entry["seq"])
             if not self.replica.live(entry):
                 self._needs_sync.set()
         elif name == "ready":
+            self._connected.began = time.time()
             self.replica.ready(data["epoch"])
         elif name == "newConversation" and data["success"]:
             self.replica.opened(data["data"])
+        elif name == "ownChanged":
+            self.replica.own_changed(data["data"])
         elif name == "receipt":
             self.replica.receipt(data)
         elif name == "userProfileUpdated":
             self.replica.profile(data["userId"], data)
+        elif name == "userOffline":
+            self._records.offline.append((data["userId"], time.time()))
         elif name == "resync":
+            self._connected.resyncs.append(time.time())
             self._needs_sync.set()
 
-    def _watch_order(self, conversation: str, seq: int) -> None:
-        """On one connection the server sends a conversation's entries in the order of the log."""
-        last = self._live.get(conversation, 0)
-        if seq <= last:
+    def _watch(self, conversation: str, seq: int) -> None:
+        """Check that on one connection a conversation's entries come in the order of the log, each once."""
+        last, heard = self._live.get(conversation, 0), self._connected.heard.setdefault(conversation, {})
+        if seq in heard:
+            self._records.live_doubles.append(f"{self.user_id}: {conversation} {seq} came live again")
+        elif seq < last:
             self._records.live_breaches.append(f"{self.user_id}: {conversation} {seq} came after {last}")
+        heard.setdefault(seq, time.time())
         self._live[conversation] = max(seq, last)
 
     def _sync_when_needed(self) -> None:
@@ -221,11 +272,18 @@ class Device:
         """Sync until there is no more."""
         try:
             for _ in range(_MOST_SYNCS):
-                if not self.replica.synced(self._ask_sync()):
+                if not self._take_sync(self._ask_sync()):
                     return
             raise Contradiction("sync says again and again that there is more")
         except Contradiction as breach:
             self._records.replica_breaches.append(str(breach))
+
+    def _take_sync(self, data: Any) -> bool:
+        """Take the answer of a sync; True when there is more."""
+        for row in data["conversations"]:
+            if row["reset"] and row["id"] in self.replica.logs:
+                self._records.resets.append((self.user_id, row["id"]))
+        return self.replica.synced(data)
 
     def _ask_sync(self) -> Any:
         if self._socket is not None and self._socket.is_open:
@@ -246,14 +304,18 @@ class Device:
         log: Log | None = self.replica.logs.get(conversation)
         if log is not None and log.cursor:
             self._quietly(
-                self._rest.call, "POST", f"/api/conversations/{conversation}/read", {"seq": log.cursor}, _ACK_SECONDS
+                self._rest.call, "POST", f"/api/conversations/{conversation}/read", {"seq": log.cursor}, ACK_SECONDS
             )
 
 
-def _text(row: Send) -> str:
-    return f"{row.number} {row.client_msg_id}"
+def _fields(row: Send) -> dict[str, object]:
+    """Return what is sent of a message, the same with each attempt."""
+    fields: dict[str, object] = {"clientMsgId": row.client_msg_id, "content": text_of(row)}
+    if row.reply_to is not None:
+        fields["replyTo"] = row.reply_to
+    return fields | mentions(row.mention)
 
 
-def _slim(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the checker needs of an entry."""
+def _slim(entry: Entry) -> KeptEntry:
+    """Return the part of an entry that the checker needs."""
     return {"id": entry["id"], "seq": entry["seq"], "type": entry["type"]}

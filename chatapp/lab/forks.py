@@ -56,13 +56,13 @@ class Fork:
         self.pid = self._told()
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
+        """Return the exit code, or None while it runs."""
         if self.returncode is None and select.select([self._link], [], [], 0)[0]:
             self.wait()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code when it has ended. Raises subprocess.TimeoutExpired."""
+        """Return the exit code when it has ended. Raises subprocess.TimeoutExpired."""
         if self.returncode is None:
             if not select.select([self._link], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("fork", timeout or 0)
@@ -91,7 +91,7 @@ class Fork:
 
 @functools.cache
 def _breeder() -> socket.socket:
-    """The connection to the process that forks, which lives as long as this one."""
+    """Return the connection to the process that forks, which lives as long as this one."""
     ours, theirs = socket.socketpair()
     with theirs:
         program = (

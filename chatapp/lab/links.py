@@ -1,4 +1,4 @@
-"""How a reference client talks to the server: HTTP, and Socket.IO over WebSocket or polling (docs/protocol.md).
+"""A reference client's connections to the server: HTTP, and Socket.IO over WebSocket or polling (docs/protocol.md).
 
 Written from the protocols alone, without a client library: small, quick, and deaf to what a library would mend. Every
 request ends in an answer, in Refused (the server's error envelope), or in NoAnswer (nobody knows what became of it).
@@ -19,8 +19,10 @@ from gevent.event import AsyncResult
 from chatapp.lab.state import Entry
 
 Answer = dict[str, Any]
+Address = tuple[str, int]
 OnEvent = Callable[[str, Any], None]
 _BROKEN = (OSError, http.client.HTTPException, websocket.WebSocketException, orjson.JSONDecodeError)
+_SEPARATOR = "."  # in a session's id, between the name of its process and the rest
 _REPEATABLE = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -40,7 +42,7 @@ class Refused(Exception):
 
 
 def checked(answer: Any) -> Answer:
-    """The answer when it is a success. Raises Refused."""
+    """Return the answer when it is a success. Raises Refused."""
     if not isinstance(answer, dict):
         raise NoAnswer("no JSON object")
     if not answer.get("success"):
@@ -56,7 +58,7 @@ class Http:
         self._connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: Any = None, seconds: float = 5) -> Answer:
-        """The JSON of a successful call. Raises Refused, NoAnswer."""
+        """Return the JSON of a successful call. Raises Refused, NoAnswer."""
         content = self.raw(method, path, None if body is None else orjson.dumps(body), seconds)
         try:
             return checked(orjson.loads(content))
@@ -64,7 +66,7 @@ class Http:
             raise NoAnswer("no JSON") from error
 
     def raw(self, method: str, path: str, body: bytes | None, seconds: float) -> bytes:
-        """The bytes that a call is answered with. Raises NoAnswer."""
+        """Return the bytes that a call is answered with. Raises NoAnswer."""
         connection = self._connection or http.client.HTTPConnection(self.host, self.port)
         self._connection = None  # until the answer is read
         headers = {"Content-Type": "application/json"}
@@ -93,12 +95,29 @@ class Http:
             self._connection = None
 
 
-class Socket:
-    """A Socket.IO connection: `call` asks with an ack, events go to `on_event`. `closed` is set when it is over."""
+class RoamingHttp(Http):
+    """HTTP calls over a new connection each, to the address that `choose` returns: any process may get it."""
 
-    def __init__(self, host: str, port: int, token: str, on_event: OnEvent, *, polling: bool = False) -> None:
+    def __init__(self, choose: Callable[[], Address], token: str | None = None) -> None:
+        super().__init__(*choose(), token)
+        self._choose = choose
+
+    def raw(self, method: str, path: str, body: bytes | None, seconds: float) -> bytes:
+        """Return the bytes that a call is answered with. Raises NoAnswer."""
+        self.close()
+        self.host, self.port = self._choose()
+        return super().raw(method, path, body, seconds)
+
+
+class Socket:
+    """A Socket.IO connection: `call` asks with an ack, events go to `on_event`. With `roams` each of its polls and
+    posts comes over a new connection."""
+
+    def __init__(
+        self, host: str, port: int, token: str, on_event: OnEvent, *, polling: bool = False, roams: bool = False
+    ) -> None:
         self._on_event, self._token = on_event, token
-        self._pipe = _Polling(host, port) if polling else _WebSocket(host, port)
+        self._pipe = _Polling(host, port, roams) if polling else _WebSocket(host, port)
         self._ids = itertools.count(1)
         self._acks: dict[int, AsyncResult] = {}
         self._entered = AsyncResult()
@@ -120,8 +139,13 @@ class Socket:
             self.close()
             raise
 
+    @property
+    def worker(self) -> str:
+        """The name of the process that it is connected to, once it is open; empty for one that serves alone."""
+        return self._pipe.sid.partition(_SEPARATOR)[0] if _SEPARATOR in self._pipe.sid else ""
+
     def call(self, name: str, payload: Any, seconds: float = 5) -> Answer:
-        """The ack of an event. Raises Refused, NoAnswer."""
+        """Send an event and return its ack. Raises Refused, NoAnswer."""
         number, result = next(self._ids), AsyncResult()
         self._acks[number] = result
         try:
@@ -134,7 +158,7 @@ class Socket:
             self._acks.pop(number, None)
 
     def emit(self, name: str, payload: Any) -> None:
-        """An event without an ack; lost without a word when the connection is."""
+        """Send an event without an ack; it is lost silently when the connection is."""
         try:
             self._pipe.send("42" + orjson.dumps([name, payload]).decode())
         except _BROKEN:
@@ -189,6 +213,7 @@ class _WebSocket:
     """Engine.IO over WebSocket: one packet a frame."""
 
     def __init__(self, host: str, port: int) -> None:
+        self.sid = ""
         self._url = f"ws://{host}:{port}/socket.io/?EIO=4&transport=websocket"
         self._connection: Any = None
 
@@ -196,8 +221,7 @@ class _WebSocket:
         self._connection = websocket.create_connection(
             self._url, timeout=None, sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)], skip_utf8_validation=True
         )
-        if not str(self._connection.recv()).startswith("0"):
-            raise NoAnswer("no handshake")
+        self.sid = _sid_of(str(self._connection.recv()))
 
     def send(self, packet: str) -> None:
         if self._connection is None:
@@ -218,17 +242,16 @@ class _WebSocket:
 class _Polling:
     """Engine.IO over HTTP: one GET waits for packets, POSTs send them."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._get, self._post = Http(host, port), Http(host, port)
+    def __init__(self, host: str, port: int, roams: bool) -> None:
+        self.sid = ""
+        self._get, self._post = (RoamingHttp(lambda: (host, port)) if roams else Http(host, port) for _ in range(2))
         self._path = "/socket.io/?EIO=4&transport=polling"
         self._is_closed = False
         self._sending = gevent.lock.BoundedSemaphore(1)
 
     def open(self) -> None:
-        opened = self._get.raw("GET", self._path, None, 10).decode()
-        if not opened.startswith("0"):
-            raise NoAnswer("no handshake")
-        self._path += f"&sid={orjson.loads(opened[1:])['sid']}"
+        self.sid = _sid_of(self._get.raw("GET", self._path, None, 10).decode())
+        self._path += f"&sid={self.sid}"
 
     def send(self, packet: str) -> None:
         with self._sending:  # one POST at a time
@@ -249,8 +272,15 @@ class _Polling:
         self._post.close()
 
 
+def _sid_of(opened: str) -> str:
+    """Return the session's id from the packet that opens it. Raises NoAnswer."""
+    if not opened.startswith("0"):
+        raise NoAnswer("no handshake")
+    return str(orjson.loads(opened[1:])["sid"])
+
+
 def entry_of(name: str, data: Any) -> Entry | None:
-    """The entry that a live event brings, if it brings one."""
+    """Return the entry that a live event brings, if it brings one."""
     if name in ("newMessage", "entry") and data.get("success"):
         entry: Entry = data["data"]
         return entry

@@ -69,7 +69,7 @@ class Proxy:
                 _reset(stream)
 
     def cut_in_mid_frame(self, seconds: float) -> None:
-        """For a while, end each connection in the middle of the next chunk that the server sends."""
+        """End each connection in the middle of the next chunk that the server sends, for a while."""
         self._cut_next = True
         gevent.sleep(seconds)
         self._cut_next = False
@@ -82,7 +82,7 @@ class Proxy:
         self._swallowing = False
 
     def slow_down(self, seconds: float, delay_seconds: float) -> None:
-        """For a while, pass each chunk on later."""
+        """Pass each chunk on later, for a while."""
         self.delay_seconds = delay_seconds
         gevent.sleep(seconds)
         self.delay_seconds = 0.0

@@ -1,4 +1,4 @@
-"""Seven ways to build this server wrongly, each a promise broken: the checker has to see every one of them.
+"""Ways to build this server wrongly, each a promise broken: the checker has to see every one of them.
 
 Each replaces one part of the running (lab) process; nothing outside the lab imports this.
 """
@@ -11,19 +11,23 @@ from typing import Any
 import gevent
 from bson import ObjectId
 
-from chatapp import realtime
+from chatapp.bus.exchange import Exchange
 from chatapp.database import db
-from chatapp.schemas.views import Data, MessageAnswer, Synced
+from chatapp.realtime.order import Order, Tell
+from chatapp.schemas.views.entries import MessageAnswer, MessageView
+from chatapp.schemas.views.envelope import Data
+from chatapp.schemas.views.sync import Synced
 from chatapp.services import messages
 from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
 from chatapp.services.log.catch_up import load
 from chatapp.services.log.draft import Appended, Draft
 from chatapp.services.log.member import Member
+from chatapp.services.log.quotes import Quoted
 from chatapp.services.log.state import Conversation
 from chatapp.services.sync import answer as sync
 from chatapp.stores import entries as entry_store
-from chatapp.stores.documents import Entry
+from chatapp.stores.documents.entries import Entry
 
 
 def _acknowledge_before_the_write() -> None:
@@ -63,20 +67,19 @@ def _forget_client_ids() -> None:
 
     send = messages.send
 
-    def send_anew(user_id: ObjectId, conversation: str, content: str | None, *_: Any) -> MessageAnswer:
-        return send(user_id, conversation, content)
+    def send_anew(user_id: ObjectId, conversation: str, content: str | None, *_: Any, **more: Any) -> MessageAnswer:
+        return send(user_id, conversation, content, **more)
 
     messages.send = send_anew  # type: ignore[assignment]
 
 
 def _reorder_the_fan_out() -> None:
-    """Announce each entry in a greenlet of its own, up to half a second late."""
-    announce = realtime.announce
+    """Tell each entry in a greenlet of its own, up to half a second late."""
 
-    def announce_later(conversation_id: ObjectId, seq: int, pushes: list[realtime.Push]) -> None:
-        gevent.spawn_later(random.uniform(0, 0.5), announce, conversation_id, seq, pushes)  # noqa: S311 - no secret
+    def offer_later(self: Order, conversation_id: ObjectId, seq: int, tell: Tell, too_late: Tell) -> None:
+        gevent.spawn_later(random.uniform(0, 0.5), tell)  # noqa: S311 - no secret
 
-    realtime.announce = announce_later
+    Order.offer = offer_later  # type: ignore[method-assign]
 
 
 def _drop_on_reconnect() -> None:
@@ -103,10 +106,12 @@ def _count_unread() -> None:
     counts: Counter[tuple[ObjectId, ObjectId]] = Counter()
     publish = announcements.publish
 
-    def count(conversation: Conversation, entry: Entry) -> None:
+    def count(
+        conversation: Conversation, entry: Entry, target: Entry | None = None, quoted: Quoted | None = None
+    ) -> MessageView | None:
         for user_id in conversation.member_ids:
             counts[conversation.id, user_id] += entry["sender_id"] != user_id
-        publish(conversation, entry)
+        return publish(conversation, entry, target, quoted)
 
     def unread(self: Conversation, member: Member) -> int:
         return counts[self.id, member.user_id]
@@ -128,6 +133,20 @@ def _miss_a_receipt() -> None:
     sync.answer = answer
 
 
+def _send_no_heartbeat() -> None:
+    """Let nobody know of a lost last batch, or that this process lives."""
+    Exchange._send_heartbeat = lambda *_: None  # type: ignore[method-assign]
+
+
+def _tell_as_heard() -> None:
+    """Tell each entry when it is heard of, whatever is missing before it."""
+
+    def offer(self: Order, conversation_id: ObjectId, seq: int, tell: Tell, too_late: Tell) -> None:
+        tell()
+
+    Order.offer = offer  # type: ignore[method-assign]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "ack before write": _acknowledge_before_the_write,
     "counter": _count_instead_of_append,
@@ -137,3 +156,9 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "unread counter": _count_unread,
     "missed receipt": _miss_a_receipt,
 }
+
+SABOTAGES_OF_SEVERAL: dict[str, Callable[[], None]] = {
+    "no heartbeat": _send_no_heartbeat,
+    "no receive rule": _tell_as_heard,
+}
+"""Those that only several processes can have."""

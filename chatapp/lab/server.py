@@ -16,9 +16,11 @@ from pathlib import Path
 import gevent
 from gevent.subprocess import PIPE, STDOUT, Popen
 
+from chatapp.lab.bad_bus import ALL
 from chatapp.lab.forks import ROOT, Fork
 
 PATIENCE_SECONDS = 30
+LOOK_SECONDS = 0.2  # after which every process has seen what it is told by the control file
 _TRACEBACK_CHARACTERS = 5_000
 SETTINGS = {
     "APP_ENV": "development",
@@ -26,6 +28,7 @@ SETTINGS = {
     "JWT_SECRET": "only-in-the-lab-" + "0" * 32,
     "ARGON2_MEMORY_KIB": "8",
     "ARGON2_TIME_COST": "1",
+    "ACCESS_TOKEN_SECONDS": "86400",
     "LOG_FORMAT": "json",
     "LOG_LEVEL": "WARNING",
     "METRICS_REPORT_SECONDS": "0",
@@ -36,6 +39,7 @@ SETTINGS = {
             "RATE_REGISTRATIONS_ADDRESS",
             "RATE_USER",
             "RATE_SENDS",
+            "RATE_ACTIONS",
             "RATE_CONNECTS_ADDRESS",
             "RATE_CONNECTS_USER",
             "RATE_HANDSHAKES_ADDRESS",
@@ -47,7 +51,7 @@ SETTINGS = {
 
 
 def free_port() -> int:
-    """A port that nobody uses just now, below those that outgoing connections are given: such a connection would have
+    """Return an unused port, below those that outgoing connections are given: such a connection would have
     it when the server, killed, comes back."""
     while True:
         port = 10_240 + secrets.randbelow(22_528)
@@ -58,22 +62,29 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A server process on a store; `start` again after any end comes back on the same port."""
+    """A server, of one or several worker processes, on a store; `start` again after any end comes back on the same
+    port."""
 
     folder: Path
     store_uri: str
     settings: dict[str, str] = field(default_factory=dict)
     sabotage: str = ""
+    workers: int = 1
+    bad_bus: float = 0.0  # the share of what passes between its processes that is lost all the time
     fresh: bool = False  # a new interpreter each time, not a fork: for who measures it
     port: int = field(default_factory=free_port)
     output: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     tracebacks: list[str] = field(default_factory=list)  # printed where an exception was caught by nobody
     _process: Popen | Fork | None = None
+    _clock: float = 0.0
+    _bad_bus: float = 0.0
+    _is_bus_silent: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
         """Only what the server needs: nothing leaks in from the operator's shell."""
         own = {"PORT": str(self.port), "MONGO_URI": self.store_uri, "INSTANCE_DIR": str(self.folder)}
+        own["WEB_CONCURRENCY"] = str(self.workers)
         return {"PYTHONDONTWRITEBYTECODE": "1", "FLASK_APP": "wsgi"} | SETTINGS | own | self.settings
 
     @property
@@ -88,9 +99,9 @@ class Server:
             raise RuntimeError(said)
 
     def start(self) -> None:
-        """Start, and wait until it is ready."""
+        """Start, and wait until it is ready, with all of its workers."""
         if not self._control.exists():
-            self.set_clock(0)
+            self._write_control()
         application = f"chatapp.lab.application:make({str(self._control)!r})"
         command = ["gunicorn", application]
         self._process = self._fresh(command) if self.fresh else Fork(command, self.environment)
@@ -98,7 +109,7 @@ class Server:
         self.output.clear()
         with gevent.Timeout(PATIENCE_SECONDS, False):
             while self._process.poll() is None:
-                if self.is_ready():
+                if self.is_ready() and self.is_whole():
                     return
                 gevent.sleep(0.05)
             raise RuntimeError("\n".join(["the server has ended", *self.output]))
@@ -119,12 +130,29 @@ class Server:
                 self.tracebacks[-1] += "\n" + line
 
     def is_ready(self) -> bool:
-        """Does it answer its readiness route?"""
+        """Return whether it answers its readiness route."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/api/health/ready")
             return connection.getresponse().status == 200
         return False
+
+    def worker_names(self) -> dict[int, str]:
+        """Return the names of the living workers that have joined the others, by process id; of one alone none."""
+        found = {}
+        for pid in self._pids()[1:]:
+            with contextlib.suppress(FileNotFoundError):
+                found[pid] = (self.folder / f"worker-{pid}").read_text()
+        return found
+
+    def is_whole(self) -> bool:
+        """Return whether as many workers serve as should."""
+        return self.workers == 1 or len(self.worker_names()) == self.workers
+
+    def replace_workers(self) -> None:
+        """Let new workers take the place of those that run, which end when they have answered (SIGHUP)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End all of its processes at once, with nothing said."""
@@ -158,8 +186,32 @@ class Server:
 
     def set_clock(self, wrong_by_seconds: float) -> None:
         """Let its wall clock be wrong by so much."""
+        self._clock = wrong_by_seconds
+        self._write_control()
+
+    def set_bad_bus(self, share: float) -> None:
+        """Let that share of what comes from other processes be lost, as much be doubled, and as much swapped."""
+        self._bad_bus = share
+        self._write_control()
+
+    def mend_bus(self) -> None:
+        """Let all come that other processes send from now on."""
+        self.bad_bus = 0.0
+        self.set_bad_bus(0.0)
+
+    def set_bus_silent(self, is_silent: bool) -> None:
+        """Let all that comes from other processes be lost."""
+        self._is_bus_silent = is_silent
+        self._write_control()
+
+    def _write_control(self) -> None:
         written = self._control.with_suffix(".new")
-        written.write_text(json.dumps({"clock": wrong_by_seconds, "sabotage": self.sabotage}))
+        wanted = {
+            "clock": self._clock,
+            "sabotage": self.sabotage,
+            "bad_bus": ALL if self._is_bus_silent else max(self._bad_bus, self.bad_bus),
+        }
+        written.write_text(json.dumps(wanted))
         written.replace(self._control)
 
     def fill_disk(self, seconds: float) -> None:
@@ -174,7 +226,7 @@ class Server:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
 
     def _pids(self) -> list[int]:
-        """Its processes: gunicorn's master and worker."""
+        """Return the ids of its processes: gunicorn's master and worker."""
         if self._process is None:
             return []
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
