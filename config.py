@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 from environs import Env, EnvValidationError
@@ -49,7 +50,7 @@ class ConfigError(Exception):
 
 @lru_cache(maxsize=256)
 def canonical_origin(text: str) -> str:
-    """An origin as browsers write it: lower case, without the scheme's own port or a final dot, names in ASCII.
+    """Return an origin as browsers write it: lower case, without the scheme's own port or a final dot, names in ASCII.
 
     Anything else comes back as it is.
     """
@@ -111,6 +112,7 @@ class Config:
     RATE_REGISTRATIONS_ADDRESS: str = "200 per hour"
     RATE_USER: str = "600 per minute"
     RATE_SENDS: str = "100 per 10 seconds; 1200 per 10 minutes"
+    RATE_ACTIONS: str = "100 per 10 seconds; 1200 per 10 minutes"
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ACCOUNT_ANYWHERE: str = "200 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "400 per 15 minutes"
@@ -136,6 +138,9 @@ class Config:
     MAX_TEXT_LENGTH: int = 10_000
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
+    EDIT_WINDOW_SECONDS: int = 172_800
+    EDIT_HISTORY: str = "all"
+    DELETE_WINDOW_SECONDS: int = 0
     DIRECTORY_OPEN: bool = True
     SHOW_EMAILS: str = "members"
     SYNC_MAX_ENTRIES: int = 1_000
@@ -156,7 +161,7 @@ class Config:
     METRICS_REPORT_SECONDS: int = 300
 
     def __post_init__(self) -> None:
-        """One spelling for each origin, whoever compares them."""
+        """Bring origins to one spelling, whoever compares them."""
         object.__setattr__(self, "CORS_ORIGINS", tuple(canonical_origin(origin) for origin in self.CORS_ORIGINS))
 
     @property
@@ -175,7 +180,7 @@ class Config:
 
     @property
     def is_web_built(self) -> bool:
-        """Whether there is a web app to serve."""
+        """Return whether there is a web app to serve."""
         return (self.web_path / "index.html").is_file()
 
     @property
@@ -186,7 +191,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class TestConfig(Config):
-    """What the tests run with: cheap password hashing, limits that only limit tests reach."""
+    """The settings of the tests: cheap password hashing, limits that only limit tests reach."""
 
     __test__ = False  # not a test class, whatever its name makes pytest think
 
@@ -199,6 +204,7 @@ class TestConfig(Config):
     RATE_REGISTRATIONS_ADDRESS: str = "100000 per minute"
     RATE_USER: str = "100000 per minute"
     RATE_SENDS: str = "100000 per minute"
+    RATE_ACTIONS: str = "100000 per minute"
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"
     RATE_LOGIN_ACCOUNT_ANYWHERE: str = "100000 per minute"
     RATE_LOGIN_ADDRESS: str = "100000 per minute"
@@ -214,7 +220,7 @@ class TestConfig(Config):
 
 
 def load(**overrides: Any) -> Config:
-    """The settings of this process.
+    """Return the settings of this process.
 
     Keyword arguments win over the environment (a test or a script sets them).
     Raises ConfigError with every problem that was found.
@@ -238,7 +244,7 @@ def load(**overrides: Any) -> Config:
 
 
 def _read(env: Env) -> dict[str, Any]:
-    """Each field of Config from the environment, by the field's type; stricter rules follow the loop."""
+    """Return each field of Config from the environment, by the field's type; stricter rules follow the loop."""
     positive = validate.Range(min=1)
     values: dict[str, Any] = {}
     app_env = env.str("APP_ENV", "development", validate=validate.OneOf(ENVIRONMENTS))
@@ -251,6 +257,7 @@ def _read(env: Env) -> dict[str, Any]:
             values[name] = env.float(name, default, validate=validate.Range(min=0.05))
         elif isinstance(default, int):
             zero_allowed = name in ("TRUSTED_PROXIES", "METRICS_REPORT_SECONDS", "PORT", "WRITE_BEHIND_MS")
+            zero_allowed = zero_allowed or name in ("EDIT_WINDOW_SECONDS", "DELETE_WINDOW_SECONDS")
             values[name] = env.int(name, default, validate=validate.Range(min=0) if zero_allowed else positive)
         elif isinstance(default, tuple):
             fallback = [] if app_env == "production" else list(default)
@@ -260,6 +267,7 @@ def _read(env: Env) -> dict[str, Any]:
     values["APP_ENV"] = app_env
     values["PORT"] = env.int("PORT", 3000, validate=validate.Range(min=0, max=65_535))
     values["ENGINE"] = env.str("ENGINE", "chatapp", validate=validate.OneOf(("chatapp", "stock")))
+    values["EDIT_HISTORY"] = env.str("EDIT_HISTORY", "all", validate=validate.OneOf(("all", "none")))
     values["SHOW_EMAILS"] = env.str("SHOW_EMAILS", "members", validate=validate.OneOf(("members", "everybody")))
     values["LOG_LEVEL"] = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
     values["LOG_FORMAT"] = env.str(
@@ -271,7 +279,7 @@ def _read(env: Env) -> dict[str, Any]:
 
 
 def _invalid(env: Env) -> dict[str, str]:
-    """What is wrong with the settings that don't have their type or range, by name."""
+    """Return the problems of settings that don't have their type or range, by name."""
     try:
         env.seal()
     except EnvValidationError as error:
@@ -308,11 +316,16 @@ def _general_problems(values: dict[str, Any]) -> list[str]:
 
 
 def _format_problems(values: dict[str, Any]) -> list[str]:
-    """Settings whose text nothing could be done with later."""
+    """Return the problems of settings whose text would fail only when it is used."""
     problems = []
     for name, schemes in ADDRESSES.items():
         if values[name] and not values[name].startswith(schemes):
             problems.append(f"{name}: has to start with {' or '.join(schemes)}; correct it.")
+    if values["REDIS_URL"].startswith(ADDRESSES["REDIS_URL"]) and not _names_a_host(values["REDIS_URL"]):
+        problems.append(
+            "REDIS_URL: can't be read; write it like redis://user:password@host:6379/0, with special characters of the "
+            "password percent-encoded (@ is %40)."
+        )
     if values["MONGO_URI"].startswith(ADDRESSES["MONGO_URI"][:2]):
         try:
             parse_uri("mongodb://" + values["MONGO_URI"].partition("://")[2])  # a +srv one would be looked up
@@ -336,8 +349,17 @@ def _format_problems(values: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _names_a_host(url: str) -> bool:
+    """Return whether this address has a host, a possible port, and no path but the number of a database."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and (parts.path in ("", "/") or parts.path[1:].isdigit())
+    except ValueError:
+        return False
+
+
 def _platform_problems() -> list[str]:
-    """A platform's process that was not told what it is would serve as development, with its demo users."""
+    """Return the problem of a platform's process without APP_ENV: it would serve as development, with demo users."""
     found = [name for name in sorted(os.environ) if name.startswith(PLATFORMS)]
     if found and os.environ.get("PORT") and not os.environ.get("APP_ENV"):
         return [f"APP_ENV: is missing, and {found[0]} says that this is a platform; set APP_ENV=production."]
@@ -345,7 +367,7 @@ def _platform_problems() -> list[str]:
 
 
 def is_guessable(secret: str) -> bool:
-    """Is it repetitive, or a placeholder? Random text of 32 bytes has many different characters, hex digits too."""
+    """Return whether it is repetitive or a placeholder. 32 random bytes have many different characters, as hex too."""
     repeats = (secret + secret).find(secret, 1) < len(secret)
     return repeats or len(set(secret)) < SECRET_CHARACTERS or any(word in secret.lower() for word in PLACEHOLDERS)
 
@@ -394,7 +416,7 @@ def keep_private(folder: Path, files: Iterable[str]) -> None:
 
 
 def _development_secret(folder: Path) -> str:
-    """The secret that development made once, so that tokens survive a restart."""
+    """Return the secret that development made once, so that tokens survive a restart."""
     path = folder / "jwt_secret"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How gunicorn serves chatapp, so that `gunicorn wsgi:app` is the whole command."""
+"""gunicorn's settings for chatapp, so that `gunicorn wsgi:app` is the whole command."""
 
 import os
 
@@ -38,8 +38,8 @@ from chatapp import metrics, output
 from chatapp.server import processes
 
 output.install()
+processes.use_folder(_folder)
 if _folder is not None:
-    processes.use_folder(_folder)
     metrics.share(_folder)
 
 bind = f"{_config.HOST}:{_config.PORT}"
@@ -48,18 +48,27 @@ worker_class = "chatapp.server.worker.ChatWorker"
 worker_connections = _config.WORKER_CONNECTIONS
 max_requests = 0
 umask = 0o077
-timeout = 60 if _config.WEB_CONCURRENCY == 1 else 30  # one that is silent so long holds up who comes to it
+# A worker that is silent for so long is killed: only that closes its connections, and lets its clients go elsewhere.
+# gunicorn does not count before the worker has served for the first time, so a slow start is no silence.
+timeout = 60 if _config.WEB_CONCURRENCY == 1 else 10
 graceful_timeout = _config.DRAIN_SECONDS + 1
 keepalive = 75
 preload_app = False  # PyMongo's client has to be made after the fork
 accesslog = None  # the application writes one structured line per request
 loglevel = "warning"
 proc_name = "chatapp"
+control_socket_disable = True  # nobody uses it, and it wants a home folder that can be written to
 
 
 def child_exit(_: Any, worker: Any) -> None:
-    """A worker has ended: what it counted stays counted, what it had open is no more."""
+    """Forget a worker that has ended: what it counted stays counted, what it had open is no more."""
     metrics.forget_worker(worker.pid)
+
+
+def on_reload(server: Any) -> None:
+    """Tell the workers that run that others take their place (SIGHUP): they go on until those serve."""
+    if _folder is not None:
+        processes.note_replaced(list(server.WORKERS))
 
 
 def on_exit(_: Any) -> None:

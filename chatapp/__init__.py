@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from flask import Flask
 
-from chatapp import api, cli, database, extensions, logs, realtime, sockets
+from chatapp import api, cli, database, extensions, logs, sockets
+from chatapp.realtime import resync, socket_server
 from chatapp.server import background
 from config import Config, ConfigError, load
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """The application. Without a config it is read from the environment; raises ConfigError."""
+    """Return the application. Without a config it is read from the environment; raises ConfigError."""
     config = config or load()
     logs.configure(config)
     database.start(config)
@@ -23,7 +24,7 @@ def create_app(config: Config | None = None) -> Flask:
         MAX_CONTENT_LENGTH=config.MAX_BODY_BYTES,
         TESTING=config.APP_ENV == "testing",
         PROPAGATE_EXCEPTIONS=False,
-        RATELIMIT_STORAGE_URI="chatapp://",  # chatapp.limits.Counts
+        RATELIMIT_STORAGE_URI="chatapp://",  # chatapp.counts.Counts
     )
     extensions.jwt.init_app(app)
     _init_socketio(app, config)
@@ -34,7 +35,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def create_app_to_examine(error: ConfigError) -> Flask:
-    """The application for `flask doctor` where the settings allow no other: defaults stand in for what is wrong, and
+    """Return the application for `flask doctor` where the settings allow no other: defaults replace what is wrong, and
     an empty store where they name no database that can be used."""
     settings = replace(Config(**error.values), JWT_SECRET=error.values.get("JWT_SECRET") or secrets.token_urlsafe(48))
     if any(problem.startswith("MONGO_URI:") for problem in error.problems):
@@ -59,5 +60,5 @@ def _init_socketio(app: Flask, config: Config) -> None:
         ping_timeout=config.PING_TIMEOUT,
         max_http_buffer_size=config.MAX_FRAME_BYTES,
     )
-    realtime.serve(config)
+    socket_server.install(extensions.socketio, config, resync.resync)
     sockets.register(extensions.socketio.server)

@@ -1,4 +1,4 @@
-"""Whom a client's address stands for, as far as limits can tell."""
+"""The key under which limits count a client's address."""
 
 import ipaddress
 from functools import lru_cache
@@ -10,7 +10,7 @@ UNKNOWN = "unknown"
 
 @lru_cache(maxsize=10_000)
 def address_key(address: str | None) -> str:
-    """The name under which an address is counted, everywhere the same.
+    """Return the name under which an address is counted, everywhere the same.
 
     An IPv6 address counts as its /64 network: one customer has them all. IPv4 inside IPv6 (mapped, 6to4, NAT64),
     `ip:port`, brackets and zone are the address that they mean. All that is no address shares one name.
@@ -37,7 +37,7 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for."""
+    """Return the IPv4 address that an IPv6 address stands for."""
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

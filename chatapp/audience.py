@@ -22,7 +22,7 @@ class Remembered(Generic[R]):
         self._members = 0
 
     def get(self, audience: object) -> R | None:
-        """The answer for this audience, if it is known."""
+        """Return the answer for this audience, if it is known."""
         known = self._answers.get(id(audience))
         return known[1] if known is not None else None
 
@@ -37,7 +37,7 @@ class Remembered(Generic[R]):
         return answer
 
     def forget(self) -> None:
-        """Nothing is certain any more."""
+        """Drop all answers."""
         if self._answers:
             self._answers.clear()
             self._members = 0

@@ -10,13 +10,13 @@ _last_tick = datetime.min
 
 
 def now() -> datetime:
-    """The time as UTC without a zone, cut to milliseconds: what the database gives back."""
+    """Return the time as UTC without a zone, cut to milliseconds, as the database returns it."""
     moment = datetime.now(UTC).replace(tzinfo=None) + _offset + _wall_offset
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def tick() -> datetime:
-    """Now, but later than every tick before in this process, whatever the clock does: for "changed since"."""
+    """Return a time later than every tick before in this process, whatever the clock does: for "changed since"."""
     global _last_tick
     _last_tick = max(now(), _last_tick + timedelta(milliseconds=1))
     return _last_tick
@@ -29,23 +29,23 @@ def not_before(moment: datetime) -> None:
 
 
 def timestamp() -> int:
-    """Seconds since 1970, as JWT uses them."""
+    """Return the whole seconds since 1970, as JWT uses them."""
     return int(time.time() + (_offset + _wall_offset).total_seconds())
 
 
 def fine_timestamp() -> float:
-    """Seconds since 1970, with their fraction."""
+    """Return the seconds since 1970, with their fraction."""
     return time.time() + (_offset + _wall_offset).total_seconds()
 
 
 def monotonic() -> float:
-    """Seconds that only grow; for durations and deadlines inside this process."""
+    """Return seconds that only grow, for durations and deadlines inside this process."""
     return time.monotonic() + _offset.total_seconds()
 
 
 @lru_cache(8192)  # 2 MB: the same times are shown again and again, and a time remembered costs a tenth
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, like 2026-01-31T09:30:00.000Z."""
+    """Return ISO 8601 in UTC with milliseconds, like 2026-01-31T09:30:00.000Z."""
     return moment.isoformat(timespec="milliseconds") + "Z"
 
 

@@ -12,7 +12,7 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # a team's own network may wel
 
 
 def read(text: str) -> str:
-    """The address in the spelling that is stored and shown: NFC, lower case, the domain in Unicode.
+    """Return the address in the spelling that is stored and shown: NFC, lower case, the domain in Unicode.
 
     Raises ValueError for what is no address (RFC 5321, 6531; the domain by IDNA 2008).
     """
@@ -20,7 +20,7 @@ def read(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """What two spellings of one address have in common (NFKC, casefold, the domain in ASCII); of any other text too."""
+    """Return the key that all spellings of an address share: NFKC, casefold, the domain in ASCII. Takes any text."""
     try:
         address = _validated(text)
     except ValueError:
@@ -29,7 +29,7 @@ def key(text: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Is this a whole address?"""
+    """Return whether this is a whole address."""
     try:
         _validated(text)
     except ValueError:
@@ -38,12 +38,12 @@ def is_address(text: str) -> bool:
 
 
 def shown(email: str, shares: bool) -> str:
-    """The address for a viewer who `shares` a conversation with its owner, or not: then "", for apps need a text."""
+    """Return the address if the viewer `shares` a conversation with its owner, else "": apps need a text."""
     return email if shares or are_public() else ""
 
 
 def are_public() -> bool:
-    """May everybody see everybody's address?"""
+    """Return whether everybody may see everybody's address."""
     return config().SHOW_EMAILS == EVERYBODY
 
 

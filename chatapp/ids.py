@@ -14,7 +14,7 @@ _PARTS_OF_A_SECOND = 2**16
 
 
 def new_id() -> ObjectId:
-    """An id of 6 bytes of time and 6 random ones: ids sort by age, and knowing one says nothing of the next."""
+    """Return an id of 6 bytes of time and 6 random ones: ids sort by age, and one says nothing of the next."""
     moment = int(clock.fine_timestamp() * _PARTS_OF_A_SECOND) % 2**48
     return ObjectId(moment.to_bytes(6, "big") + urandom(_RANDOM_BYTES))
 

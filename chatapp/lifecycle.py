@@ -1,4 +1,4 @@
-"""Is this process taking work, and how much is under way? Draining waits for the latter."""
+"""The process's state of taking work or draining, and the work under way, for which draining waits."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ _on_drain: list[Callable[[], None]] = []
 
 
 def on_drain(act: Callable[[], None]) -> Callable[[], None]:
-    """Decorator: do this when the process is told to stop, before it waits for what is under way."""
+    """Register a function to be called when the process is told to stop, before it waits for what is under way."""
     _on_drain.append(act)
     return act
 
@@ -31,7 +31,7 @@ def reset() -> None:
 
 
 def is_draining() -> bool:
-    """Was this process told to stop?"""
+    """Return whether this process was told to stop."""
     return _work.draining
 
 

@@ -28,7 +28,7 @@ _LIBRARY_LEVELS = {
 
 
 class _Output:
-    """Where lines go: standard error, or what `redirect` has put in its place. A line that can't be written is dropped
+    """The output of lines: standard error, or what `redirect` put in its place. A line that can't be written is dropped
     and counted; that lines were dropped is said once there is somebody to read it."""
 
     stream: TextIO | None = None
@@ -68,7 +68,7 @@ def redirect(stream: TextIO | None) -> None:
 
 
 class _Logger:
-    """What structlog hands a finished line to; standard library logging would take four times as long."""
+    """The taker of structlog's finished lines; standard library logging would take four times as long."""
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -172,7 +172,7 @@ def _to_json(record: dict[str, Any], default: Any = None, **_: Any) -> str:
 
 
 def request_id(proposed: object = None) -> str:
-    """The caller's own id when it is sane, else a new one."""
+    """Return the caller's own id when it is sane, else a new one."""
     if isinstance(proposed, str) and _SANE_ID.fullmatch(proposed):
         return proposed
     return uuid.uuid4().hex
@@ -190,5 +190,5 @@ def bind(**fields: Any) -> None:
 
 
 def current_request_id() -> str:
-    """The id of the request or event being worked on; "-" outside one."""
+    """Return the id of the request or event being worked on; "-" outside one."""
     return str(get_contextvars().get("requestId", "-"))

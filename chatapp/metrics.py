@@ -58,6 +58,12 @@ side_failures = Counter(
     "chatapp_side_failures_total", "Failures beside an act that went on without", ["part"], registry=registry
 )
 
+garbage_pauses = Histogram(
+    "chatapp_garbage_pause_seconds",
+    "How long collections of the whole heap have held the event loop",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+    registry=registry,
+)
 _loop_held = Histogram(
     "chatapp_loop_held_seconds",
     "Turns of the event loop that took longer than LOOP_HELD_MS, by what was seen working",
@@ -67,6 +73,32 @@ _loop_held = Histogram(
 )
 
 bus = Counter("chatapp_bus_total", "What passes between the processes of one chat", ["what"], registry=registry)
+lost_races = Counter(
+    "chatapp_lost_races_total",
+    "Entries whose number another process took first, and that were tried again",
+    registry=registry,
+)
+late_deliveries = Counter(
+    "chatapp_late_deliveries_total",
+    "Entries that were not told in their turn: they waited for one before them, were read from the log, or synced",
+    ["how"],
+    registry=registry,
+)
+bus_degraded = Gauge(
+    "chatapp_bus_degraded",
+    "1 while other machines are heard late, through the database",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
+bus_lag = Gauge(
+    "chatapp_bus_lag_seconds", "How long Redis took for its last answer", registry=registry, multiprocess_mode="livemax"
+)
+bus_round_trip = Gauge(
+    "chatapp_bus_round_trip_seconds",
+    "The longest time that a message to another process and its answer took",
+    registry=registry,
+    multiprocess_mode="livemax",
+)
 connections_moved = Counter(
     "chatapp_connections_moved_total", "Connections that went to the worker of their session", registry=registry
 )

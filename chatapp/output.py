@@ -69,7 +69,7 @@ class Output(io.TextIOBase):
         metrics.log_lines_dropped.inc(lines)
 
     def take_lost(self) -> int:
-        """The number of lines that were dropped since the last call; 0 as long as the stream does not work again."""
+        """Return the number of lines dropped since the last call; 0 as long as the stream does not work again."""
         if not self._lost or self._waiting or not self._works:
             return 0
         lost, self._lost = self._lost, 0
@@ -84,7 +84,7 @@ class Output(io.TextIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Is this a terminal?"""
+        """Return whether this is a terminal."""
         return os.isatty(self._descriptor)
 
 

@@ -1,4 +1,4 @@
-"""What this process remembers of its database: the one registry of caches, queues and marks.
+"""The registry of all that this process remembers of its database: caches, queues and marks.
 
 A module that keeps such state registers how it is emptied. Opening another database empties everything.
 """
@@ -9,7 +9,7 @@ _resets: list[Callable[[], None]] = []
 
 
 def on_reset(reset: Callable[[], None]) -> Callable[[], None]:
-    """Decorator: call this function whenever another database is opened."""
+    """Register a function to be called whenever another database is opened."""
     _resets.append(reset)
     return reset
 

@@ -80,7 +80,7 @@ class Watchdog:
 
 
 def name_of(frame: FrameType | None) -> str:
-    """The event or route that a stack works for, or else the project's innermost function in it."""
+    """Return the event or route that a stack works for, or else the project's innermost function in it."""
     innermost = UNKNOWN
     while frame is not None:
         code = frame.f_code

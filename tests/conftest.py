@@ -33,8 +33,9 @@ from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
 STORES = ["embedded", *(["mongo"] if MONGO else [])]
+NEEDS_MONGO = pytest.mark.needs_mongo  # several processes do, and what is about MongoDB itself
 ENGINE = os.environ.get("TEST_ENGINE", "chatapp")  # "stock" runs all of it on the libraries' own server
-COLLECTIONS = ("users", "sessions", "conversations", "memberships", "entries", "receipts", "departures")
+COLLECTIONS = tuple(name for name in database.COLLECTIONS if name != "meta")
 PASSWORD = "password123"
 PATIENCE_SECONDS = 20
 
@@ -69,6 +70,13 @@ def collected() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.fixture(scope="module")
+def collected_at_the_end() -> Iterator[None]:
+    """Collect what a module's clients have left and let go of after the test that made it."""
+    yield
+    gc.collect()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--part", default="", help='Only a part: "embedded 1", "mongo 2", "mongo alone" (scripts/test.py).'
@@ -76,21 +84,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--claims", default="", help="A folder in which the parts that run at once share out the tests.")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs_mongo: left out where TEST_MONGO_URI names no server.")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of one part: of one store (what has no store belongs to the embedded one). The first part begins
     with the delivery lab, the longest; the second begins with the last module, so that they meet."""
+    if not MONGO:
+        for item in items:
+            if item.get_closest_marker("needs_mongo"):
+                item.add_marker(pytest.mark.skip(reason="it needs a MongoDB (TEST_MONGO_URI)"))
     if part := config.getoption("--part"):
         store, number = part.split()
-        items[:] = [item for item in items if _is_in(item, store, alone=number == "alone")]
+        items[:] = [item for item in items if is_in_part(item, store, alone=number == "alone")]
         modules = sorted({item.path for item in items}, key=lambda path: (path.name != "test_lab.py", path))
         items.sort(key=lambda item: modules.index(item.path), reverse=number == "2")
 
 
-def _is_in(item: pytest.Item, wanted: str, *, alone: bool) -> bool:
+def is_in_part(item: pytest.Item, wanted: str, *, alone: bool) -> bool:
+    """Return whether a part of this store has the test. One that needs a MongoDB is in those of both: skipped on the
+    embedded store, so that somebody says so."""
     callspec = getattr(item, "callspec", None)
-    store = callspec.params.get("store_uri", "embedded") if callspec else "embedded"
-    kills_the_server = store == "mongo" and item.path.name == "test_lab.py"
-    return store == wanted and kills_the_server == alone
+    stores = {callspec.params.get("store_uri", "embedded") if callspec else "embedded"}
+    needs_mongo = bool(item.get_closest_marker("needs_mongo"))
+    if needs_mongo:
+        stores.add("mongo")
+    kills_the_server = item.path.name == "test_lab.py"
+    needs_quiet = needs_mongo and item.path.parent.name == "operations"  # many processes, and times of seconds
+    opens_another = needs_mongo and item.path.name == "test_carriers.py"  # which closes what the application has open
+    return wanted in stores and (wanted == "mongo" and (kills_the_server or needs_quiet or opens_another)) == alone
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
@@ -98,7 +121,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     claims = session.config.getoption("--claims")
     if not claims or session.testsfailed or session.config.option.collectonly:
         return None
-    unclaimed = (item for item in session.items if _claim(Path(claims), item))
+    store = session.config.getoption("--part").partition(" ")[0]
+    unclaimed = (item for item in session.items if _claim(Path(claims), f"{store} {item.nodeid}"))
     item = next(unclaimed, None)
     while item is not None:
         following = next(unclaimed, None)
@@ -111,10 +135,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def _claim(folder: Path, item: pytest.Item) -> bool:
-    """Whether this part is the first that wants the test."""
+def _claim(folder: Path, test: str) -> bool:
+    """Return whether this part is the first that wants the test."""
     try:
-        (folder / hashlib.sha256(item.nodeid.encode()).hexdigest()).touch(exist_ok=False)
+        (folder / hashlib.sha256(test.encode()).hexdigest()).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True

@@ -24,7 +24,7 @@ Payload.max_decode_packets = 4096  # or the Python client gives up polling when 
 PATIENCE_SECONDS = 20
 # The socket clients leave connections that the server has closed to the garbage collector.
 REAL_CLIENTS = [
-    pytest.mark.usefixtures("collected"),
+    pytest.mark.usefixtures("collected", "collected_at_the_end"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
 SETTINGS = {
@@ -52,6 +52,8 @@ class Server:
     process: subprocess.Popen[bytes] | Fork | None = None
     migrates: bool = True  # before it first starts, as a release command does
     fresh: bool = False  # a new interpreter each time, not a fork
+    application: str = "wsgi:app"
+    code: Path = ROOT  # where the server's code is; that of another version needs a new interpreter
 
     @property
     def url(self) -> str:
@@ -71,7 +73,7 @@ class Server:
             with open(os.devnull, "wb") as nowhere:
                 assert self._run(["flask", "migrate"], nowhere).wait() == 0
         with (self.folder / "server.log").open("ab") as log:
-            self.process = self._run(["gunicorn", "wsgi:app"], log)
+            self.process = self._run(["gunicorn", self.application], log)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.is_healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -82,7 +84,7 @@ class Server:
         if not self.fresh:
             return Fork(command, self.environment, output)
         command = [sys.executable, "-m", *command]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
+        return subprocess.Popen(command, cwd=self.code, env=self.environment, stdout=output, stderr=output)
 
     def is_healthy(self) -> bool:
         """Return whether it answers its health route."""
@@ -123,10 +125,17 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, store_uri: str, *, migrates: bool = True, fresh: bool = False, **settings: str
+    folder: Path,
+    store_uri: str,
+    *,
+    migrates: bool = True,
+    fresh: bool = False,
+    application: str = "wsgi:app",
+    code: Path = ROOT,
+    **settings: str,
 ) -> Iterator[Server]:
     """A started server, stopped at the end. Prints of a traceback fail the test: nobody else would notice."""
-    server = Server(folder, store_uri, settings, migrates=migrates, fresh=fresh)
+    server = Server(folder, store_uri, settings, migrates=migrates, fresh=fresh, application=application, code=code)
     try:
         server.start()
         yield server

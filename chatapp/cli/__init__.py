@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, new_epoch, seed, verify
+from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, new_epoch, processes, seed, verify
 
 
 def register(app: Flask) -> None:
@@ -18,5 +18,6 @@ def register(app: Flask) -> None:
         verify.repair,
         chaos.chaos,
         new_epoch.new_epoch,
+        processes.processes,
     ):
         app.cli.add_command(command)

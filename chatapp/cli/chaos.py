@@ -7,10 +7,12 @@ import click
 import orjson
 
 from chatapp.cli.outcome import plain_failures
-from chatapp.lab.checker import Verdict
-from chatapp.lab.run import Plan, run
+from chatapp.lab.plan import Plan
+from chatapp.lab.run import run
+from chatapp.lab.verdict import Verdict
 
 _SHOWN = 10
+_LULL_SECONDS = 4.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -33,6 +35,14 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
     "--store-uri", help="The database of the lab's server, like mongodb://…/name. Default: an embedded store."
 )
 @click.option("--database-control", help="A program that takes `kill` and `start`, for faults of the database itself.")
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes of each machine.")
+@click.option("--machines", type=click.IntRange(1, 16), default=1, show_default=True, help="gunicorn masters.")
+@click.option(
+    "--bad-bus",
+    type=click.FloatRange(0, 0.3),
+    default=0,
+    help="The share of what passes between processes that is lost all the time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @plain_failures
 def chaos(
@@ -46,12 +56,20 @@ def chaos(
     url: str | None,
     store_uri: str | None,
     database_control: str | None,
+    workers: int,
+    machines: int,
+    bad_bus: float,
     as_json: bool,
 ) -> None:
     """Chat while everything breaks, and see whether a message was lost, doubled or reordered; exit code 1 if so."""
     for address in filter(None, (url, store_uri)):
         if address.partition(":")[0] != "litemongo" and urlsplit(address).hostname not in _LOOPBACK:
             raise click.ClickException("The lab breaks things: it works on this machine only (127.0.0.1).")
+    if workers * machines > 1:
+        if url:
+            raise click.ClickException("--workers and --machines are for servers that the lab starts, not for --url.")
+        if not store_uri or not store_uri.startswith("mongodb:"):
+            raise click.ClickException("Several processes need a MongoDB: name one with --store-uri.")
     plan = Plan(
         seed=seed,
         sends=sends,
@@ -63,6 +81,10 @@ def chaos(
         url=url,
         store_uri=store_uri,
         database_control=database_control,
+        workers=workers,
+        machines=machines,
+        bad_bus=bad_bus,
+        lull_seconds=_LULL_SECONDS if workers * machines > 1 else 0,
     )
     verdict = run(plan, lambda text: click.echo(text, err=True))
     if as_json:
@@ -80,8 +102,11 @@ def _show(verdict: Verdict, seed: int) -> None:
     )
     for name, number in sorted(verdict.faults.items()):
         click.echo(f"  {number:4} x {name}")
-    for name in ("lost", "doubled", "reordered", "alien", "holes", "unread", "stale", "store", "tracebacks"):
-        found = getattr(verdict, name)
+    click.echo(
+        f"live: {verdict.live_checks} looked at, 99 of 100 within {verdict.late_p99:.2f} s of the acknowledgement, "
+        f"all within {verdict.latest:.2f} s; {verdict.resyncs} resyncs"
+    )
+    for name, found in verdict.broken.items():
         click.echo(f"{name}: {len(found)}")
         for text in found[:_SHOWN]:
             click.echo(f"  {text}")

@@ -13,7 +13,7 @@ _SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @plain_failures
 def check_users(as_json: bool) -> None:
-    """Are there at least two users? With fewer, every contact list is empty. Exit code 1 when not."""
+    """Check that there are at least two users: with fewer, every contact list is empty, and the exit code is 1."""
     count = user_store.count()
     rows = [{"name": row["name"], "email": row["email"]} for row in user_store.find_oldest(_SHOWN)]
     enough = count >= 2

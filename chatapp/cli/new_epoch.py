@@ -10,6 +10,6 @@ from chatapp.services.sync import epoch
 @click.command("new-epoch")
 @plain_failures
 def new_epoch() -> None:
-    """After a backup was restored: let every client drop what it has and start anew. Then start the server again."""
+    """Let every client drop what it has and start anew, after a backup was restored. Then start the server again."""
     migrations.refuse_foreign()
     click.echo(f"The epoch is {epoch.renew()}. Start the server again, so that it tells its clients.")

@@ -1,4 +1,4 @@
-"""How commands fail: one sentence and an exit code, never a traceback for what an operator can mend."""
+"""The failures of commands: one sentence and an exit code, never a traceback for what an operator can mend."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +10,7 @@ from chatapp import errors
 
 
 def plain_failures(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: what the error family knows (a database that is down) becomes one sentence and exit code 1."""
+    """Decorate a command: an error of the family (a database that is down) becomes one sentence and exit code 1."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:

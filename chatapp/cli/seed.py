@@ -26,7 +26,10 @@ def seed(user_count: int, message_count: int, if_empty: bool, yes: bool) -> None
     """
     if config().is_production and not yes:
         raise click.ClickException("This is production: demo users have a known password. Use --yes if you mean it.")
-    migrations.run(lambda name: click.echo(f"migrated {name}"))
+    try:
+        migrations.run(lambda name: click.echo(f"migrated {name}"))
+    except migrations.Postponed as reason:
+        click.echo(reason.message, err=True)
     if if_empty and user_store.count():
         return
     with limits.suspended():

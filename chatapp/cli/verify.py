@@ -52,7 +52,9 @@ def verify(conversation: str | None, since: datetime | None, as_json: bool) -> N
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @plain_failures
 def repair(conversation: str | None, dry_run: bool) -> None:
-    """Compute anew what is derived from the logs: heads, last messages, memberships. Never touches an entry."""
+    """Compute anew what is derived from the logs: heads, last messages, memberships, edited messages.
+
+    Erases what should be erased, and never touches anything else of an entry."""
     migrations.refuse_foreign()
     verb = "would be repaired" if dry_run else "repaired"
 

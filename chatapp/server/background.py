@@ -8,9 +8,9 @@ import structlog
 from flask import Flask
 from gevent.event import Event
 
-from chatapp import database, errors, logs, metrics, realtime, supervisor
+from chatapp import database, errors, logs, metrics, supervisor
 from chatapp.engine import fair_queue, timer_wheel
-from chatapp.realtime import others
+from chatapp.realtime import closing, others
 from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
 from chatapp.services.log import rounds
@@ -25,9 +25,10 @@ _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between searches for work that another process has left in a crash
 _FIRST_SECONDS = 2.0  # that the start waits for the work that has to precede the first request
 _LOOK_SECONDS = 2  # at most, between attempts to reach a database that was away at the start
-_own_database = Event()  # it was looked at, and is no other program's
+own_database = Event()  # it was looked at, and is no other program's
 _EPOCH_SECONDS = 3
-_BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
+BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
+_POSTPONED_SECONDS = 60  # until a migration that had to wait is tried again
 _MIGRATION_SECONDS = 30.0  # and for migrations: the order of a log depends on the unique indexes
 
 
@@ -41,25 +42,25 @@ def start() -> None:
     Watchdog(config().LOOP_HELD_MS / 1000).start()
     database.warm_pool()
     _migrate_first()
-    gevent.spawn(_quietly, "order of changes", _keep_order).join(_FIRST_SECONDS)
+    gevent.spawn(quietly, "order of changes", _keep_order).join(_FIRST_SECONDS)
     head_store.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
-    _every(1, "log output", logs.flush)
-    _every(1, "appends", rounds.keep_serving)
+    every(1, "log output", logs.flush)
+    every(1, "appends", rounds.keep_serving)
     for line in (timer_wheel.current(), fair_queue.current(), fair_queue.large()):
-        _every(1, "deadlines and turns", line.keep_going)
-    _every(1, "order of changes", _keep_order)
-    _every(1, "token expiry", lambda: realtime.sweep_expired(config().TOKEN_WARNING_SECONDS))
-    _every(1, "sessions in use", sessions.renew)
-    _every(1, "typing and presence", presence.sweep)
-    _every(60, "last seen", presence.renew)
-    _every(3600, "tidy sessions", _if_leader(sessions.tidy))
+        every(1, "deadlines and turns", line.keep_going)
+    every(1, "order of changes", _keep_order)
+    every(1, "token expiry", lambda: closing.sweep_expired(config().TOKEN_WARNING_SECONDS))
+    every(1, "sessions in use", sessions.renew)
+    every(1, "typing and presence", presence.sweep)
+    every(60, "last seen", presence.renew)
+    every(3600, "tidy sessions", _if_leader(sessions.tidy))
     if not database.is_embedded():  # nobody else writes to the embedded store
-        _every(_RECOVER_SECONDS, "recovery", _if_leader(_recover))
-    if not others.current().is_nobody:  # the operator's command may have told another process
-        _every(_EPOCH_SECONDS, "epoch", epoch.look_again)
+        every(_RECOVER_SECONDS, "recovery", _if_leader(_recover))
+    if others.current().may_exist:
+        every(_EPOCH_SECONDS, "epoch", _look_at_epoch)
     if config().METRICS_REPORT_SECONDS:
-        _every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
+        every(config().METRICS_REPORT_SECONDS, "report", metrics.report)
 
 
 def refuse_foreign_database() -> None:
@@ -68,17 +69,23 @@ def refuse_foreign_database() -> None:
         migrations.refuse_foreign()
     except migrations.ForeignDatabase as error:
         print(error.message, file=sys.stderr, flush=True)
-        sys.exit(_BOOT_ERROR)
+        sys.exit(BOOT_ERROR)
 
 
 def finish() -> None:
     """Store what is behind; called when the process that served has answered everything."""
-    _quietly("what is behind the logs", head_store.settle)
+    quietly("what is behind the logs", head_store.settle)
+
+
+def _look_at_epoch() -> None:
+    """See whether the operator's command has told another process of a new epoch."""
+    if not others.current().is_nobody:
+        epoch.look_again()
 
 
 def _migrate_first() -> None:
-    """Not every platform runs the Procfile's release command. While the database is away, the server is up without."""
-    first = gevent.spawn(_quietly, "migrations", _migrate)
+    """Migrate, for platforms that run no release command. While the database is away, the server is up without."""
+    first = gevent.spawn(quietly, "migrations", _migrate)
     first.join(_MIGRATION_SECONDS)
     if first.value is False:
         gevent.spawn(_until_done, "migrations", _migrate, _LOOK_SECONDS)
@@ -86,14 +93,19 @@ def _migrate_first() -> None:
 
 def _migrate() -> None:
     refuse_foreign_database()
-    _own_database.set()
-    if migrations.pending():
+    own_database.set()
+    if not migrations.pending():
+        return
+    try:
         migrations.run(lambda name: logger.info("migrated", migration=name))
+    except migrations.Postponed as reason:  # in a rolling restart: the predecessors are still at work
+        logger.info("migration postponed", reason=reason.message)
+        gevent.spawn_later(_POSTPONED_SECONDS, _until_done, "migrations", _migrate)
 
 
 def _until_done(name: str, work: Callable[[], object], longest: int = _RECOVER_SECONDS) -> None:
     pause = 1
-    while not _quietly(name, work):
+    while not quietly(name, work):
         gevent.sleep(pause)
         pause = min(2 * pause, longest)
 
@@ -105,13 +117,13 @@ def _keep_order() -> None:
 
 def _require_own_database() -> None:
     """Write nothing before it is known whose database this is: one that was away may turn out to be another's."""
-    if not _own_database.is_set():
+    if not own_database.is_set():
         raise errors.Unavailable(errors.Code.DATABASE_UNAVAILABLE, "The database was not looked at yet.", 5)
 
 
 def recover_soon() -> None:
     """Finish what a process has left that is gone, if this one is to do it."""
-    gevent.spawn(_quietly, "recovery", _if_leader(_recover))
+    gevent.spawn(quietly, "recovery", _if_leader(_recover))
 
 
 def _if_leader(work: Callable[[], object]) -> Callable[[], object]:
@@ -126,11 +138,12 @@ def _recover() -> None:
         logger.info("finished what a crash had left", conversations=mended)
 
 
-def _every(seconds: float, name: str, work: Callable[[], object]) -> None:
-    supervisor.every(seconds, name, lambda: _quietly(name, work))
+def every(seconds: float, name: str, work: Callable[[], object]) -> None:
+    """Do this again and again beside the requests; a failure is logged."""
+    supervisor.every(seconds, name, lambda: quietly(name, work))
 
 
-def _quietly(name: str, work: Callable[[], object]) -> bool:
+def quietly(name: str, work: Callable[[], object]) -> bool:
     """Do it; log a failure, and return whether it succeeded."""
     try:
         work()

@@ -1,5 +1,7 @@
 """The text that the operator sees when the server is up."""
 
+from urllib.parse import urlsplit
+
 from chatapp import database
 from config import Config
 
@@ -13,6 +15,8 @@ def text(config: Config, network_address: str | None) -> str:
         lines.append(f"  Network:  http://{network_address}:{config.PORT}")
     if config.WEB_CONCURRENCY > 1:
         lines.append(workers)
+    if config.REDIS_URL:
+        lines.append(f"  Machines: {_machines(config)}")
     lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {database.store_name()}"]
     if not config.is_production:
         lines.append("  Log in:   tini@test.com / password123  (demo users; see `flask seed`)")
@@ -24,6 +28,14 @@ def text(config: Config, network_address: str | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _machines(config: Config) -> str:
+    if database.is_embedded():
+        return "this one alone, on the embedded store; REDIS_URL keeps the counts of rate limits"
+    if config.ENGINE == "stock":
+        return "this one alone, with ENGINE=stock"
+    return f"Redis at {urlsplit(config.REDIS_URL).netloc.rpartition('@')[2]} carries between them"
 
 
 def _web_app(config: Config) -> str:

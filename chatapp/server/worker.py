@@ -1,14 +1,13 @@
 """The gunicorn worker: WebSocket support, and a stop that loses nothing and does not wait for idle sockets."""
 
 import fcntl
-import gc
 import os
 import resource
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 import structlog
@@ -16,26 +15,44 @@ from gevent.pywsgi import WSGIHandler
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIServer
 
-from chatapp import errors, lifecycle, realtime
+from chatapp import errors, lifecycle
 from chatapp.database import STORE_ERRORS, is_embedded
+from chatapp.engine import fair_queue
 from chatapp.extensions import socketio
+from chatapp.realtime import closing
 from chatapp.realtime.socket_server import handler_class, is_engine
 from chatapp.server import background, banner, processes
+from chatapp.server.collector import Collector
 from chatapp.settings import config
 
 logger = structlog.get_logger("chatapp.worker")
 _OTHER_FILES = 100
+_ACCEPTED_SECONDS = 0.3  # in which a connection that was accepted brings its request
 
 
 class ChatServer(PyWSGIServer):  # type: ignore[misc]
     """gunicorn's pywsgi server; closing it also ends connections that only wait for another request."""
 
-    max_accept = 1  # connection in one turn of the loop: a crowd that connects must not hold up connected clients
+    started: ClassVar[list["ChatServer"]] = []  # in this process
+    max_accept = 1  # connection in one turn of the line: a crowd that connects must not hold up connected clients
 
     def start(self) -> None:
         """Begin to serve, also connections that other workers pass on."""
         super().start()
+        self.started.append(self)
         processes.serve(self)
+
+    def _do_read(self) -> None:
+        """Accept a connection when its turn has come."""
+        if not fair_queue.current().call_or_add(self._accept) and self._watcher is not None:
+            self._watcher.stop()
+
+    def _accept(self) -> None:
+        """Accept a connection, unless no more are to be accepted."""
+        if self._watcher is not None:
+            super()._do_read()
+        if self._watcher is not None:  # still
+            self._watcher.start(self._do_read)
 
     def take(self, sock: Any, address: Any, file: Any) -> None:
         """Handle a connection that another worker has begun to read."""
@@ -67,28 +84,37 @@ class ChatWorker(GeventPyWSGIWorker):  # type: ignore[misc]
     _draining = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: drain, then stop as gunicorn does. Runs in a signal handler, so the work is spawned."""
+        """Handle SIGTERM: drain, then stop as gunicorn does. Runs in a signal handler, so the work is spawned."""
         if not self._draining:
             self._draining = True
             gevent.spawn(self._drain_and_exit, sig, frame)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT, or SIGQUIT from a master that got one: Ctrl-C in a terminal is a graceful stop too."""
+        """Handle SIGINT, or SIGQUIT from a master that got one: Ctrl-C in a terminal is a graceful stop too."""
         self.handle_exit(sig, frame)
 
     def _drain_and_exit(self, sig: int, frame: Any) -> None:
+        is_replaced = processes.await_successors()
         logger.info("draining")
         try:
+            if is_replaced:
+                self._let_successors_accept()
             finished = lifecycle.drain(max(1, config().DRAIN_SECONDS - 3))
             with gevent.Timeout(1, False):
                 background.finish()
             processes.leave()
-            closed = realtime.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
+            closed = closing.announce_shutdown(errors.Code.SHUTTING_DOWN, "The server is restarting")
             gevent.sleep(0.2)  # the writers of the sockets send what was just put into their queues
             _close_transports()
             logger.info("drained", sockets=closed, everything_answered=finished)
         finally:
             super().handle_exit(sig, frame)
+
+    def _let_successors_accept(self) -> None:
+        """Accept no more connections, and answer those that were accepted just now."""
+        for server in ChatServer.started:
+            server.stop_accepting()
+        gevent.sleep(_ACCEPTED_SECONDS)
 
 
 def _close_transports() -> None:
@@ -103,12 +129,14 @@ def _close_transports() -> None:
 
 
 def begin_to_serve(worker: Any) -> None:
-    """Called once in the process that serves, before its first request."""
+    """Start the background work of a process that serves, before its first request."""
     _refuse_tls(worker.cfg)
     _allow_open_files()
     _own_store(worker.ppid)
     _refuse_foreign_database()
     app = worker.wsgi
+    if worker.age == 1:  # later it may be away for a while, which only metrics and latency notice
+        processes.refuse_unusable_redis()
     processes.join()
     app.extensions["chatapp_background"]()
     if worker.age > 1:  # one of several, or the successor of one that has ended
@@ -117,16 +145,7 @@ def begin_to_serve(worker: Any) -> None:
         print(banner.text(config(), _network_address()), file=sys.stdout, flush=True)
     else:
         logger.info("SERVER STARTED SUCCESSFULLY", host=config().HOST, port=config().PORT)
-    _leave_out_of_collections()
-
-
-def _leave_out_of_collections() -> None:
-    """Code and settings are there to stay: the garbage collector need not walk through them again and again.
-
-    An answer of a thousand rows sets off a whole collection, which is half of its cost otherwise (docs/engine.md).
-    """
-    gc.collect()
-    gc.freeze()
+    Collector().start()
 
 
 def _refuse_tls(settings: Any) -> None:
@@ -140,13 +159,13 @@ def _refuse_tls(settings: Any) -> None:
 
 
 def _refuse_foreign_database() -> None:
-    """While the database is away the server starts, and looks later."""
+    """Refuse the database of another application. While it is away the server starts, and looks later."""
     with suppress(*STORE_ERRORS):
         background.refuse_foreign_database()
 
 
 def _allow_open_files() -> None:
-    """Every connection is an open file: take as many as are needed, where the system lets this process."""
+    """Raise the limit of open files as far as connections need it, and as the system lets this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = config().WORKER_CONNECTIONS + _OTHER_FILES
     possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

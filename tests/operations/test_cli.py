@@ -80,7 +80,10 @@ def test_check_users_says_what_to_do(run, register):
 def test_events_lists_all(run):
     output = run("events").output
     assert "Sent by the server:" in output and "userTyping {" in output
-    assert "newMessage {conversationId, content?, attachment?, clientMsgId?, tempId?}" in output
+    assert (
+        "newMessage {conversationId, content?, attachment?, replyTo?, mentions?, forwardOf?, clientMsgId?, tempId?}"
+        in output
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,12 @@
 """Metrics for Prometheus, and who may read them."""
 
+import copy
+
 import pytest
+from bson import ObjectId
 from prometheus_client.parser import text_string_to_metric_families
+
+from chatapp.services.log import cache
 
 FAMILIES = {
     "chatapp_requests",
@@ -17,6 +22,10 @@ FAMILIES = {
     "chatapp_database_connections_open",
     "chatapp_database_connections_used",
     "chatapp_database_up",
+    "chatapp_bus",
+    "chatapp_connections_moved",
+    "chatapp_late_deliveries",
+    "chatapp_lost_races",
     "process_resident_memory_bytes",
     "process_cpu_seconds",
     "process_open_fds",
@@ -90,6 +99,18 @@ def test_sends_and_deliveries_are_counted(ann, bob, value):
     ann.send(conversation, "one")
     assert value("chatapp_messages_sent_total") - sends == 1
     assert value("chatapp_deliveries_total") - deliveries == 3
+
+
+def test_a_number_that_another_process_took_first_is_counted(ann, bob, value):
+    conversation = ann.direct(bob)
+    ann.send(conversation, "one")
+    slot = cache.slot(ObjectId(conversation))
+    before = copy.deepcopy(slot.state)
+    ann.send(conversation, "two")
+    slot.state = before  # as a process has it that has not heard of the second message
+    races = value("chatapp_lost_races_total")
+    assert ann.send(conversation, "three")["data"]["seq"] == 3
+    assert value("chatapp_lost_races_total") == races + 1
 
 
 def test_database_commands_are_counted(ann, value, store_uri):

@@ -22,7 +22,7 @@ from gunicorn.arbiter import Arbiter
 
 from chatapp.server import background
 from chatapp.services import migrations
-from tests.conftest import MONGO, eventually
+from tests.conftest import MONGO, NEEDS_MONGO, eventually
 from tests.server import PATIENCE_SECONDS, REAL_CLIENTS, ROOT, Server, running
 from tests.stores.test_outage import Proxy
 
@@ -195,7 +195,7 @@ def test_the_server_refuses_a_database_of_the_old_app(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.skipif(not MONGO, reason="the embedded store is never away")
+@NEEDS_MONGO
 def test_a_database_of_the_old_app_that_comes_later_ends_the_server(tmp_path: Path) -> None:
     parts, name = urlsplit(MONGO), f"chatapp_test_{uuid.uuid4().hex[:12]}"
     client: Any = pymongo.MongoClient(MONGO)

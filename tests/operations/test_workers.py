@@ -2,23 +2,41 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import gevent
+import orjson
 import pytest
 import requests
 import socketio
 
-from tests.conftest import MONGO, eventually
+from chatapp.lab.forks import ROOT
+from tests.conftest import MONGO, NEEDS_MONGO, eventually
+from tests.device import Device
 from tests.server import REAL_CLIENTS, Server, running
 
-pytestmark = [*REAL_CLIENTS, pytest.mark.skipif(not MONGO, reason="several workers need a MongoDB (TEST_MONGO_URI)")]
+pytestmark = [*REAL_CLIENTS, NEEDS_MONGO]
 WORKERS = 3
 ROUNDS = 20
+HEARD = (
+    "ready",
+    "newMessage",
+    "userOnline",
+    "userOffline",
+    "receipt",
+    "userTyping",
+    "sessionRevoked",
+    "socketReplaced",
+    "entry",
+    "message:edited",
+    "message:deleted",
+)
 WAYS = (["polling"], ["polling", "websocket"], ["websocket"])
 
 
@@ -38,9 +56,19 @@ def workers_of(server: Server) -> list[int]:
 
 
 def everybody_is_there(server: Server) -> None:
-    """Wait until every worker serves."""
+    """Wait until every worker serves, and takes what others pass on to it."""
+    found: set[str] = set()
+
+    def are_all_found() -> bool:
+        address = f"{server.url}/socket.io/?EIO=4&transport=polling"
+        sid = requests.get(address, timeout=5).text.partition('"sid":"')[2].partition('"')[0]
+        requests.post(f"{address}&sid={sid}", data="1", timeout=5)  # close it again
+        found.add(sid.partition(".")[0])
+        return len(found) >= WORKERS
+
     log = server.folder / "server.log"
     eventually(lambda: log.read_text().count("worker started") >= WORKERS - 1)
+    eventually(are_all_found)
 
 
 _names = iter(range(1_000_000))
@@ -70,25 +98,12 @@ def owner_of(client: Any) -> str:
     return str(client.eio.sid.partition(".")[0])
 
 
-class Phone:
-    """A device with a socket, and what it was told."""
+class Phone(Device):
+    """A device of a person, on whichever worker it came to."""
 
     def __init__(self, server: Server, person: dict[str, Any], transports: list[str]) -> None:
         self.person = person
-        self.told: dict[str, list[Any]] = defaultdict(list)
-        self.client = socketio.Client(reconnection=False)
-        for event in ("newMessage", "userOnline", "userOffline", "receipt", "userTyping", "sessionRevoked", "entry"):
-            self.client.on(event, self.told[event].append)
-        self.client.connect(server.url, auth={"token": person["token"]}, transports=transports, wait_timeout=20)
-
-    def send(self, conversation: str, text: str) -> int:
-        answer = self.client.call("newMessage", {"conversationId": conversation, "content": text}, timeout=20)
-        assert answer["success"], answer
-        return int(answer["data"]["seq"])
-
-    @property
-    def seqs(self) -> list[int]:
-        return [message["data"]["seq"] for message in self.told["newMessage"]]
+        super().__init__(server.url, person["token"], HEARD, transports, reconnection=False)
 
 
 @pytest.fixture
@@ -127,6 +142,13 @@ def test_everybody_hears_everything_once_and_in_order_whichever_worker_they_came
         assert device.seqs == said
 
 
+def test_ready_says_how_many_workers_there_are(server, phones):
+    (ann,) = people(server, 1)
+    for phone in on_all_workers(phones, ann):
+        eventually(lambda phone=phone: phone.told["ready"])
+        assert phone.told["ready"][0]["processes"] == WORKERS
+
+
 def test_senders_on_all_workers_at_once_are_put_into_one_order(server, phones):
     crew = people(server, 4)
     chat = group_of(server, crew)
@@ -153,6 +175,30 @@ def test_what_was_acknowledged_is_there_for_the_next_call_wherever_it_goes(serve
         assert not [row for row in synced["conversations"] if row.get("reset")]
         answered = server.call("POST", f"/api/conversations/{chat}/messages", bob, {"content": "yes"})["data"]
         assert answered["seq"] == sent["seq"] + 1
+
+
+def test_edits_and_deletions_are_known_and_heard_whichever_worker_does_them(server, phones):
+    """Every call has a connection of its own, so that most of them come to another worker."""
+    ann, bob = people(server, 2)
+    chat = direct(server, ann, bob)
+    everywhere = on_all_workers(phones, bob)
+    for number in range(ROUNDS // 4):
+        fields = {"content": f"frist {number}", "clientMsgId": f"sent {number}"}
+        sent = server.call("POST", f"/api/conversations/{chat}/messages", ann, fields)["data"]
+        path, text = f"/api/messages/{sent['id']}", f"first {number}"
+        assert server.call("PATCH", path, ann, {"content": text})["data"]["content"] == text
+        assert server.call("GET", "/api/user/conversations", bob)["data"][0]["lastMessage"]["content"] == text
+        repeated = server.call("POST", f"/api/conversations/{chat}/messages", ann, fields)
+        assert repeated["duplicate"] and repeated["data"]["content"] == text
+        assert server.call("DELETE", path, ann)["success"]
+        listed = server.call("GET", "/api/user/conversations", bob)["data"][0]
+        assert (listed["lastMessage"]["deleted"], listed["unreadCount"]) == (True, 0)
+        assert server.call("PATCH", path, ann, {"content": "again"})["error"]["code"] == "MESSAGE_DELETED"
+        for phone in everywhere:
+            eventually(lambda phone=phone, count=number + 1: len(phone.told["message:deleted"]) >= count)
+            assert phone.told["message:edited"][number]["newContent"] == text
+            assert phone.told["message:deleted"][number]["messageId"] == sent["id"]
+            assert not phone.told["entry"]
 
 
 def test_a_long_poll_hears_at_once_of_what_another_worker_stores(server):
@@ -283,6 +329,64 @@ def test_a_limit_is_one_for_all_workers(tmp_path):
         codes = [server.call("POST", "/api/auth/login", None, wrong)["error"]["code"] for _ in range(60)]
     assert codes[-1] == "RATE_LIMITED"
     assert codes.count("INVALID_CREDENTIALS") <= 24
+
+
+def test_a_user_has_so_many_sockets_over_all_workers(tmp_path):
+    """The socket that makes room is the session's oldest, on whichever worker it is; another session gets no room."""
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "MAX_SOCKETS_PER_USER": str(WORKERS)}
+    settings["MONGO_DATABASE"] = f"workers_{uuid.uuid4().hex[:12]}"
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        everybody_is_there(server)
+        (ann,) = people(server, 1)
+        devices = [Phone(server, ann, ["websocket"]) for _ in range(3 * WORKERS)]
+        for replaced in devices[:-WORKERS]:
+            eventually(lambda replaced=replaced: not replaced.client.connected)
+            assert [told["code"] for told in replaced.told["socketReplaced"]] == ["RATE_LIMITED"]
+        assert len({owner_of(phone.client) for phone in devices[-WORKERS:]}) > 1
+        log_in = {"email": f"person{next(_names) - 1}@test.com", "password": "password123"}
+        again = server.call("POST", "/api/auth/login", None, log_in)
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            Phone(server, {"token": again["token"]}, ["websocket"])
+        for kept in devices[-WORKERS:]:
+            assert kept.client.call("testSocket", timeout=10)["success"]
+            kept.client.disconnect()
+
+
+def operator(server: Server, *command: str) -> dict[str, Any]:
+    """Return what one of the operator's commands answers."""
+    words = [sys.executable, "-m", "flask", *command, "--json"]
+    answer = subprocess.run(words, cwd=ROOT, env=server.environment, capture_output=True, timeout=60)
+    return dict(orjson.loads(answer.stdout))
+
+
+def findings(server: Server, *options: str) -> dict[str, tuple[str, str]]:
+    """Return what the doctor says of each check: (state, sentence)."""
+    rows = operator(server, "doctor", *options)["checks"]
+    return {row["name"]: (row["state"], row["sentence"]) for row in rows}
+
+
+def test_the_operator_sees_every_worker(server):
+    listed = operator(server, "processes")["processes"]
+    assert {row["worker"] for row in listed} == set(workers_of(server))
+    assert len({row["machine"] for row in listed}) == 1
+    said = findings(server)
+    assert said["moved connections"] == ("ok", f"each of {WORKERS} workers answers on connections that came to any")
+    assert [said[name][0] for name in ("bus", "clocks", "redis")] == ["ok", "ok", "skipped"], said
+
+
+def test_the_doctor_names_a_worker_that_is_frozen(tmp_path):
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "MONGO_DATABASE": f"workers_{uuid.uuid4().hex[:12]}"}
+    with running(tmp_path, str(MONGO), fresh=True, **settings) as server:
+        everybody_is_there(server)
+        eventually(lambda: len(operator(server, "processes")["processes"]) == WORKERS)
+        frozen = workers_of(server)[-1]
+        (name,) = [row["name"] for row in operator(server, "processes")["processes"] if row["worker"] == frozen]
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            state, sentence = findings(server, "--timeout", "2")["moved connections"]
+            assert state == "problem" and name in sentence
+        finally:
+            os.kill(frozen, signal.SIGCONT)
 
 
 def counted(server: Server, name: str) -> float:

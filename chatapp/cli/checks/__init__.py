@@ -4,7 +4,7 @@
 `SECURITY` finds out what is open to strangers.
 """
 
-from chatapp.cli.checks import account, connection, exposure, installation, safe_settings
+from chatapp.cli.checks import account, connection, exposure, installation, processes, safe_settings
 from chatapp.cli.checks.examination import Check
 
 DIAGNOSIS: dict[str, Check] = {
@@ -22,7 +22,11 @@ DIAGNOSIS: dict[str, Check] = {
     "contacts": account.contacts,
     "cors": connection.allowed_origin,
     "polling": connection.polling,
+    "moved connections": processes.moved_connections,
     "websocket": connection.web_socket,
+    "bus": processes.bus,
+    "clocks": processes.clocks,
+    "redis": processes.redis,
 }
 
 SECURITY: dict[str, Check] = {

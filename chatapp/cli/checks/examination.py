@@ -46,7 +46,7 @@ class Patient:
     headers: CaseInsensitiveDict[str] = field(default_factory=CaseInsensitiveDict)
 
     def call(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        """One HTTP call; raises Problem when there is no answer."""
+        """Make one HTTP call; raises Problem when there is no answer."""
         kwargs.setdefault("timeout", self.timeout)
         try:
             return requests.request(method, self.url + path, **kwargs)  # noqa: S113 - set above
@@ -94,7 +94,7 @@ class Finding:
     sentence: str
 
     def as_dict(self) -> dict[str, str]:
-        """For --json."""
+        """Return the finding for --json."""
         return {"name": self.name, "state": self.state, "sentence": self.sentence}
 
 

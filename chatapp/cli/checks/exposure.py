@@ -1,4 +1,4 @@
-"""What strangers get of a running server, and whether it counts each of them by their own address."""
+"""Checks of what a running server shows to strangers, and that it counts each of them by their own address."""
 
 import secrets
 from urllib.parse import urlsplit
