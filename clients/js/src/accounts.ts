@@ -5,18 +5,18 @@ import { asChatError, type ChatError } from "./errors.js";
 import type { Lifecycle } from "./lifecycle.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
-import type { Tokens } from "./session.js";
+import type { Tokens } from "./session/stored-session.js";
 import type {
   Accounts,
   Credentials,
   DeviceSession,
-  List,
   Privacy,
   ProfileChanges,
   Registration,
   Sessions,
-  User,
-} from "./types.js";
+} from "./types/accounts.js";
+import type { List } from "./types/lists.js";
+import type { User } from "./types/people.js";
 
 const NO_SESSIONS = { code: "NO_SESSIONS", message: "No other devices." };
 /** Keeps a logout short where there is no network. */
@@ -62,24 +62,26 @@ export class AccountService implements Accounts {
     return user;
   }
 
+  /** If the server is out of reach, its session lasts until it expires; this device forgets it all the same. */
   async logout(): Promise<void> {
-    await this.leave("/api/auth/logout");
+    const { http } = this.parts.core;
+    await this.leave(() => http.post("/api/auth/logout", undefined, { timeout: LOGOUT_TIMEOUT }).catch(() => {}));
   }
 
   async logoutEverywhere(): Promise<void> {
-    await this.parts.core.http.post("/api/auth/logout-all", undefined);
-    await this.leave(undefined);
+    await this.leave(() => this.parts.core.http.post("/api/auth/logout-all", undefined));
   }
 
-  private async leave(path: "/api/auth/logout" | undefined): Promise<void> {
-    const { http, session, me } = this.parts.core;
-    const userId = me();
+  /** Ends the session last: whoever sees that they are signed out may close the app at once. */
+  private async leave(tellServer: () => Promise<unknown>): Promise<void> {
+    const { lifecycle, core } = this.parts;
+    const userId = core.me();
     if (!userId) return;
-    // If the server is out of reach, its session lasts until it expires; this device forgets it all the same.
-    if (path) await http.post(path, undefined, { timeout: LOGOUT_TIMEOUT }).catch(() => {});
-    await session.end("logout");
-    await this.parts.lifecycle.settled;
-    await this.parts.lifecycle.erase(userId);
+    await core.session.end("logout", undefined, async () => {
+      await tellServer();
+      await lifecycle.erase(userId);
+    });
+    await lifecycle.settled;
   }
 
   async changePassword(currentPassword: string, newPassword: string): Promise<void> {

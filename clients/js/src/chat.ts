@@ -1,11 +1,12 @@
-/** The chat that an app holds: the parts that it may see (`types.ts`), made in `parts.ts`. */
+/** The chat that an app holds: the parts that it may see (`types/chat.ts`), made in `parts.ts`. */
 import type { ConversationDraft } from "./drafts.js";
 import type { ChatOptions } from "./options.js";
 import { createParts, type Parts } from "./parts.js";
 import type { TypingIndicator } from "./people.js";
 import { listenToPlatform } from "./platform.js";
 import type { ConversationMessages } from "./timeline.js";
-import type { Chat, ChatEvents, Unsubscribe } from "./types.js";
+import type { Chat, ChatEvents } from "./types/chat.js";
+import type { Unsubscribe } from "./types/observable.js";
 
 /** A chat with the server at `url`. It needs no start: it reads its storage and connects by itself. */
 export function createChat(options: ChatOptions): Chat {
@@ -17,6 +18,7 @@ class ChatClient implements Chat {
   readonly contacts: Chat["contacts"];
   readonly conversations: Chat["conversations"];
   readonly presence: Chat["presence"];
+  readonly stars: Chat["stars"];
   readonly connection: Chat["connection"];
   readonly limits: Chat["limits"];
   readonly ready: Promise<void>;
@@ -28,6 +30,7 @@ class ChatClient implements Chat {
     this.contacts = parts.contacts;
     this.conversations = parts.conversations;
     this.presence = parts.presence;
+    this.stars = parts.stars;
     this.connection = parts.connection;
     this.limits = parts.limits;
     this.stopListening = listenToPlatform(parts.connection, () => lifecycle.saveDrafts());

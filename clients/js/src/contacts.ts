@@ -1,9 +1,11 @@
 /** The contact list: people whom the user can write to. */
 import { type Base, isConnected, signedOutError } from "./core.js";
-import { asChatError, type ChatError } from "./errors.js";
+import { asChatError, ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { key } from "./records.js";
-import type { ContactList, ContactPage, Contacts, EmptyReason, User } from "./types.js";
+import type { ContactList, ContactPage, Contacts } from "./types/contacts.js";
+import type { EmptyReason } from "./types/lists.js";
+import type { User } from "./types/people.js";
 
 /** The stored contacts: all pages loaded so far. */
 interface ContactsRecord {
@@ -20,6 +22,10 @@ export class ContactStore implements Contacts {
   private isFresh = false;
   private loading: Promise<void> | undefined;
   private loadingMore: Promise<void> | undefined;
+  /** The connection has come while they were loaded: somebody may be missing. */
+  private isWantedAgain = false;
+  /** The changes told of while they were loaded, which may be newer. */
+  private told: (() => void)[] = [];
 
   constructor(private readonly base: Base) {
     this.source = new Source(() => this.make(), { first: () => this.isFresh || void this.refresh() });
@@ -37,6 +43,7 @@ export class ContactStore implements Contacts {
     connection.subscribe(() => {
       const isUp = isConnected(connection.value);
       if (!isUp) this.isFresh = false;
+      else if (!wasConnected && this.loading) this.isWantedAgain = true;
       else if (!wasConnected && this.source.isUsed && !this.isFresh) void this.refresh();
       wasConnected = isUp;
       this.source.changed();
@@ -65,15 +72,24 @@ export class ContactStore implements Contacts {
   }
 
   refresh(): Promise<void> {
-    this.loading ??= this.load().finally(() => {
-      this.loading = undefined;
-      this.source.changed();
-    });
+    this.loading ??= this.loadUntilFresh();
     return this.loading;
   }
 
-  private async load(): Promise<void> {
-    if (!this.base.me()) return;
+  private async loadUntilFresh(): Promise<void> {
+    do {
+      this.isWantedAgain = false;
+      this.told = [];
+      const wasConnected = isConnected(this.base.connection.value);
+      const loaded = await this.load();
+      if (!this.isWantedAgain) this.loading = undefined;
+      this.take(loaded, wasConnected);
+    } while (this.isWantedAgain);
+  }
+
+  /** All pages that were loaded before, anew; undefined while nobody is signed in. */
+  private async load(): Promise<ContactsRecord | ChatError | undefined> {
+    if (!this.base.me()) return undefined;
     try {
       let { data, next, reason } = await this.page({});
       const wanted = this.record?.data.length ?? 0;
@@ -81,12 +97,22 @@ export class ContactStore implements Contacts {
         const page = await this.page({ after: next });
         [data, next] = [[...data, ...page.data], page.next];
       }
-      this.isFresh = true;
-      this.error = undefined;
-      this.put({ data, next: next ?? null, reason: reason ?? null });
+      return { data, next: next ?? null, reason: reason ?? null };
     } catch (thrown) {
-      this.error = asChatError(thrown);
+      return asChatError(thrown);
     }
+  }
+
+  /** Fresh is a list that was asked for over a connection: from then on the server tells who is new. */
+  private take(loaded: ContactsRecord | ChatError | undefined, wasConnected: boolean): void {
+    if (loaded instanceof ChatError) this.error = loaded;
+    else if (loaded) {
+      this.isFresh = wasConnected && isConnected(this.base.connection.value);
+      this.error = undefined;
+      this.put(loaded);
+      for (const change of this.told) change();
+    }
+    this.source.changed();
   }
 
   loadMore(): Promise<void> {
@@ -131,6 +157,10 @@ export class ContactStore implements Contacts {
 
   /** Adds a person who has just signed up. */
   add(user: User): void {
+    this.change(() => this.addNow(user));
+  }
+
+  private addNow(user: User): void {
     const { record } = this;
     if (!record || user.id === this.base.me() || record.data.some((known) => known.id === user.id)) return;
     const { id, name, email, avatar } = user;
@@ -140,6 +170,15 @@ export class ContactStore implements Contacts {
 
   /** Takes over a changed name or avatar. */
   rename(profile: { id: string; name: string; avatar: string | null }): void {
+    this.change(() => this.renameNow(profile));
+  }
+
+  private change(change: () => void): void {
+    if (this.loading) this.told.push(change);
+    change();
+  }
+
+  private renameNow(profile: { id: string; name: string; avatar: string | null }): void {
     const { record } = this;
     if (!record?.data.some((user) => user.id === profile.id)) return;
     const { id, name, avatar } = profile;

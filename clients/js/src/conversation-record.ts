@@ -1,5 +1,8 @@
 /** Pure functions that apply entries, sync answers and receipts to the record of a conversation. */
+import { messageChange } from "./message-changes.js";
+import { isHidden, ownOf, withOwn } from "./own-state.js";
 import { type ConversationRecord, type Marks, type Range, withoutRange, withRange } from "./records.js";
+import type { Mention } from "./types/messages.js";
 import { author, type Entry, type SyncedConversation, type WireConversation, type WireMember } from "./wire.js";
 
 export const NO_MARKS: Marks = { deliveredSeq: 0, readSeq: 0 };
@@ -14,7 +17,7 @@ export function newRecord(conversation: WireConversation): ConversationRecord {
   const { head, firstSeq } = conversation;
   return {
     id: conversation.id,
-    conversation,
+    conversation: described(conversation),
     cursor: head.seq,
     cursorHash: head.hash,
     headMseq: head.mseq,
@@ -24,6 +27,9 @@ export function newRecord(conversation: WireConversation): ConversationRecord {
     receipts: {},
     readSeq: conversation.readSeq,
     readMseq: conversation.readMseq,
+    deletedMseqs: conversation.deletedMseqs,
+    mentionMseqs: conversation.mentionMseqs ?? [],
+    ...ownOf(conversation),
     untoldRead: 0,
     hidden: false,
     isMember: true,
@@ -32,32 +38,90 @@ export function newRecord(conversation: WireConversation): ConversationRecord {
   };
 }
 
+/** The description without the last message: the record has that, and its text may be taken away. */
+function described(conversation: WireConversation): WireConversation {
+  return { ...conversation, lastMessage: null };
+}
+
 /** The record after the user joined the conversation, perhaps for a second time. */
 export function rejoinedRecord(record: ConversationRecord, conversation: WireConversation): ConversationRecord {
   if (record.isMember && conversation.head.seq <= record.cursor) return record;
   const fresh = newRecord(conversation);
   const { receipts, untoldRead } = record;
   const ranges = withoutRange(record.ranges, [0, conversation.firstSeq - 1]);
-  return { ...fresh, ranges, receipts, untoldRead };
+  const { settings, settingsVersion, stars, starsVersion, draft, draftVersion, hiddenSeqs } = record;
+  const known = withOwn({ ...fresh, ranges, receipts, untoldRead }, { version: settingsVersion, settings, hiddenSeqs });
+  return withOwn(withOwn(known, { version: starsVersion, stars }), { version: draftVersion, draft });
 }
 
 /** Applies the entry that follows the cursor. */
 export function withEntry(record: ConversationRecord, entry: Entry, me: string): ConversationRecord {
-  const isOwn = author(entry).id === me;
-  const next: ConversationRecord = {
+  const moved: ConversationRecord = {
     ...record,
     cursor: entry.seq,
     cursorHash: entry.hash,
     headSeq: Math.max(record.headSeq, entry.seq),
     headMseq: Math.max(record.headMseq, entry.mseq),
     ranges: withRange(record.ranges, [entry.seq, entry.seq]),
+  };
+  if (messageChange(entry)) return withChangedMessage(moved, entry, me);
+  const isOwn = author(entry).id === me;
+  const next: ConversationRecord = {
+    ...moved,
     conversation: withChange(record.conversation, entry),
     receipts: { ...record.receipts, ...authorMarks(record, entry) },
     updatedAt: entry.createdAt,
   };
   const read = isOwn ? withRead(next, entry.seq, entry.mseq) : next;
-  if (entry.type === "message") return withMessage(read, entry);
+  if (entry.type === "message") return withMention(withMessage(read, entry), entry.mseq, entry.mentions, me);
   return { ...read, isMember: isMemberAfter(record.isMember, entry, me) };
+}
+
+/** Applies an entry that changes a message: none moves the conversation up, nor counts as a message. */
+function withChangedMessage(before: ConversationRecord, entry: Entry, me: string): ConversationRecord {
+  const change = messageChange(entry);
+  if (!change) return before;
+  const record = withChangedMention(before, entry, me);
+  const next =
+    entry.type === "message_deleted" ? { ...record, deletedMseqs: withDeleted(record, [change.targetMseq]) } : record;
+  const { lastMessage } = record;
+  if (lastMessage?.seq !== change.targetSeq || lastMessage.deleted) return next;
+  if (entry.type === "message_deleted") {
+    return { ...next, lastMessage: { ...lastMessage, content: "", attachment: null, deleted: true } };
+  }
+  return entry.type !== "message_edited" || change.withheld
+    ? next
+    : { ...next, lastMessage: { ...lastMessage, content: change.content ?? "" } };
+}
+
+function withChangedMention(record: ConversationRecord, entry: Entry, me: string): ConversationRecord {
+  const change = messageChange(entry);
+  if (!change || change.withheld || entry.type === "reaction") return record;
+  return withMention(record, change.targetMseq, change.mentions, me);
+}
+
+/** Whether a message mentions the user: one text takes the place of the other. */
+function withMention(
+  record: ConversationRecord,
+  mseq: number,
+  mentions: readonly Mention[] | undefined,
+  me: string,
+): ConversationRecord {
+  const others = (record.mentionMseqs ?? []).filter((known) => known !== mseq && known > record.readMseq);
+  const isNamed = mentions?.some(({ userId }) => userId === me || userId === "everyone");
+  return { ...record, mentionMseqs: isNamed ? [...others, mseq] : others };
+}
+
+/** Takes over the mentions as of an answer, unless entries after it are here already. */
+function withMentionsAt(record: ConversationRecord, { head, mentionMseqs }: SyncedConversation): ConversationRecord {
+  if (record.cursor > head.seq) return record;
+  const later = (record.mentionMseqs ?? []).filter((mseq) => mseq > head.mseq);
+  return { ...record, mentionMseqs: [...(mentionMseqs ?? []), ...later] };
+}
+
+/** The known deleted messages and these, as far as they are not below the read mark. */
+function withDeleted(record: ConversationRecord, added: readonly number[]): readonly number[] {
+  return [...new Set([...(record.deletedMseqs ?? []), ...added])].filter((mseq) => mseq > record.readMseq);
 }
 
 /** The author of an entry has read everything before it. */
@@ -68,6 +132,7 @@ function authorMarks(record: ConversationRecord, entry: Entry): Record<string, M
 }
 
 function withMessage(record: ConversationRecord, entry: Entry): ConversationRecord {
+  if (isHidden(record, entry)) return { ...record, hidden: false };
   const lastMessage = {
     seq: entry.seq,
     content: entry.content ?? "",
@@ -138,7 +203,10 @@ function withChangedMembers(conversation: WireConversation, entry: Entry): WireC
       return { ...conversation, participants: participants.map(withRole) };
     }
     case "conversation_changed":
-      return { ...conversation, ...(change as Partial<Pick<WireConversation, "name" | "avatar" | "history">>) };
+      return {
+        ...conversation,
+        ...(change as Partial<Pick<WireConversation, "name" | "avatar" | "history" | "whoMayPin">>),
+      };
     default:
       return conversation;
   }
@@ -150,14 +218,20 @@ export function withSynced(record: ConversationRecord, synced: SyncedConversatio
   if (synced.conversation) {
     const { conversation } = synced;
     const { lastMessage, updatedAt } = conversation;
-    next = { ...next, conversation, lastMessage, updatedAt, isMember: true };
+    next = withOwn(
+      { ...next, conversation: described(conversation), lastMessage, updatedAt, isMember: true },
+      conversation.own,
+    );
   }
+  if (synced.own) next = withOwn(next, synced.own);
+  if (synced.changedBeforeGap) next = { ...next, ranges: [] };
   if (synced.limited) next = withNewest(next, synced);
   next = withFirst(next, synced.firstSeq);
   for (const row of synced.receipts) next = withReceipt(next, row.userId, row);
-  next = withRead(next, synced.readSeq, synced.readMseq);
+  next = withMentionsAt(withRead(next, synced.readSeq, synced.readMseq), synced);
   return {
     ...next,
+    deletedMseqs: withDeleted(next, synced.deletedMseqs ?? []),
     hidden: synced.hidden,
     headSeq: Math.max(next.headSeq, synced.head.seq),
     headMseq: Math.max(next.headMseq, synced.head.mseq),
@@ -210,7 +284,15 @@ export function withRead(record: ConversationRecord, seq: number, mseq: number):
 }
 
 export function unreadCount(record: ConversationRecord): number {
-  return record.isMember ? Math.max(0, record.headMseq - record.readMseq) : 0;
+  if (!record.isMember) return 0;
+  const deleted = (record.deletedMseqs ?? []).filter((mseq) => mseq > record.readMseq);
+  return Math.max(0, record.headMseq - record.readMseq - deleted.length);
+}
+
+export function mentionCount(record: ConversationRecord): number {
+  if (!record.isMember) return 0;
+  const deleted = new Set(record.deletedMseqs);
+  return (record.mentionMseqs ?? []).filter((mseq) => mseq > record.readMseq && !deleted.has(mseq)).length;
 }
 
 /** Takes over the changed name, avatar or address of a member. */

@@ -1,21 +1,22 @@
 /** The list of conversations, and the requests that create and change one. */
-import { hasAllMembers, memberCount, unreadCount } from "./conversation-record.js";
+import { hasAllMembers, memberCount, mentionCount, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { ReceiptSummary } from "./message-views.js";
 import { Source } from "./observable.js";
+import { OwnSettings, settingsOf } from "./own-state.js";
 import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
 import type {
   Conversation,
   ConversationChanges,
   Conversations,
-  List,
-  Member,
   MessagePreview,
+  MuteOptions,
   NewGroup,
-  Observable,
-  Role,
-} from "./types.js";
+} from "./types/conversations.js";
+import type { List } from "./types/lists.js";
+import type { Observable } from "./types/observable.js";
+import type { Member, Role } from "./types/people.js";
 import type { Entry, WireConversation } from "./wire.js";
 
 const NONE_YET = { code: "NO_CONVERSATIONS", message: "No conversations yet. Choose a contact and say hello!" };
@@ -37,8 +38,10 @@ export class ConversationList implements Conversations {
   private readonly byId = new Map<string, Source<Conversation | null>>();
   private readonly loadingMembers = new Set<string>();
   private error: ChatError | undefined;
+  private readonly settings: OwnSettings;
 
   constructor(private readonly core: Core) {
+    this.settings = new OwnSettings(core);
     this.source = new Source(() => this.make());
     this.subscribe = this.source.subscribe;
     this.getSnapshot = this.source.getSnapshot;
@@ -127,8 +130,11 @@ export class ConversationList implements Conversations {
 
   private view(record: ConversationRecord, unsent: OutboxRecord | undefined): Conversation {
     const known = this.views.get(record.id);
-    if (known?.record === record && known.unsent === unsent) return known.conversation;
-    const conversation = conversationOf(record, unsent, this.core.me());
+    const { isMuted } = settingsOf(record, this.core.clock.now());
+    if (known?.record === record && known.unsent === unsent && known.conversation.isMuted === isMuted) {
+      return known.conversation;
+    }
+    const conversation = conversationOf(record, unsent, this.core);
     this.views.set(record.id, { record, unsent, conversation });
     return conversation;
   }
@@ -210,6 +216,22 @@ export class ConversationList implements Conversations {
     this.apply(await this.core.http.post("/api/conversations/{conversation_id}/leave", body, call));
   }
 
+  mute(conversationId: string, until: Date | "forever" | null, options?: MuteOptions): Promise<void> {
+    return this.settings.mute(conversationId, until, options);
+  }
+
+  archive(conversationId: string, archived = true): Promise<void> {
+    return this.settings.change(conversationId, { archived });
+  }
+
+  pinChat(conversationId: string, pinned = true): Promise<void> {
+    return this.settings.change(conversationId, { pinned });
+  }
+
+  markUnread(conversationId: string, markedUnread = true): Promise<void> {
+    return this.settings.change(conversationId, { markedUnread });
+  }
+
   async hide(conversationId: string): Promise<void> {
     const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
     await this.core.http.delete("/api/conversations/{conversation_id}", call);
@@ -222,8 +244,9 @@ export class ConversationList implements Conversations {
   }
 }
 
-function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undefined, me: string): Conversation {
+function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undefined, core: Core): Conversation {
   const { conversation } = record;
+  const me = core.me();
   const members = conversation.participants.map(({ id, name, email, avatar, role }): Member => {
     const marks = record.receipts[id] ?? { deliveredSeq: 0, readSeq: 0 };
     return { id, name, email, avatar, role: role as Role, ...marks };
@@ -237,6 +260,7 @@ function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undef
     title: (isDirect ? partner?.name : conversation.name) ?? "",
     avatar: (isDirect ? partner?.avatar : conversation.avatar) ?? null,
     history: conversation.history,
+    whoMayPin: conversation.whoMayPin ?? "everyone", // records of older versions lack it
     members,
     memberCount: memberCount(conversation),
     partner,
@@ -244,8 +268,10 @@ function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undef
     isMember: record.isMember,
     lastMessage,
     unreadCount: unreadCount(record),
+    mentionCount: mentionCount(record),
     readSeq: record.readSeq,
     headSeq: record.headSeq,
+    ...settingsOf(record, core.clock.now()),
     createdBy: conversation.createdBy,
     createdAt: conversation.createdAt,
     updatedAt: unsent && unsent.createdAt > record.updatedAt ? unsent.createdAt : record.updatedAt,
@@ -260,12 +286,13 @@ function preview(
 ): MessagePreview | null {
   if (unsent) {
     const { content, attachment, createdAt, state } = unsent;
-    return { content, attachment, createdAt, senderId: me, senderName: null, mine: true, status: state };
+    const own = { senderId: me, senderName: null, mine: true, deleted: false };
+    return { content, attachment, createdAt, ...own, status: state };
   }
   if (!record.lastMessage) return null;
-  const { seq, content, attachment, senderId, createdAt } = record.lastMessage;
+  const { seq, content, attachment, senderId, createdAt, deleted = false } = record.lastMessage;
   const mine = senderId === me;
   const senderName = members.find((member) => member.id === senderId)?.name ?? null;
   const { status } = mine ? new ReceiptSummary(record, me).statusOf(seq) : { status: "sent" as const };
-  return { content, attachment, createdAt, senderId, senderName, mine, status };
+  return { content, attachment, createdAt, senderId, senderName, mine, deleted, status };
 }

@@ -1,15 +1,20 @@
 /** The parts of a chat that other parts use, in layers: each layer needs only those before it. */
+
+import type { Acts } from "./acts.js";
+import type { Link } from "./connection/link.js";
 import type { Delivery } from "./delivery.js";
 import { type ChatError, signedOut } from "./errors.js";
 import type { Http } from "./http.js";
-import type { Link } from "./link.js";
 import type { Cell, Emitter, Source } from "./observable.js";
 import type { Clock, Timing } from "./options.js";
 import type { Outbox } from "./outbox.js";
-import type { Session } from "./session.js";
-import type { Store } from "./store.js";
-import type { Account, ChatEvents, ConnectionState, Presence } from "./types.js";
-import type { Entry, WireConversation } from "./wire.js";
+import type { Session } from "./session/session.js";
+import type { Store } from "./store/store.js";
+import type { Account } from "./types/accounts.js";
+import type { ChatEvents } from "./types/chat.js";
+import type { ConnectionState } from "./types/connection.js";
+import type { Presence } from "./types/people.js";
+import type { Entry, OwnChanged, WireConversation } from "./wire.js";
 
 /** Something that any tab may ask for. The leading tab's result is the one that is stored and sent. */
 export type Action =
@@ -25,6 +30,7 @@ export type Action =
     }
   | { readonly kind: "lost"; readonly id: string; readonly from: number; readonly to: number }
   | { readonly kind: "read"; readonly id: string; readonly seq: number }
+  | { readonly kind: "own"; readonly change: OwnChanged }
   | { readonly kind: "hide"; readonly id: string }
   | { readonly kind: "typing"; readonly id: string; readonly isTyping: boolean }
   | { readonly kind: "sync" }
@@ -68,6 +74,7 @@ export interface Linked extends Base {
 /** With the messages to send and the actions of the user. */
 export interface Core extends Linked {
   readonly outbox: Outbox;
+  readonly acts: Acts;
   readonly act: (action: Action) => void;
 }
 

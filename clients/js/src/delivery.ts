@@ -16,9 +16,11 @@ import {
 } from "./conversation-record.js";
 import type { Base } from "./core.js";
 import { ChatError } from "./errors.js";
+import { messageChange, withoutDeleted } from "./message-changes.js";
 import { Emitter } from "./observable.js";
+import { withOwn, withoutContent, withStar } from "./own-state.js";
 import { type ConversationRecord, key, type Range, type SyncRecord, withoutRange, withRange } from "./records.js";
-import type { Entry, Pushed, SyncBody, Synced, SyncedConversation, WireConversation } from "./wire.js";
+import type { Entry, OwnChanged, Pushed, SyncBody, Synced, SyncedConversation, WireConversation } from "./wire.js";
 
 /** Events for `effects.ts`. */
 interface DeliveryEvents {
@@ -32,6 +34,7 @@ export type AskSync = (body: SyncBody) => Promise<Synced>;
 
 /** Guards against a sync without end; a million missed entries take far fewer rounds. */
 const MOST_ROUNDS = 5000;
+const WIPED_AT_ONCE = 500;
 
 export class Delivery {
   readonly events = new Emitter<DeliveryEvents>();
@@ -90,7 +93,20 @@ export class Delivery {
     if (applied.length === 0) return;
     this.base.store.addEntries(conversationId, applied);
     this.put(record, next);
+    for (const entry of applied) if (entry.type === "message_deleted") void this.wipe(entry);
     this.events.emit("applied", { entries: applied, isLive });
+  }
+
+  /** Takes the texts of a deleted message, and of its edits, out of the stored entries. */
+  private async wipe(deletion: Entry): Promise<void> {
+    const { conversationId, seq } = deletion;
+    const first = messageChange(deletion)?.targetSeq ?? seq;
+    for (let from = first; from < seq; from += WIPED_AT_ONCE) {
+      const stored = await this.base.store.readEntries(conversationId, from, Math.min(seq, from + WIPED_AT_ONCE) - 1);
+      const changed = stored.map((entry) => [entry, withoutDeleted(entry, deletion)] as const);
+      const wiped = changed.flatMap(([before, after]) => (after === before ? [] : [after]));
+      if (wiped.length > 0 && this.record(conversationId)) this.base.store.addEntries(conversationId, wiped);
+    }
   }
 
   /** Adds a conversation that is new to this device, or that the user has joined again. */
@@ -140,6 +156,29 @@ export class Delivery {
     this.base.store.dropEntries(conversationId);
     const next = withFirst(record, record.cursor + 1);
     this.put(record, { ...withRead(next, next.headSeq, next.headMseq), hidden: true });
+  }
+
+  /** The user has changed their private state, here or on another device. */
+  changeOwn(change: OwnChanged): void {
+    const record = this.record(change.conversationId);
+    if (!record) return;
+    this.put(record, withOwn(record, change));
+    void this.wipeHidden(record.id, change.hiddenSeqs);
+  }
+
+  /** The server has taken a star, or its end: it tells all stars next. */
+  star(conversationId: string, messageId: string, on: boolean): void {
+    const record = this.record(conversationId);
+    if (record) this.put(record, withStar(record, messageId, on));
+  }
+
+  /** Takes the texts of messages that the user has deleted for themselves out of the stored entries. */
+  private async wipeHidden(conversationId: string, seqs: readonly number[] = []): Promise<void> {
+    for (const seq of seqs) {
+      const [stored] = await this.base.store.readEntries(conversationId, seq, seq);
+      if (!stored || stored.hidden || stored.type !== "message" || !this.record(conversationId)) continue;
+      this.base.store.addEntries(conversationId, [withoutContent(stored)]);
+    }
   }
 
   updateProfile(profile: { id: string; name: string; avatar: string | null; email?: string }): void {
@@ -210,12 +249,14 @@ export class Delivery {
       record = { ...newRecord(synced.conversation), receipts: {} };
       this.put(undefined, record);
     }
+    if (synced.changedBeforeGap) this.base.store.dropEntries(synced.id); // fetched again when it is shown
     if (synced.limited) this.base.store.addEntries(synced.id, synced.entries);
     else for (const entry of synced.entries) this.receive(entry, isLive);
     const current = this.record(synced.id) ?? record;
     const next = withSynced(current, synced);
     if (next.firstSeq > current.firstSeq && next.ranges.length === 0) this.base.store.dropEntries(synced.id);
     this.put(current, next);
+    void this.wipeHidden(synced.id, synced.own?.hiddenSeqs);
     if (synced.limited) this.events.emit("applied", { entries: synced.entries, isLive: false });
     this.applyEarly(synced.id, isLive);
   }

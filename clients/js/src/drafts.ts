@@ -3,8 +3,8 @@ import type { Core } from "./core.js";
 import { ChatError } from "./errors.js";
 import { Source } from "./observable.js";
 import { isHidden } from "./platform.js";
-import { byteLength, key } from "./records.js";
-import type { Draft } from "./types.js";
+import { byteLength, key, type SharedDraftRecord } from "./records.js";
+import type { Draft } from "./types/messages.js";
 
 /** The largest draft that is stored, in bytes. */
 const LARGEST = 256 * 1024;
@@ -26,7 +26,7 @@ export class ConversationDraft implements Draft {
 
   constructor(
     private readonly core: Core,
-    conversationId: string,
+    private readonly conversationId: string,
   ) {
     this.name = key.draft(conversationId);
     this.source = new Source(() => this.typed ?? this.stored);
@@ -99,15 +99,21 @@ export class ConversationDraft implements Draft {
     if (stored === lastStored) return;
     this.lastStored = stored;
     if (typed === undefined || typed === stored) this.source.changed();
-    else if (stored !== "") this.overwritten();
+    else if (stored !== "") this.overwritten(typed === lastStored && this.isShared(stored));
     else if (typed === lastStored)
       this.forget(); // the same text was sent in the other tab
     else this.saveSoon(); // a different text was sent there: this one is still a draft
   }
 
-  private overwritten(): void {
-    const isHeld = this.timer !== undefined || this.core.clock.now() - this.typedAt < HELD;
-    if (!isHeld) this.forget();
+  /** `isNext`: another device went on with the text that is here. */
+  private overwritten(isNext: boolean): void {
+    const isHeld = this.core.clock.now() - this.typedAt < HELD && !isNext;
+    if (this.timer === undefined && !isHeld) this.forget();
+  }
+
+  /** Whether the text came from the server, so from another device. */
+  private isShared(text: string): boolean {
+    return this.core.store.get<SharedDraftRecord>(key.sharedDraft(this.conversationId))?.told === text;
   }
 
   private forget(): void {

@@ -1,39 +1,44 @@
 /** Subscribes the parts to entries that were applied and to changes of the connection. */
+import type { Acts } from "./acts.js";
 import type { Linked } from "./core.js";
 import { MessageViews } from "./message-views.js";
 import type { Outbox } from "./outbox.js";
 import type { PresenceStore, TypingStore } from "./people.js";
 import type { Receipts } from "./receipts.js";
-import type { ConnectionState } from "./types.js";
+import type { ConnectionState } from "./types/connection.js";
 import { author, type Entry } from "./wire.js";
 
 export interface EffectParts {
   readonly linked: Linked;
   readonly outbox: Outbox;
+  readonly acts: Acts;
   readonly receipts: Receipts;
   readonly presence: PresenceStore;
   readonly typing: TypingStore;
 }
 
 export function subscribeEffects(parts: EffectParts): void {
-  const { linked, outbox, receipts } = parts;
+  const { linked, outbox, acts, receipts } = parts;
   const { delivery, link } = linked;
   delivery.events.on("gap", () => link.syncSoon());
   delivery.events.on("applied", ({ entries, isLive }) => entriesApplied(parts, entries, isLive));
   link.events.on("state", (state) => connectionChanged(parts, state));
   link.events.on("transport", () => {
     outbox.pump();
+    acts.pump();
     receipts.resume();
   });
 }
 
 /** `isLive` when the entries have come just now. */
 function entriesApplied(parts: EffectParts, entries: readonly Entry[], isLive: boolean): void {
-  const { linked, outbox, receipts } = parts;
+  const { linked, outbox, acts, receipts } = parts;
   const own = entries.filter((entry) => author(entry).id === linked.me());
-  if (own.length > 0) outbox.removeArrived(new Set(own.map((entry) => entry.clientMsgId)));
-  const last = entries.at(-1);
-  if (last) outbox.sweep(last.conversationId, last.seq);
+  for (const queue of [outbox, acts]) {
+    if (own.length > 0) queue.removeArrived(own);
+    const last = entries.at(-1);
+    if (last) queue.sweep(last.conversationId, last.seq);
+  }
   if (!linked.isLeader()) return;
   receipts.markDelivered(entries);
   for (const entry of entries) entryApplied(parts, entry, isLive);

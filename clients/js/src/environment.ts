@@ -1,5 +1,6 @@
 /** The options of a chat with their defaults filled in, and the storage and the tabs that the platform offers. */
 import { defaultTiming, systemClock } from "./clock.js";
+import type { Transport } from "./connection/transports.js";
 import type { ChatError } from "./errors.js";
 import { deviceId, newId } from "./id.js";
 import type { ChatOptions, Clock, Timing } from "./options.js";
@@ -12,7 +13,8 @@ import { UserSpace } from "./user-space.js";
 
 export interface Environment {
   readonly url: string;
-  readonly transports: readonly ("polling" | "websocket")[];
+  /** Those that the app has chosen. */
+  readonly transports: readonly Transport[] | undefined;
   readonly socketAttempts: number;
   readonly clock: Clock;
   readonly timing: Timing;
@@ -60,7 +62,7 @@ export function environmentOf(options: ChatOptions, report: (error: ChatError) =
   const platform = options.tabs === false || !storage.shared ? undefined : (options.tabs ?? tabPlatform());
   return {
     url,
-    transports: options.transports ?? ["polling", "websocket"],
+    transports: options.transports,
     socketAttempts: options.socketAttempts ?? 3,
     clock,
     timing,

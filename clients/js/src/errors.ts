@@ -79,7 +79,7 @@ export class ChatError extends Error {
   }
 }
 
-/** Whether this is the server's failure envelope. */
+/** Return whether this is the server's failure envelope. */
 function isEnvelope(body: unknown): body is Envelope {
   const error = (body as Envelope | null)?.error;
   return typeof error === "object" && error !== null && typeof error.code === "string";

@@ -8,7 +8,8 @@ import type { Foreground } from "./foreground.js";
 import type { TypingStore } from "./people.js";
 import type { Receipts } from "./receipts.js";
 import type { TabMessage, TabSync } from "./tab-sync.js";
-import type { Account, ConnectionState } from "./types.js";
+import type { Account } from "./types/accounts.js";
+import type { ConnectionState } from "./types/connection.js";
 
 export const SIGNED_OUT: ConnectionState = { status: "signed-out", attempts: 0 };
 
@@ -89,6 +90,7 @@ export class Lifecycle {
     const { core, receipts, typing } = this.parts;
     core.link.stop();
     core.outbox.stop();
+    core.acts.stop();
     receipts.stop();
     typing.clear();
     core.delivery.clear();
@@ -105,6 +107,7 @@ export class Lifecycle {
       if (environment.isShared) await core.store.open(prefix);
       core.link.start();
       core.outbox.pump();
+      core.acts.pump();
     });
   }
 
@@ -170,12 +173,19 @@ export class Lifecycle {
 
   // -------------------------------------------------------------- erasing
 
-  /** Removes all data of the user from the device. */
-  async erase(userId: string): Promise<void> {
+  /** Stops, and removes all data of the user from the device. */
+  erase(userId: string): Promise<void> {
     const { tabs, userSpace } = this.parts.environment;
+    const { store } = this.parts.core;
     const prefix = userSpace.prefixOf(userId);
-    tabs.post({ kind: "erase", prefix });
-    await this.parts.core.store.erase(prefix);
+    this.queue(async () => {
+      this.stopWork();
+      store.abandon();
+      tabs.post({ kind: "erase", prefix });
+      await store.flush();
+      await store.erase(prefix);
+    });
+    return this.switching;
   }
 
   /** Removes all data of all other users from the device. */

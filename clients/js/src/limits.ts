@@ -1,8 +1,8 @@
 /** The server's limits, as last received, or their defaults. */
 import { Source } from "./observable.js";
 import { key } from "./records.js";
-import type { Store } from "./store.js";
-import type { ServerLimits } from "./types.js";
+import type { Store } from "./store/store.js";
+import type { ServerLimits } from "./types/chat.js";
 
 const DEFAULT_LIMITS: ServerLimits = { maxTextLength: 10_000, maxTextBytes: 65_536, maxGroupSize: 256 };
 

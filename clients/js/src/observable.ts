@@ -1,5 +1,5 @@
 /** Observables with lazily made, stable snapshots, and the events of a chat. */
-import type { Observable, Unsubscribe } from "./types.js";
+import type { Observable, Unsubscribe } from "./types/observable.js";
 
 /**
  * A value that is computed when it is read, and computed again only after `changed()`.

@@ -74,7 +74,10 @@ export interface ChatOptions {
   /** The name of this device in the user's list of devices. */
   readonly deviceName?: string;
   readonly client?: string;
-  /** Socket.IO transports in the order in which they are tried. */
+  /**
+   * Socket.IO transports in the order in which they are tried. By default polling first, with an upgrade; a WebSocket
+   * first where the server has said that it has several processes.
+   */
   readonly transports?: readonly ("polling" | "websocket")[];
   /** Failed socket attempts in a row after which API mode begins (default 3). */
   readonly socketAttempts?: number;

@@ -4,11 +4,12 @@
  * Every tab stores its messages; only the leading tab sends. One message of a conversation is sent at a time, whatever
  * the transport, so none can overtake another. The `clientMsgId` makes repeats harmless.
  */
-import { retryDelay } from "./clock.js";
 import { type Linked, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
 import { byteLength, key, type OutboxRecord } from "./records.js";
 import { sendMessage } from "./send-message.js";
+import { Orders, type QueueOwner, SendQueues } from "./send-queues.js";
+import type { Mention, Outgoing } from "./types/messages.js";
 import type { Entry } from "./wire.js";
 
 /** The largest message that is stored, in bytes. The server's limit is lower. */
@@ -18,28 +19,19 @@ const TOO_LARGE = {
   message: "This message is larger than 256 KB: it can be neither sent nor kept. Send it in parts.",
 };
 
-/** Errors that leave the message waiting: the session may come back, or the client is about to stop. */
-const NOT_THE_MESSAGE = new Set(["SIGNED_OUT", "ABORTED", "CLOSED", "TOKEN_REVOKED", "TOKEN_INVALID", "TOKEN_EXPIRED"]);
-
-export class Outbox {
-  private readonly busy = new Set<string>();
-  private readonly timers = new Set<unknown>();
-  private readonly attempts = new Map<string, number>();
+export class Outbox implements QueueOwner<OutboxRecord> {
+  private readonly queues: SendQueues<OutboxRecord>;
+  private readonly orders: Orders;
   /**
    * In memory only: messages sent while the session was still being read from storage, when the user was not known yet,
    * and messages too large to be stored.
    */
   private unstored: OutboxRecord[] = [];
-  private lastOrder = 0;
-  private blockedUntil = 0;
 
   constructor(private readonly linked: Linked) {
+    this.queues = new SendQueues(linked, this);
+    this.orders = new Orders(linked);
     linked.store.events.on("reset", () => this.storeUnstored());
-  }
-
-  /** Only the leading tab sends, over whichever transport there is. */
-  private get canSend(): boolean {
-    return this.linked.isLeader() && this.linked.link.transport !== undefined;
   }
 
   of(conversationId: string): OutboxRecord[] {
@@ -52,15 +44,22 @@ export class Outbox {
   }
 
   /** Throws SIGNED_OUT. */
-  add(conversationId: string, content: string, attachment: string | null): OutboxRecord {
+  add(
+    conversationId: string,
+    { content = "", attachment = null, replyTo, mentions = [], forward }: Outgoing & Pick<OutboxRecord, "forward">,
+    clientMsgId = this.linked.newId(),
+  ): OutboxRecord {
     const refusal = signedOutError(this.linked);
     if (refusal) throw refusal;
     const message: OutboxRecord = {
-      order: this.nextOrder(),
-      clientMsgId: this.linked.newId(),
+      order: this.orders.after(this.newestOrder),
+      clientMsgId,
       conversationId,
       content,
       attachment,
+      ...(replyTo !== undefined && { replyTo }),
+      ...(mentions.length > 0 && { mentions }),
+      ...(forward && { forward }),
       createdAt: new Date(this.linked.clock.now()).toISOString(),
       state: "sending",
       attempted: false,
@@ -76,14 +75,31 @@ export class Outbox {
     if (failed?.state !== "failed") return;
     const { error: _, ...message } = failed;
     this.remove(failed);
-    this.put({ ...message, order: this.nextOrder(), state: "sending" });
+    this.put({ ...message, order: this.orders.after(this.newestOrder), state: "sending" });
     this.pump();
   }
 
-  /** Removes a message that failed for good or was never attempted; the server may have any other already. */
-  discard(clientMsgId: string): void {
+  /**
+   * Removes a message that failed for good or was never attempted; the server may have any other already. Returns whether
+   * it was removed.
+   */
+  discard(clientMsgId: string): boolean {
     const message = this.find(clientMsgId);
-    if (message && (message.state === "failed" || !message.attempted)) this.remove(message);
+    if (!message || (message.state !== "failed" && message.attempted)) return false;
+    this.remove(message);
+    return true;
+  }
+
+  /**
+   * Gives a message that can't have reached the server another text; returns whether it was one. It is no copy of another
+   * message any more.
+   */
+  edit(clientMsgId: string, content: string, mentions: readonly Mention[]): boolean {
+    const message = this.find(clientMsgId);
+    if (!message || (message.attempted && message.state !== "failed")) return false;
+    const { forward: _, ...own } = message;
+    this.put({ ...own, content, mentions });
+    return true;
   }
 
   /** Removes acknowledged messages up to the cursor: they are in the log, or in a gap of it. */
@@ -92,52 +108,30 @@ export class Outbox {
       if (message.entry && message.entry.seq <= cursor) this.remove(message);
   }
 
-  /** Removes messages whose entries are in the log. */
-  removeArrived(clientMsgIds: ReadonlySet<string>): void {
-    for (const message of this.all().filter((row) => clientMsgIds.has(row.clientMsgId))) {
+  /** Removes messages whose entries, the user's own, are in the log of their conversation. */
+  removeArrived(entries: readonly Entry[]): void {
+    const arrived = new Set(entries.map((entry) => `${entry.conversationId} ${entry.clientMsgId}`));
+    for (const message of this.all().filter((row) => arrived.has(`${row.conversationId} ${row.clientMsgId}`))) {
       this.remove(message);
-      if (this.busy.has(message.conversationId)) this.markNextAttempted(message.conversationId);
+      if (this.queues.isBusy(message.conversationId)) this.markNextAttempted(message.conversationId);
     }
   }
 
-  /** Starts to send every queue that can be sent; called whenever that may have changed. */
+  /** Sends what waits, wherever it can be sent; called whenever that may have changed. */
   pump(): void {
-    if (!this.canSend) return;
-    const waiting = new Set(
-      this.all().flatMap(({ state, conversationId }) => (state === "sending" ? [conversationId] : [])),
-    );
-    for (const conversationId of waiting) {
-      if (this.busy.has(conversationId)) continue;
-      this.busy.add(conversationId);
-      void this.sendInOrder(conversationId);
-    }
+    this.queues.pump();
   }
 
   stop(): void {
-    for (const timer of this.timers) this.linked.clock.clearTimeout(timer);
-    this.timers.clear();
+    this.queues.stop();
   }
 
-  /** Clears `busy` in the same step that finds the queue empty, so that a later message starts the queue again. */
-  private async sendInOrder(conversationId: string): Promise<void> {
-    try {
-      for (;;) {
-        const message = this.next(conversationId);
-        if (!message || !this.canSend) return;
-        const blocked = this.blockedUntil - this.linked.clock.now();
-        if (blocked > 0) return this.pumpLater(blocked);
-        const error = await this.attempt(message);
-        if (!error) continue;
-        if (error.retryable) return this.pumpLater(this.delay(message, error));
-        if (NOT_THE_MESSAGE.has(error.code)) return;
-        this.fail(message, error);
-      }
-    } finally {
-      this.busy.delete(conversationId);
-    }
+  /** The conversations with something to send. */
+  waiting(): string[] {
+    return this.all().flatMap(({ state, conversationId }) => (state === "sending" ? [conversationId] : []));
   }
 
-  private next(conversationId: string): OutboxRecord | undefined {
+  next(conversationId: string): OutboxRecord | undefined {
     return this.of(conversationId).find((row) => row.state === "sending");
   }
 
@@ -148,16 +142,15 @@ export class Outbox {
 
   /** Marks the next message in the same write that stores the result of the one before. */
   private markNextAttempted(conversationId: string): void {
-    if (this.canSend) this.markAttempted(this.next(conversationId));
+    if (this.queues.canSend) this.markAttempted(this.next(conversationId));
   }
 
-  private async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
+  async attempt(message: OutboxRecord): Promise<ChatError | undefined> {
     this.markAttempted(message);
     await this.linked.store.flush();
     if (!this.find(message.clientMsgId)) return undefined; // discarded, or already in the log
     try {
       const entry = await sendMessage(this.linked, message);
-      this.attempts.delete(message.clientMsgId);
       const current = this.find(message.clientMsgId);
       if (current) this.put({ ...current, state: "sent", entry });
       this.acknowledge(entry);
@@ -175,23 +168,7 @@ export class Outbox {
     this.sweep(entry.conversationId, delivery.record(entry.conversationId)?.cursor ?? 0);
   }
 
-  private delay(message: OutboxRecord, error: ChatError): number {
-    const attempt = (this.attempts.get(message.clientMsgId) ?? 0) + 1;
-    this.attempts.set(message.clientMsgId, attempt);
-    const asked = (error.retryAfter ?? 0) * 1000;
-    if (asked > 0) this.blockedUntil = this.linked.clock.now() + asked;
-    return Math.max(asked, retryDelay(attempt, this.linked.timing, this.linked.random));
-  }
-
-  private pumpLater(milliseconds: number): void {
-    const timer = this.linked.clock.setTimeout(() => {
-      this.timers.delete(timer);
-      this.pump();
-    }, milliseconds);
-    this.timers.add(timer);
-  }
-
-  private fail(message: OutboxRecord, error: ChatError): void {
+  fail(message: OutboxRecord, error: ChatError): void {
     const current = this.find(message.clientMsgId);
     if (current) this.put({ ...current, state: "failed", error: error.toJSON() });
   }
@@ -233,10 +210,7 @@ export class Outbox {
     this.linked.store.delete(key.outbox(message.order));
   }
 
-  /** Sorts after every order before it, also when the clock was set back, and differs from any other tab's. */
-  private nextOrder(): string {
-    const newest = Number(this.all().at(-1)?.order.slice(0, 15) ?? 0);
-    this.lastOrder = Math.max(this.linked.clock.now(), this.lastOrder + 1, newest + 1);
-    return `${String(this.lastOrder).padStart(15, "0")}-${this.linked.newId().slice(0, 8)}`;
+  private get newestOrder(): string | undefined {
+    return this.all().at(-1)?.order;
   }
 }

@@ -1,8 +1,10 @@
 /** Constructs every part of a chat, each from those above it. */
 import { AccountService } from "./accounts.js";
 import { Actions } from "./actions.js";
+import { Acts } from "./acts.js";
 import { ByConversation } from "./by-conversation.js";
-import { connectionControl } from "./connection-control.js";
+import { connectionControl } from "./connection/connection-control.js";
+import { Link } from "./connection/link.js";
 import { ContactStore } from "./contacts.js";
 import { ConversationList } from "./conversations.js";
 import type { Base, Core, Linked, TypingRow } from "./core.js";
@@ -15,18 +17,23 @@ import { Foreground } from "./foreground.js";
 import { Http } from "./http.js";
 import { Lifecycle, SIGNED_OUT } from "./lifecycle.js";
 import { storedLimits } from "./limits.js";
-import { Link } from "./link.js";
 import { Cell, Emitter, Source } from "./observable.js";
 import type { ChatOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { PresenceStore, TypingIndicator, TypingStore } from "./people.js";
 import { pushHandlers } from "./pushed-events.js";
 import { Receipts } from "./receipts.js";
-import { Session } from "./session.js";
-import { isWrittenByAnyTab, Store } from "./store.js";
+import { isWrittenByAnyTab } from "./records.js";
+import { Session } from "./session/session.js";
+import { SharedDrafts } from "./shared-drafts.js";
+import { StarList } from "./stars.js";
+import { Store } from "./store/store.js";
 import { TabSync } from "./tab-sync.js";
 import { ConversationMessages } from "./timeline.js";
-import type { Account, ChatEvents, ConnectionState, Presence } from "./types.js";
+import type { Account } from "./types/accounts.js";
+import type { ChatEvents } from "./types/chat.js";
+import type { ConnectionState } from "./types/connection.js";
+import type { Presence } from "./types/people.js";
 
 export type Parts = ReturnType<typeof createParts>;
 
@@ -45,15 +52,25 @@ export function createParts(options: ChatOptions) {
 
   const linked: Linked = { ...base, delivery, link };
   const outbox = new Outbox(linked);
+  const acts = new Acts(linked, outbox);
   const receipts = new Receipts(linked);
   const foreground = new Foreground(linked);
-  subscribeEffects({ linked, outbox, receipts, presence, typing });
+  subscribeEffects({ linked, outbox, acts, receipts, presence, typing });
 
   const actions = new Actions({ linked, presence, receipts });
-  const tabSync = new TabSync({ linked, outbox, actions, tabs: environment.tabs, userSpace: environment.userSpace });
+  const tabSync = new TabSync({
+    linked,
+    outbox,
+    acts,
+    actions,
+    tabs: environment.tabs,
+    userSpace: environment.userSpace,
+  });
 
-  const core: Core = { ...linked, outbox, act: (action) => tabSync.act(action) };
+  const core: Core = { ...linked, outbox, acts, act: (action) => tabSync.act(action) };
   const conversations = new ConversationList(core);
+  const stars = new StarList(core);
+  const sharedDrafts = new SharedDrafts(core);
   const drafts = new ByConversation((id) => new ConversationDraft(core, id));
   const indicators = new ByConversation((id) => new TypingIndicator(core, id));
   const messages = new ByConversation((id) => {
@@ -61,7 +78,7 @@ export function createParts(options: ChatOptions) {
       foreground.keepAwake();
       indicators.of(id).sent();
     };
-    return new ConversationMessages(core, id, onSend);
+    return new ConversationMessages(core, id, onSend, (content) => sharedDrafts.takeId(id, content));
   });
 
   const lifecycle = new Lifecycle({ environment, core, receipts, typing, foreground, tabSync, drafts });
@@ -80,6 +97,7 @@ export function createParts(options: ChatOptions) {
     limits,
     messages,
     presence,
+    stars,
   };
 }
 

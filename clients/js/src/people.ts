@@ -2,7 +2,8 @@
 import type { Base, Core, TypingRow } from "./core.js";
 import { asChatError } from "./errors.js";
 import { Source } from "./observable.js";
-import type { Observable, Presence, PresenceMap, Typing, TypingUser } from "./types.js";
+import type { Observable } from "./types/observable.js";
+import type { Presence, PresenceMap, Typing, TypingUser } from "./types/people.js";
 
 export class PresenceStore implements PresenceMap {
   readonly subscribe: PresenceMap["subscribe"];

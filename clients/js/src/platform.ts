@@ -1,5 +1,6 @@
 /** Follows the network state and the visibility of a browser page. On other platforms, the app reports both. */
-import type { Connection, Unsubscribe } from "./types.js";
+import type { Connection } from "./types/connection.js";
+import type { Unsubscribe } from "./types/observable.js";
 
 export function listenToPlatform(connection: Connection, onHidden: () => void): Unsubscribe {
   if (typeof window === "undefined" || typeof document === "undefined" || !window.addEventListener) return () => {};

@@ -1,11 +1,12 @@
 /** Hands each event that the server pushes to the part that keeps it. */
+
+import type { PushHandlers } from "./connection/live-socket.js";
 import type { ContactStore } from "./contacts.js";
 import type { Base } from "./core.js";
 import type { Delivery } from "./delivery.js";
 import { ChatError } from "./errors.js";
 import type { PresenceStore, TypingStore } from "./people.js";
 import { key } from "./records.js";
-import type { PushHandlers } from "./socket.js";
 import type { WireConversation } from "./wire.js";
 
 export interface PushParts {
@@ -41,6 +42,7 @@ export function pushHandlers({ base, delivery, contacts, presence, typing }: Pus
     entry: ({ data }) => delivery.receive(data, true),
     newConversation: ({ data }) => addConversation({ base, delivery, presence }, data),
     conversationDeleted: ({ data }) => delivery.hide(data.conversationId),
+    ownChanged: ({ data }) => delivery.changeOwn(data),
     receipt: (receipt) => void delivery.applyReceipt(receipt),
     onlineUsers: ({ data }) => presence.setOnline(data),
     userStatusChanged: ({ userId, status, timestamp }) => presence.set(userId, status === "online", timestamp),

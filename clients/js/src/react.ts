@@ -1,18 +1,15 @@
 /** React hooks: each is `useSyncExternalStore` on one observable of the chat. */
 import { createContext, createElement, type ReactNode, useCallback, useContext, useSyncExternalStore } from "react";
-import type {
-  Account,
-  Chat,
-  ConnectionState,
-  ContactList,
-  Conversation,
-  DeviceSession,
-  List,
-  Observable,
-  Presence,
-  Timeline,
-  TypingUser,
-} from "./types.js";
+import type { Account, DeviceSession } from "./types/accounts.js";
+import type { Chat } from "./types/chat.js";
+import type { ConnectionState } from "./types/connection.js";
+import type { ContactList } from "./types/contacts.js";
+import type { Conversation } from "./types/conversations.js";
+import type { List } from "./types/lists.js";
+import type { Observable } from "./types/observable.js";
+import type { Presence, TypingUser } from "./types/people.js";
+import type { StarredMessages } from "./types/stars.js";
+import type { Timeline } from "./types/timeline.js";
 
 const ChatContext = createContext<Chat | null>(null);
 
@@ -58,6 +55,10 @@ export function useMessages(conversationId: string): Timeline {
 
 export function useContacts(): ContactList {
   return useObservable(useChat().contacts);
+}
+
+export function useStars(): StarredMessages {
+  return useObservable(useChat().stars);
 }
 
 export function useSessions(): List<DeviceSession> {

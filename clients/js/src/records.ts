@@ -1,6 +1,7 @@
 /** The records stored on the device, by key. Each is replaced as a whole and never changed in place. */
 import type { ErrorDescription } from "./errors.js";
-import type { Entry, WireConversation } from "./wire.js";
+import type { Act, Mention } from "./types/messages.js";
+import type { Entry, WireConversation, WireDraft, WireSettings } from "./wire.js";
 
 /** Seqs from..to, both included, without a gap. */
 export type Range = readonly [from: number, to: number];
@@ -27,8 +28,24 @@ export interface ConversationRecord {
   readonly receipts: Readonly<Record<string, Marks>>;
   readonly readSeq: number;
   readonly readMseq: number;
+  /** Deleted messages above `readMseq`, which are not unread; missing in records of older versions. */
+  readonly deletedMseqs?: readonly number[];
+  /** Messages that mention the user, those above `readMseq` among them; missing in records of older versions. */
+  readonly mentionMseqs?: readonly number[];
   /** A read mark that the server has not confirmed yet. */
   readonly untoldRead: number;
+  /** The user's own settings; missing in records of older versions. */
+  readonly settings?: WireSettings;
+  /** The version of the private state with which the settings came. */
+  readonly settingsVersion?: number;
+  /** The user's unsent text as the server has it, and the version of the private state with which it came. */
+  readonly draft?: WireDraft | null;
+  readonly draftVersion?: number;
+  /** The ids of the messages that the user has starred, and the version of the private state with which they came. */
+  readonly stars?: readonly string[];
+  readonly starsVersion?: number;
+  /** Messages that the user has deleted for themselves. */
+  readonly hiddenSeqs?: readonly number[];
   readonly hidden: boolean;
   readonly isMember: boolean;
   readonly lastMessage: LastMessage | null;
@@ -41,6 +58,7 @@ export interface LastMessage {
   readonly attachment: string | null;
   readonly senderId: string;
   readonly createdAt: string;
+  readonly deleted?: boolean;
 }
 
 export interface OutboxRecord {
@@ -50,6 +68,11 @@ export interface OutboxRecord {
   readonly conversationId: string;
   readonly content: string;
   readonly attachment: string | null;
+  /** The id of the message that it replies to. */
+  readonly replyTo?: string;
+  readonly mentions?: readonly Mention[];
+  /** The id of the message that it is a copy of. Its text is here to be shown, and not sent. */
+  readonly forward?: { readonly of: string; readonly hops: number };
   readonly createdAt: string;
   /** `sent` until the entry itself is in the log here. */
   readonly state: "sending" | "failed" | "sent";
@@ -60,6 +83,33 @@ export interface OutboxRecord {
   readonly entry?: Entry;
 }
 
+/** An act on a message that the server has not acknowledged, or whose entry is not in the log here. */
+export interface ActRecord {
+  /** Sorts acts in the order in which they were made. */
+  readonly order: string;
+  readonly clientMsgId: string;
+  readonly conversationId: string;
+  /** The `key` of the message that it concerns. */
+  readonly messageKey: string;
+  /** Null when the message was still unsent. */
+  readonly messageId: string | null;
+  readonly act: Act;
+  readonly createdAt: string;
+  /** The place of the acknowledged entry. */
+  readonly seq?: number;
+  /** It was refused. */
+  readonly error?: ErrorDescription;
+}
+
+/** The draft as the server has it, as far as this device knows. */
+export interface SharedDraftRecord {
+  /** The clientMsgId that its message will have. */
+  readonly draftId: string;
+  readonly told: string;
+  /** The version of the private state that was taken over last. */
+  readonly version: number;
+}
+
 export interface SyncRecord {
   readonly epoch: string;
   readonly since: string | null;
@@ -68,12 +118,19 @@ export interface SyncRecord {
 export const key = {
   conversation: (id: string) => `c/${id}`,
   outbox: (order: string) => `o/${order}`,
+  act: (order: string) => `a/${order}`,
   draft: (id: string) => `d/${id}`,
+  sharedDraft: (id: string) => `s/${id}`,
   contacts: "contacts",
   privacy: "privacy",
   limits: "limits",
   sync: "sync",
 } as const;
+
+/** Records that the tab in which they were made writes itself: the leading tab has nothing to add to them. */
+export function isWrittenByAnyTab(recordKey: string | undefined): boolean {
+  return recordKey !== undefined && /^(a|o|d)\/|^(contacts|privacy)$/.test(recordKey);
+}
 
 /** Bytes of the text in UTF-8. */
 export function byteLength(text: string): number {
@@ -116,7 +173,12 @@ function isOutboxRecord({ order, clientMsgId, conversationId, content, state }: 
   return order === name && texts.every((text) => typeof text === "string");
 }
 
-/** Whether a stored value has the shape of this record; another app, or a fault of the device, may have written it. */
+function isActRecord({ order, clientMsgId, conversationId, messageKey, act }: Fields, name: string): boolean {
+  const texts = [clientMsgId, conversationId, messageKey];
+  return order === name && texts.every((text) => typeof text === "string") && isObject(act);
+}
+
+/** Return whether a stored value has the shape of its record; another app, or a faulty device, may have written it. */
 export function isValid(recordKey: string, value: unknown): boolean {
   const [kind = "", ...rest] = recordKey.split("/");
   const name = rest.join("/");
@@ -125,6 +187,8 @@ export function isValid(recordKey: string, value: unknown): boolean {
       return typeof value === "string";
     case "c":
       return isObject(value) && isConversationRecord(value, name);
+    case "a":
+      return isObject(value) && isActRecord(value, name);
     case "o":
       return isObject(value) && isOutboxRecord(value, name);
     case key.sync:

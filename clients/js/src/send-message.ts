@@ -3,12 +3,24 @@ import { asChatError } from "./errors.js";
 import type { OutboxRecord } from "./records.js";
 import type { Entry } from "./wire.js";
 
+function bodyOf({ clientMsgId, content, attachment, replyTo, mentions = [], forward }: OutboxRecord) {
+  if (forward) return { clientMsgId, forwardOf: forward.of };
+  return {
+    clientMsgId,
+    content,
+    attachment,
+    ...(replyTo && { replyTo }),
+    ...(mentions.length > 0 && { mentions: [...mentions] }),
+  };
+}
+
 /** One attempt to send, over the socket, or over HTTP where there is none. Returns the acknowledged entry. */
 export async function sendMessage(
   { link, http }: Pick<Linked, "link" | "http">,
-  { conversationId, clientMsgId, content, attachment }: OutboxRecord,
+  message: OutboxRecord,
 ): Promise<Entry> {
-  const body = { clientMsgId, content, attachment };
+  const { conversationId } = message;
+  const body = bodyOf(message);
   const socket = link.liveSocket;
   if (!socket) {
     const params = { conversation_id: conversationId };

@@ -1,12 +1,14 @@
 /** Keeps the tabs of a browser alike: they post to each other the records, the actions, and the leading tab's state. */
 import type { Actions } from "./actions.js";
-import type { StoredBatch } from "./batch.js";
+import type { Acts } from "./acts.js";
 import type { Action, Linked, TypingRow } from "./core.js";
 import { ChatError } from "./errors.js";
 import type { Outbox } from "./outbox.js";
-import type { StoredSession } from "./session.js";
+import type { StoredSession } from "./session/stored-session.js";
+import type { StoredBatch } from "./store/batch.js";
 import type { Tabs } from "./tabs.js";
-import type { ConnectionState, Presence } from "./types.js";
+import type { ConnectionState } from "./types/connection.js";
+import type { Presence } from "./types/people.js";
 import type { UserSpace } from "./user-space.js";
 
 /** Changes of session and user, which the lifecycle handles. */
@@ -33,6 +35,7 @@ const NUDGE = 500;
 export interface TabSyncParts {
   readonly linked: Linked;
   readonly outbox: Outbox;
+  readonly acts: Acts;
   readonly tabs: Tabs<TabMessage>;
   readonly actions: Actions;
   readonly userSpace: UserSpace;
@@ -61,11 +64,12 @@ export class TabSync {
 
   /** Takes a message of another tab. */
   receive(message: SharedMessage): void {
-    const { linked, outbox, tabs, actions, userSpace } = this.parts;
+    const { linked, outbox, acts, tabs, actions, userSpace } = this.parts;
     switch (message.kind) {
       case "written":
         if (message.prefix === userSpace.prefix) linked.store.receive(message.batch);
         outbox.pump();
+        acts.pump();
         break;
       case "action":
         if (tabs.isLeader) actions.perform(message.action);

@@ -3,10 +3,14 @@
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
 import { readBelow } from "./log.js";
+import { EntryWindow } from "./message-changes.js";
 import { MessageViews } from "./message-views.js";
 import { Source } from "./observable.js";
+import { isHidden, isMarkedUnread } from "./own-state.js";
+import { loadPins } from "./pins.js";
 import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
-import type { Message, MessageReceipt, Messages, Outgoing, Timeline, TimelineItem } from "./types.js";
+import type { Mention, Message, MessageReceipt, Outgoing } from "./types/messages.js";
+import type { Messages, Timeline, TimelineItem } from "./types/timeline.js";
 import type { Entry } from "./wire.js";
 
 const PAGE = 50;
@@ -17,7 +21,7 @@ export class ConversationMessages implements Messages {
   readonly subscribe: Messages["subscribe"];
   readonly getSnapshot: Messages["getSnapshot"];
   private readonly views: MessageViews;
-  private entries = new Map<number, Entry>();
+  private entries = new EntryWindow();
   /** The first entry of the window; undefined until it is loaded. */
   private lower: number | undefined;
   private unreadAfterSeq = 0;
@@ -31,8 +35,13 @@ export class ConversationMessages implements Messages {
     private readonly core: Core,
     readonly conversationId: string,
     private readonly onSend: () => void,
+    private readonly takeDraftId: (content: string) => string | undefined,
   ) {
-    this.views = new MessageViews(core.me);
+    this.views = new MessageViews(
+      core.me,
+      (id) => this.entries.find(id),
+      () => core.clock.now(),
+    );
     this.source = new Source(() => this.make(), {
       first: () => void this.refresh(),
       last: () => this.trim(),
@@ -47,7 +56,7 @@ export class ConversationMessages implements Messages {
     const own = key.conversation(this.conversationId);
     store.events.on("record", (changed) => {
       if (changed === own) this.recordChanged();
-      else if (changed.startsWith(key.outbox(""))) this.source.changed();
+      else if (changed.startsWith(key.outbox("")) || changed.startsWith(key.act(""))) this.source.changed();
     });
     store.events.on("entries", ({ conversationId, entries }) => {
       if (conversationId === this.conversationId) this.addEntries(entries);
@@ -70,13 +79,13 @@ export class ConversationMessages implements Messages {
 
   private addEntries(entries: readonly Entry[]): void {
     if (this.lower === undefined) return;
-    for (const entry of entries) if (entry.seq >= this.lower) this.entries.set(entry.seq, entry);
+    for (const entry of entries) if (entry.seq >= this.lower) this.entries.add(entry);
     this.source.changed();
   }
 
   private forget(): void {
     this.generation++;
-    this.entries = new Map();
+    this.entries = new EntryWindow();
     this.lower = undefined;
     this.loading = undefined;
     this.extending = undefined;
@@ -113,7 +122,7 @@ export class ConversationMessages implements Messages {
   /** There is a gap before the newest entries: shrinks the window to the part after it. */
   private jumpToNewest(lowest: number): void {
     this.lower = lowest;
-    for (const seq of this.entries.keys()) if (seq < lowest) this.entries.delete(seq);
+    this.entries.deleteBelow(lowest);
     void this.loadOlder(PAGE - this.entries.size);
   }
 
@@ -175,7 +184,7 @@ export class ConversationMessages implements Messages {
     const record = this.record;
     if (!record) return;
     this.lower = Math.max(this.lower, record.cursor - PAGE + 1);
-    for (const seq of this.entries.keys()) if (seq < this.lower) this.entries.delete(seq);
+    this.entries.deleteBelow(this.lower);
     this.views.clear();
     this.source.changed();
   }
@@ -189,7 +198,7 @@ export class ConversationMessages implements Messages {
       const upper = this.lower - 1;
       const found = await readBelow(this.core, record, upper, wanted);
       if (generation !== this.generation || this.lower - 1 !== upper) return;
-      for (const entry of found) this.entries.set(entry.seq, entry);
+      for (const entry of found) this.entries.add(entry);
       this.lower -= found.length;
       wanted -= found.length;
       this.source.changed();
@@ -224,7 +233,7 @@ export class ConversationMessages implements Messages {
     const items: TimelineItem[] = [];
     for (let seq = lower; seq <= record.cursor; seq++) {
       const entry = this.entries.get(seq);
-      const item = entry && this.views.item(entry);
+      const item = entry && !isHidden(record, entry) && this.views.item(entry, this.core.acts);
       if (item) items.push(item);
     }
     return items;
@@ -232,7 +241,10 @@ export class ConversationMessages implements Messages {
 
   private pendingMessages(pending: readonly OutboxRecord[]): Message[] {
     const user = this.core.session.account.user;
-    return pending.filter((row) => !this.isInLog(row)).map((row) => this.views.pending(row, user));
+    return pending
+      .filter((row) => !this.isInLog(row))
+      .map((row) => this.views.changed(this.views.pending(row, user), this.core.acts))
+      .filter((message) => message !== null);
   }
 
   private isInLog(row: OutboxRecord): boolean {
@@ -250,8 +262,9 @@ export class ConversationMessages implements Messages {
   // -------------------------------------------------------------- actions of the user
 
   send(message: string | Outgoing): Message {
-    const { content = "", attachment = null } = typeof message === "string" ? { content: message } : message;
-    const row = this.core.outbox.add(this.conversationId, content, attachment);
+    const outgoing = typeof message === "string" ? { content: message } : message;
+    const clientMsgId = this.takeDraftId(outgoing.content ?? "");
+    const row = this.core.outbox.add(this.conversationId, outgoing, clientMsgId);
     this.onSend();
     return this.views.pending(row, this.core.session.account.user);
   }
@@ -268,7 +281,63 @@ export class ConversationMessages implements Messages {
     const record = this.record;
     if (!record) return;
     const upTo = Math.min(seq ?? record.headSeq, record.headSeq);
-    if (upTo > record.readSeq) this.core.act({ kind: "read", id: this.conversationId, seq: upTo });
+    if (upTo > record.readSeq || isMarkedUnread(record))
+      this.core.act({ kind: "read", id: this.conversationId, seq: upTo });
+  }
+
+  async edit(message: Message | string, content: string, mentions: readonly Mention[] = []): Promise<void> {
+    const found = this.messageOf(message);
+    if (found.id !== null || !this.core.outbox.edit(found.key, content, mentions))
+      await this.core.acts.add(found, { kind: "edit", content, ...(mentions.length > 0 && { mentions }) });
+  }
+
+  async remove(message: Message | string): Promise<void> {
+    const found = this.messageOf(message);
+    if (found.id !== null || !this.core.outbox.discard(found.key)) await this.core.acts.add(found, { kind: "delete" });
+  }
+
+  react(message: Message | string, emoji: string, on = true): Promise<void> {
+    return this.core.acts.add(this.messageOf(message), { kind: "react", emoji, on });
+  }
+
+  star(message: Message | string, on = true): Promise<void> {
+    return this.core.acts.add(this.messageOf(message), { kind: "star", on });
+  }
+
+  pin(message: Message | string, until?: Date): Promise<void> {
+    return this.core.acts.add(this.messageOf(message), { kind: "pin", until: until?.toISOString() ?? null });
+  }
+
+  unpin(message: Message | string): Promise<void> {
+    return this.core.acts.add(this.messageOf(message), { kind: "unpin" });
+  }
+
+  pins(): Promise<readonly Message[]> {
+    return loadPins(this.core, this.conversationId);
+  }
+
+  async hide(message: Message | string): Promise<void> {
+    const found = this.messageOf(message);
+    if (found.id !== null || !this.core.outbox.discard(found.key)) await this.core.acts.add(found, { kind: "hide" });
+  }
+
+  forward(message: Message | string, conversationIds: readonly string[]): void {
+    const found: Partial<Message> = this.messageOf(message);
+    const { id, content = "", attachment = null, forwarded } = found;
+    const copy = id ? { forward: { of: id, hops: (forwarded?.hops ?? 0) + 1 } } : {};
+    for (const conversationId of new Set(conversationIds)) {
+      this.core.outbox.add(conversationId, { content, attachment, ...copy });
+    }
+  }
+
+  /** The message as it is shown now; one that is not loaded here has its id for a key. */
+  private messageOf(message: Message | string): Pick<Message, "key" | "id" | "conversationId"> {
+    const { data } = this.getSnapshot();
+    const isIt = (item: TimelineItem) => (typeof message === "string" ? item.id === message : item.key === message.key);
+    const found = data.find((item): item is Message => item.kind === "message" && isIt(item));
+    if (found) return found;
+    if (typeof message !== "string") return message;
+    return { key: message, id: message, conversationId: this.conversationId };
   }
 
   async receipts(messageId: string): Promise<readonly MessageReceipt[]> {

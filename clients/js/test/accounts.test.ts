@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { memoryStorage } from "../src/index.js";
-import { live, newPerson, openChat, PASSWORD, proxied, until } from "./support/chats.js";
+import { memoryStorage, type SignOutReason } from "../src/index.js";
+import { live, newPerson, openChat, PASSWORD, pair, proxied, sees, until } from "./support/chats.js";
 
 test("register signs in, and the device has its name in the list of sessions", async () => {
   const { chat, user, email } = await newPerson("Tini", { deviceName: "Tini's phone", client: "tests/1" });
@@ -49,6 +49,24 @@ test("logging out ends the session and removes everything from the device, witho
   await proxy.down();
   await chat.accounts.logout();
   expect(chat.accounts.getSnapshot().status).toBe("signed-out");
+  expect(await storage.keys("")).toEqual([expect.stringMatching(/\/device$/)]);
+});
+
+test("whoever sees that they are signed out has nothing left on the device, though its disk is slow", async () => {
+  const storage = memoryStorage();
+  const { write } = storage;
+  storage.write = async (...call) => {
+    await new Promise((done) => setTimeout(done, 50));
+    await write(...call);
+  };
+  const { tini, bdbb, id } = await pair({ storage });
+  const seen = new Promise<[SignOutReason, string[]]>((tell) => {
+    tini.chat.on("signedOut", async (reason) => tell([reason, await storage.keys("")]));
+  });
+  for (const text of ["One", "Two"]) bdbb.chat.messages(id).send(text);
+  await sees(tini.chat, id, "One", "Two"); // and is still being stored
+  await tini.chat.accounts.logout();
+  expect(await seen).toEqual(["logout", [expect.stringMatching(/\/device$/)]]);
   expect(await storage.keys("")).toEqual([expect.stringMatching(/\/device$/)]);
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type ChatOptions, type Message, memoryStorage } from "../src/index.js";
 import { openChat, pair, proxied, textsOf, until } from "./support/chats.js";
+import { HastyClock, TIME_OUTS } from "./support/clocks.js";
 import type { FaultProxy } from "./support/proxy.js";
 
 /** A sequence of numbers below `bound`, the same for the same seed. */
@@ -36,8 +37,6 @@ const FAULTS: ((proxy: FaultProxy) => Promise<void> | void)[] = [
   },
 ];
 
-const impatient = { ackTimeout: 400, healthTimeout: 300, requestTimeout: 400, connectTimeout: 600, probeTimeout: 300 };
-
 test.each([1, 2, 3])("whatever the network does, both see every message once, in one order (seed %i)", async (seed) => {
   const roll = dice(seed);
   const proxies = [await proxied(), await proxied()] as const;
@@ -48,7 +47,9 @@ test.each([1, 2, 3])("whatever the network does, both see every message once, in
   const { tini, bdbb, id } = await pair(...options); // with patience: registering is not repeated
   await Promise.all([tini.chat.close(), bdbb.chat.close()]);
   const [first, second] = options;
-  const people = [openChat({ ...first, timing: impatient }), openChat({ ...second, timing: impatient })] as const;
+  const clock = new HastyClock();
+  clock.hurry(TIME_OUTS, 400);
+  const people = [openChat({ ...first, clock }), openChat({ ...second, clock })] as const;
   const written: string[][] = [[], []];
   for (const chat of people) chat.messages(id).subscribe(() => {});
   for (let step = 0; step < 30; step++) {
@@ -59,6 +60,7 @@ test.each([1, 2, 3])("whatever the network does, both see every message once, in
     if (roll(2)) await FAULTS[roll(FAULTS.length)]?.(proxies[roll(2) as 0 | 1]);
     await new Promise((done) => setTimeout(done, roll(30)));
   }
+  clock.calm();
   for (const proxy of proxies) {
     proxy.heal();
     proxy.cut();

@@ -3,7 +3,7 @@ import { Delivery } from "../src/delivery.js";
 import { memoryStorage } from "../src/index.js";
 import { ReceiptSummary } from "../src/message-views.js";
 import { type ConversationRecord, key } from "../src/records.js";
-import { Store } from "../src/store.js";
+import { Store } from "../src/store/store.js";
 import type { Entry, Pushed, Synced, WireConversation, WireMember } from "../src/wire.js";
 import { live, openChat, PASSWORD, pair, proxied, sees, textsOf, until } from "./support/chats.js";
 import { LeapingClock } from "./support/clocks.js";
@@ -31,6 +31,16 @@ function entry(seq: number, over: Partial<Entry> = {}): Entry {
 
 function conversation(headSeq: number): WireConversation {
   const head = { seq: headSeq, mseq: headSeq, hash: `h${headSeq}` };
+  const settings = {
+    mutedUntil: null,
+    muteMentions: false,
+    archived: false,
+    archivedMseq: null,
+    pinned: false,
+    pinnedAt: null,
+    markedUnread: false,
+    markedUnreadSeq: null,
+  };
   const created = { createdBy: "me", createdAt: new Date(0).toISOString(), updatedAt: new Date(0).toISOString() };
   return {
     id: ID,
@@ -39,14 +49,19 @@ function conversation(headSeq: number): WireConversation {
     name: "Group",
     avatar: null,
     history: "all",
+    whoMayPin: "everyone",
     participants: [],
     participantCount: 0,
     lastMessage: null,
     unreadCount: headSeq,
+    mentionCount: 0,
+    mentionMseqs: [],
     head,
     firstSeq: 1,
     readSeq: 0,
     readMseq: 0,
+    deletedMseqs: [],
+    own: { version: 0, settings, hidden: [], hiddenSeqs: [], stars: [], draft: null },
     ...created,
   };
 }
@@ -117,8 +132,21 @@ function answer(over: Partial<Synced>): Synced {
 
 function synced(headSeq: number, over: Partial<Synced["conversations"][number]>): Synced["conversations"][number] {
   const { head } = conversation(headSeq);
-  const state = { entries: [], limited: false, gap: null, reset: false, hidden: false };
-  return { id: ID, head, firstSeq: 1, ...state, readSeq: 0, readMseq: 0, unreadCount: 0, receipts: [], ...over };
+  const state = { entries: [], limited: false, gap: null, changedBeforeGap: false, reset: false, hidden: false };
+  return {
+    id: ID,
+    head,
+    firstSeq: 1,
+    ...state,
+    readSeq: 0,
+    readMseq: 0,
+    deletedMseqs: [],
+    unreadCount: 0,
+    mentionCount: 0,
+    mentionMseqs: [],
+    receipts: [],
+    ...over,
+  };
 }
 
 test.each(["__proto__", "constructor"])("somebody whose id is %s has marks like everybody", async (id) => {

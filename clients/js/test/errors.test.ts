@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ChatError } from "../src/index.js";
 import { live, newPerson, openChat, ownServer, proxied } from "./support/chats.js";
+import { HastyClock, TIME_OUTS } from "./support/clocks.js";
 
 const nobody = { email: "nobody@test.com", password: "password123" };
 
@@ -33,22 +34,28 @@ test.each(["__proto__", "constructor"])("a field named %s is a field", (name) =>
   expect(Object.entries(error.fields)).toEqual([[name, ["Unknown field."]]]);
 });
 
-test("429 says when to try again", async () => {
-  const server = await ownServer({ RATE_LOGIN_ACCOUNT: "1 per minute" });
-  const chat = openChat({ url: server.url });
-  await failure(chat.accounts.login(nobody));
-  const error = await failure(chat.accounts.login(nobody));
-  expect(error).toMatchObject({ code: "RATE_LIMITED", statusCode: 429, retryable: true });
-  expect(error.retryAfter).toBeGreaterThan(0);
+describe("on a server that takes one attempt", () => {
+  const own = ownServer({ RATE_LOGIN_ACCOUNT: "1 per minute" });
+
+  test("429 says when to try again", async () => {
+    const chat = openChat({ url: own.server.url });
+    await failure(chat.accounts.login(nobody));
+    const error = await failure(chat.accounts.login(nobody));
+    expect(error).toMatchObject({ code: "RATE_LIMITED", statusCode: 429, retryable: true });
+    expect(error.retryAfter).toBeGreaterThan(0);
+  });
 });
 
 test("a refused connection, a silent server and a captive portal are told apart", async () => {
   const proxy = await proxied();
-  const chat = openChat({ url: proxy.url, timing: { requestTimeout: 200 } });
+  const clock = new HastyClock();
+  const chat = openChat({ url: proxy.url, clock });
   proxy.fault("html", ({ path }) => path.endsWith("/login"));
   expect(await failure(chat.accounts.login(nobody))).toMatchObject({ code: "BAD_ANSWER", retryable: false });
   proxy.isBlackHole = true;
+  clock.hurry(TIME_OUTS);
   expect(await failure(chat.accounts.login(nobody))).toMatchObject({ code: "TIMEOUT", retryable: true });
+  clock.calm();
   await proxy.down();
   expect(await failure(chat.accounts.login(nobody))).toMatchObject({ code: "NETWORK_ERROR", retryable: true });
 });

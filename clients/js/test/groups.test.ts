@@ -46,7 +46,7 @@ test("the life of a group: founded, renamed, joined, promoted, left, taken out, 
   await conversations.handOver(id, bdbb.user.id);
   await until(bdbb.chat.conversations.one(id), (now) => now?.role === "owner");
   await conversations.leave(id);
-  expect(conversations.get(id)).toMatchObject({ isMember: false });
+  await until(conversations.one(id), (now) => now?.isMember === false);
 
   const { data } = await until(bdbb.chat.messages(id), ({ data }) => changes(data).length === 6);
   expect(changes(data)).toMatchObject([
@@ -113,7 +113,7 @@ test("a group can be run without a socket", async () => {
   const { id, people, outsider } = await group(proxy.url);
   const [tini, bdbb] = people;
   await tini.chat.conversations.change(id, { name: "By HTTP" });
-  expect(tini.chat.conversations.get(id)?.title).toBe("By HTTP");
+  await until(tini.chat.conversations.one(id), (now) => now?.title === "By HTTP");
   await tini.chat.conversations.addMembers(id, [outsider.user.id]);
   await until(outsider.chat.conversations.one(id), (now) => now?.title === "By HTTP");
   await bdbb.chat.conversations.leave(id);

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Chat, type Message, memoryStorage, type Timeline } from "../src/index.js";
 import { live, openChat, ownServer, PASSWORD, pair, proxied, sees, textsOf, until } from "./support/chats.js";
 import type { Seen } from "./support/proxy.js";
@@ -130,16 +130,20 @@ test("a message goes on over HTTP when the socket dies under it, and back", asyn
   await sees(tini.chat, id, "First", "Second", "Third");
 });
 
-test("a server that is killed in the middle of a burst has every message once", async () => {
-  const server = await ownServer();
-  const { tini, bdbb, id } = await pair({ url: server.url }, { url: server.url });
-  const texts = numbered(40);
-  for (const text of texts) tini.chat.messages(id).send(text);
-  await until(bdbb.chat.messages(id), ({ data }) => data.length > 5);
-  await server.end("SIGKILL");
-  await server.start();
-  await sees(bdbb.chat, id, ...texts);
-  await sees(tini.chat, id, ...texts);
+describe("on a server of its own", () => {
+  const own = ownServer();
+
+  test("one that is killed in the middle of a burst has every message once", async () => {
+    const { url } = own.server;
+    const { tini, bdbb, id } = await pair({ url }, { url });
+    const texts = numbered(40);
+    for (const text of texts) tini.chat.messages(id).send(text);
+    await until(bdbb.chat.messages(id), ({ data }) => data.length > 5);
+    await own.server.end("SIGKILL");
+    await own.server.start();
+    await sees(bdbb.chat, id, ...texts);
+    await sees(tini.chat, id, ...texts);
+  });
 });
 
 test("what is refused for good fails, is kept, can be sent again or discarded, and holds up nothing", async () => {
@@ -173,9 +177,13 @@ test("a message that was never attempted can be taken back; one that may be stor
   await sees(tini.chat, id, "This one");
 });
 
-test("being told to slow down delays messages and loses none", async () => {
-  const server = await ownServer({ RATE_SENDS: "3 per second" });
-  const { tini, bdbb, id } = await pair({ url: server.url }, { url: server.url });
-  for (const text of numbered(7)) tini.chat.messages(id).send(text);
-  await sees(bdbb.chat, id, ...numbered(7));
+describe("on a server that takes few messages", () => {
+  const own = ownServer({ RATE_SENDS: "3 per second" });
+
+  test("being told to slow down delays messages and loses none", async () => {
+    const { url } = own.server;
+    const { tini, bdbb, id } = await pair({ url }, { url });
+    for (const text of numbered(7)) tini.chat.messages(id).send(text);
+    await sees(bdbb.chat, id, ...numbered(7));
+  });
 });

@@ -1,22 +1,23 @@
 import { expect, test } from "vitest";
 import { live, newPerson, openChat, PASSWORD, pair, proxied, sees, until } from "./support/chats.js";
-import type { Seen } from "./support/proxy.js";
+import type { FaultProxy, Seen } from "./support/proxy.js";
 
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
 
-/** How many of these requests a polling socket has sent: each body is one POST, counted by the proxy. */
-const posts = ({ method, path }: Seen) => method === "POST" && path.startsWith("/socket.io");
+/** Return how often the user was told to be typing, or to have ended, over a polling socket. */
+function tellings(proxy: FaultProxy): number {
+  return proxy.seen.flatMap(({ body }) => body.match(/\["typing",/g) ?? []).length;
+}
 
 test("typing shows to the others, is told rarely, and ends with the message or by itself", async () => {
   const proxy = await proxied();
   const { tini, bdbb, id } = await pair({ url: proxy.url, transports: ["polling"] });
-  await new Promise((done) => setTimeout(done, 200)); // receipts of the start are told
-  const before = proxy.count(posts);
   for (let stroke = 0; stroke < 50; stroke++) tini.chat.typing(id).set(true);
   const users = await until(bdbb.chat.typing(id), (now) => now.length > 0);
   expect(users).toEqual([{ userId: tini.user.id, name: "Tini" }]);
-  expect(proxy.count(posts) - before).toBeLessThanOrEqual(2);
   tini.chat.messages(id).send("Done");
+  await sees(bdbb.chat, id, "Done");
+  expect(tellings(proxy)).toBe(1);
   await until(bdbb.chat.typing(id), (now) => now.length === 0);
   tini.chat.typing(id).set(true);
   await until(bdbb.chat.typing(id), (now) => now.length === 1);
@@ -112,7 +113,9 @@ test("privacy: hidden read receipts are hidden both ways", async () => {
   await sees(tini.chat, id, "Have you read this?");
   tini.chat.messages(id).markRead();
   await until(bdbb.chat.messages(id), ({ data }) => data[0]?.kind === "message" && data[0].status === "delivered");
-  await until(tini.chat.conversations.unread, (count) => count === 0);
+  const phone = openChat();
+  await phone.accounts.login({ email: tini.email, password: PASSWORD });
+  await until(phone.conversations.one(id), (now) => now?.readSeq === 1); // the server knows it
   bdbb.chat.messages(id).send("Again");
   await sees(tini.chat, id, "Have you read this?", "Again");
   expect(bdbb.chat.messages(id).getSnapshot().data[0]).toMatchObject({ status: "delivered", readBy: 0 });
@@ -129,9 +132,48 @@ test("contacts: pages, search, somebody new, somebody with another name", async 
   expect(page.data).toHaveLength(2);
   const rest = await chat.contacts.search("z", { after: page.next as string });
   expect(rest.data.map(({ id }) => id)).not.toContain(page.data[0]?.id);
-  await until(chat.contacts, ({ status, stale }) => status === "ready" && !stale);
+  await until(chat.contacts, ({ status, stale }) => status !== "loading" && !stale);
   const { user } = await newPerson(`Anew${Date.now()}`);
   await until(chat.contacts, ({ data }) => data.some(({ id }) => id === user.id));
+});
+
+test("contacts that were loaded before the socket was there are loaded again with it: nobody is missed between", async () => {
+  const proxy = await proxied();
+  const { email } = await newPerson("Tini");
+  const chat = openChat({ url: proxy.url, transports: ["polling"] });
+  const stop = chat.contacts.subscribe(() => {});
+  proxy.latency = 150; // a socket takes more ways there and back than a list does
+  await chat.accounts.login({ email, password: PASSWORD });
+  await until(chat.contacts, ({ status }) => status === "ready" || status === "empty");
+  const { user } = await newPerson("Between");
+  await until(chat.contacts, ({ data }) => data.some(({ id }) => id === user.id));
+  stop();
+});
+
+test("somebody who signs up while the contacts are on their way is among them", async () => {
+  const gate = { isClosed: false, open: () => {}, passed: 0 };
+  const opened = new Promise<void>((resolve) => {
+    gate.open = resolve;
+  });
+  const slowly: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init);
+    if (!gate.isClosed || !String(input).includes("/api/user/contacts")) return answer;
+    gate.passed++;
+    await opened;
+    return answer;
+  };
+  const { chat } = await newPerson("Tini", { fetch: slowly });
+  await live(chat);
+  await until(chat.contacts, ({ status, stale }) => status !== "loading" && !stale);
+  gate.isClosed = true;
+  const refreshed = chat.contacts.refresh();
+  await expect.poll(() => gate.passed).toBe(1);
+  const { user } = await newPerson("Meanwhile");
+  const isThere = ({ data }: { data: readonly { id: string }[] }) => data.some(({ id }) => id === user.id);
+  await until(chat.contacts, isThere); // the server has told
+  gate.open();
+  await refreshed;
+  expect(isThere(chat.contacts.getSnapshot())).toBe(true);
 });
 
 test("a new name and avatar show everywhere", async () => {

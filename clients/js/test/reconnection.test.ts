@@ -1,33 +1,40 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ConnectionState } from "../src/index.js";
 import { live, newPerson, ownServer, pair, proxied, sees, until } from "./support/chats.js";
-import { LeapingClock } from "./support/clocks.js";
+import { HastyClock, LeapingClock, TIME_OUTS } from "./support/clocks.js";
 import type { Seen } from "./support/proxy.js";
 
 const health = ({ path }: Seen) => path === "/api/health";
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
 const polls = ({ path }: Seen) => path.startsWith("/api/sync?timeout=");
+const handshakes = ({ path }: Seen) => path.startsWith("/socket.io") && !path.includes("sid=");
+const byPolling = (seen: Seen) => handshakes(seen) && seen.path.includes("transport=polling");
+const byWebSocket = (seen: Seen) => handshakes(seen) && seen.path.includes("transport=websocket");
 
-test("a server that is killed and comes back is found again, and nothing is missing", async () => {
-  const server = await ownServer();
-  const { tini, bdbb, id } = await pair({ url: server.url }, { url: server.url });
-  tini.chat.messages(id).send("Before");
-  await sees(bdbb.chat, id, "Before");
-  await server.end("SIGKILL");
-  await until(tini.chat.connection, ({ status }) => status === "offline");
-  tini.chat.messages(id).send("Meanwhile");
-  await server.start();
-  await sees(bdbb.chat, id, "Before", "Meanwhile");
-  await Promise.all([live(tini.chat), live(bdbb.chat)]);
-});
+describe("on a server of its own", () => {
+  const own = ownServer();
 
-test("a server that is restarted says so, and is waited for", async () => {
-  const server = await ownServer();
-  const { tini, bdbb, id } = await pair({ url: server.url }, { url: server.url, transports: ["polling"] });
-  await server.end("SIGTERM");
-  await server.start();
-  tini.chat.messages(id).send("Back again");
-  await sees(bdbb.chat, id, "Back again");
+  test("one that is killed and comes back is found again, and nothing is missing", async () => {
+    const { url } = own.server;
+    const { tini, bdbb, id } = await pair({ url }, { url });
+    tini.chat.messages(id).send("Before");
+    await sees(bdbb.chat, id, "Before");
+    await own.server.end("SIGKILL");
+    await until(tini.chat.connection, ({ status }) => status === "offline");
+    tini.chat.messages(id).send("Meanwhile");
+    await own.server.start();
+    await sees(bdbb.chat, id, "Before", "Meanwhile");
+    await Promise.all([live(tini.chat), live(bdbb.chat)]);
+  });
+
+  test("one that is restarted says so, and is waited for", async () => {
+    const { url } = own.server;
+    const { tini, bdbb, id } = await pair({ url }, { url, transports: ["polling"] });
+    await own.server.end("SIGTERM");
+    await own.server.start();
+    tini.chat.messages(id).send("Back again");
+    await sees(bdbb.chat, id, "Back again");
+  });
 });
 
 test("while the server is away it is tried for ever, and the next attempt is announced", async () => {
@@ -87,7 +94,7 @@ test("where sockets do not come through, everything works by long-poll, and the 
   await sees(tini.chat, id, "By HTTP", "And back");
   bdbb.chat.messages(id).markRead();
   await until(tini.chat.messages(id), ({ data }) => (data[0] as { status?: string }).status === "read");
-  expect(proxy.count(polls)).toBeGreaterThan(1);
+  await expect.poll(() => proxy.count(polls)).toBeGreaterThan(1);
   proxy.heal();
   await live(tini.chat);
   bdbb.chat.messages(id).send("By socket");
@@ -116,13 +123,13 @@ test("API mode that loses HTTP too is offline, and comes back", async () => {
 
 test("a black hole is noticed by what is not acknowledged, and what was in it is sent", async () => {
   const proxy = await proxied();
-  const { tini, bdbb, id } = await pair({
-    url: proxy.url,
-    timing: { ackTimeout: 300, healthTimeout: 300, requestTimeout: 300, connectTimeout: 500 },
-  });
+  const clock = new HastyClock();
+  const { tini, bdbb, id } = await pair({ url: proxy.url, clock });
   proxy.isBlackHole = true;
+  clock.hurry(TIME_OUTS);
   tini.chat.messages(id).send("Into the hole");
   await until(tini.chat.connection, ({ status }) => status === "offline");
+  clock.calm();
   proxy.isBlackHole = false;
   proxy.cut();
   await sees(bdbb.chat, id, "Into the hole");
@@ -132,7 +139,7 @@ test("a black hole is noticed by what is not acknowledged, and what was in it is
 test("after an hour of sleep nothing is missing, though the dead socket says nothing", async () => {
   const proxy = await proxied();
   const clock = new LeapingClock();
-  const { tini, bdbb, id } = await pair({ url: proxy.url, clock, timing: { sleep: 400, healthTimeout: 300 } });
+  const { tini, bdbb, id } = await pair({ url: proxy.url, clock, timing: { sleep: 400 } });
   const states: ConnectionState["status"][] = [];
   tini.chat.connection.subscribe(() => states.push(tini.chat.connection.getSnapshot().status));
   proxy.isBlackHole = true; // the network forgot the connection while the device slept
@@ -141,6 +148,7 @@ test("after an hour of sleep nothing is missing, though the dead socket says not
   clock.leap(60 * 60 * 1000);
   await until(tini.chat.connection, ({ status }) => status !== "live");
   proxy.isBlackHole = false;
+  proxy.cut();
   await sees(tini.chat, id, "While you slept");
   await live(tini.chat);
   expect(states).toContain("connecting");
@@ -154,4 +162,71 @@ test("latency alone changes nothing", async () => {
   await sees(bdbb.chat, id, "One", "Two", "Three");
   await sees(tini.chat, id, "One", "Two", "Three");
   expect(proxy.count(health)).toBe(1);
+});
+
+/** A server that says in `ready` that it has so many processes. */
+async function serverOf(processes: number) {
+  const proxy = await proxied();
+  proxy.rewrite = { from: '"processes":1', to: `"processes":${processes}` };
+  return proxy;
+}
+
+test("a server of several processes is asked for a WebSocket first the next time", async () => {
+  const proxy = await serverOf(4);
+  const { chat } = await newPerson("Tini", { url: proxy.url, transports: undefined });
+  await live(chat);
+  expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([1, 0]);
+  proxy.cut();
+  await until(chat.connection, ({ status }) => status !== "live");
+  await live(chat);
+  expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([1, 1]);
+});
+
+test("a server that is alone is polled first, as before, and so is one that does not say what it is", async () => {
+  for (const name of ["processes", "a_process"]) {
+    const proxy = await proxied();
+    proxy.rewrite = { from: '"processes":1', to: `"${name}":1` };
+    const { chat } = await newPerson("Tini", { url: proxy.url, transports: undefined });
+    await live(chat);
+    proxy.cut();
+    await until(chat.connection, ({ status }) => status !== "live");
+    await live(chat);
+    expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([2, 0]);
+  }
+});
+
+test("where several processes let no WebSocket through, polling is tried, then long-poll serves", async () => {
+  const proxy = await serverOf(4);
+  const { chat } = await newPerson("Tini", { url: proxy.url, transports: undefined });
+  await live(chat);
+  proxy.fault("unavailable", byWebSocket, Number.POSITIVE_INFINITY);
+  proxy.cut();
+  await until(chat.connection, ({ status }) => status !== "live");
+  await live(chat);
+  expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([2, 1]);
+  proxy.fault("unavailable", sockets, Number.POSITIVE_INFINITY);
+  proxy.cut();
+  await until(chat.connection, ({ status }) => status === "api");
+  proxy.heal();
+  await live(chat);
+});
+
+test("machines between which polls wander are reached by WebSocket, though nobody has said that they are several", async () => {
+  const proxy = await proxied();
+  const wandering = ({ path }: Seen) => path.includes("transport=polling") && path.includes("sid=");
+  proxy.fault({ status: 400, code: "BAD_REQUEST" }, wandering, Number.POSITIVE_INFINITY);
+  const { chat } = await newPerson("Tini", { url: proxy.url, transports: undefined });
+  await live(chat);
+  expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([1, 1]);
+});
+
+test("transports that the app has chosen stay as they are", async () => {
+  const proxy = await serverOf(4);
+  const { chat } = await newPerson("Tini", { url: proxy.url, transports: ["polling"] });
+  await live(chat);
+  await proxy.down();
+  await until(chat.connection, ({ status }) => status !== "live");
+  await proxy.up();
+  await live(chat);
+  expect([proxy.count(byPolling), proxy.count(byWebSocket)]).toEqual([2, 0]);
 });

@@ -1,57 +1,60 @@
 /** Why contacts are empty: nine reasons, and what the app is told in each. README.md shows what to do with it. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { memoryStorage } from "../src/index.js";
-import { live, newPerson, openChat, proxied, until } from "./support/chats.js";
+import { live, newPerson, openChat, ownServer, proxied, until } from "./support/chats.js";
+import { HastyClock, TIME_OUTS } from "./support/clocks.js";
 import type { Fault, Seen } from "./support/proxy.js";
-import { Server } from "./support/server.js";
 
 const asks = ({ path }: Seen) => path.startsWith("/api/user/contacts");
-
-let empty: Server;
-beforeAll(async () => {
-  empty = await Server.start();
-});
-afterAll(() => empty.stop());
 
 /** The contacts of somebody for whom one thing goes wrong, for good. */
 async function contactsWith(fault: Fault) {
   const proxy = await proxied();
-  const { chat } = await newPerson("Tini", { url: proxy.url, timing: { requestTimeout: 200 } });
+  const clock = new HastyClock();
+  const { chat } = await newPerson("Tini", { url: proxy.url, clock });
   await live(chat);
   proxy.fault(fault, asks, 3);
+  if (fault === "hang") clock.hurry(TIME_OUTS);
   const list = await until(chat.contacts, ({ status }) => status !== "loading");
+  clock.calm();
   return { chat, list };
 }
 
-test("1, 2: nobody else is there: empty, with the server's word why", async () => {
-  const { chat } = await newPerson("Solo", { url: empty.url });
-  const list = await until(chat.contacts, ({ status }) => status !== "loading");
-  expect(list).toMatchObject({
-    status: "empty",
-    reason: { code: "NO_USERS", message: "No other users found. Ask friends to sign up!" },
+describe("on an empty server", () => {
+  const own = ownServer();
+
+  test("1, 2: nobody else is there: empty, with the server's word why", async () => {
+    const { chat } = await newPerson("Solo", { url: own.server.url });
+    const list = await until(chat.contacts, ({ status }) => status !== "loading");
+    expect(list).toMatchObject({
+      status: "empty",
+      reason: { code: "NO_USERS", message: "No other users found. Ask friends to sign up!" },
+    });
+    expect(list.error).toBeUndefined();
   });
-  expect(list.error).toBeUndefined();
 });
 
-test("a directory of several pages is loaded page by page, and refreshed as far as it was loaded", async () => {
-  await empty.end();
-  await empty.flask("seed", "--users", "230");
-  await empty.start();
-  const proxy = await proxied(empty.url);
-  const { chat } = await newPerson("Reader", { url: proxy.url });
-  const first = await until(chat.contacts, ({ status }) => status === "ready");
-  expect(first).toMatchObject({ hasMore: true, loadingMore: false });
-  const more = chat.contacts.loadMore();
-  expect(chat.contacts.getSnapshot().loadingMore).toBe(true);
-  await more;
-  const { data } = chat.contacts.getSnapshot();
-  expect(data.length).toBeGreaterThan(230);
-  expect(new Set(data.map(({ id }) => id)).size).toBe(data.length);
-  await chat.contacts.refresh();
-  expect(chat.contacts.getSnapshot()).toMatchObject({ data, hasMore: false });
-  proxy.fault({ status: 500, code: "INTERNAL_ERROR" }, asks, 3);
-  await chat.contacts.refresh();
-  expect(chat.contacts.getSnapshot()).toMatchObject({ status: "ready", data, error: { code: "INTERNAL_ERROR" } });
+describe("on a server with many people", () => {
+  const own = ownServer({}, "seed", "--users", "230");
+
+  test("a directory of several pages is loaded page by page, and refreshed as far as it was loaded", async () => {
+    const proxy = await proxied(own.server.url);
+    const { chat } = await newPerson("Reader", { url: proxy.url });
+    await live(chat);
+    const first = await until(chat.contacts, ({ status }) => status === "ready");
+    expect(first).toMatchObject({ hasMore: true, loadingMore: false });
+    const more = chat.contacts.loadMore();
+    expect(chat.contacts.getSnapshot().loadingMore).toBe(true);
+    await more;
+    const { data } = chat.contacts.getSnapshot();
+    expect(data.length).toBeGreaterThan(230);
+    expect(new Set(data.map(({ id }) => id)).size).toBe(data.length);
+    await chat.contacts.refresh();
+    expect(chat.contacts.getSnapshot()).toMatchObject({ data, hasMore: false });
+    proxy.fault({ status: 500, code: "INTERNAL_ERROR" }, asks, 3);
+    await chat.contacts.refresh();
+    expect(chat.contacts.getSnapshot()).toMatchObject({ status: "ready", data, error: { code: "INTERNAL_ERROR" } });
+  });
 });
 
 test("3: the token is a user's who is gone: signed out, with the reason", async () => {

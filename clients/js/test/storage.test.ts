@@ -9,11 +9,11 @@ import {
   webStorage,
 } from "../src/index.js";
 import { rangeAt, withoutRange, withRange } from "../src/records.js";
-import { Store } from "../src/store.js";
+import { Store } from "../src/store/store.js";
 import type { Entry } from "../src/wire.js";
 import { live, openChat, pair, proxied, sees, textsOf, until } from "./support/chats.js";
 
-/** What React Native gives. */
+/** Return storage like React Native's. */
 function reactNativeStorage(): AsyncStorageLike {
   const values = new Map<string, string>();
   return {
@@ -24,7 +24,7 @@ function reactNativeStorage(): AsyncStorageLike {
   };
 }
 
-/** What browsers have. */
+/** Return storage like that of browsers. */
 function fakeLocalStorage(): Storage {
   const values = new Map<string, string>();
   return {
@@ -166,6 +166,28 @@ test("entries are there from the moment they are added until they are read from 
   store.addEntries("c", [entry(61)]);
   await store.flush();
   expect((await store.readEntries("c", 1, 61)).map(({ seq }) => seq)).toEqual([61]);
+});
+
+test("a batch that is being written while another tab erases everything leaves nothing elsewhere", async () => {
+  const storage = memoryStorage();
+  const store = new Store({
+    storage,
+    isWriter: () => true,
+    onWritten: () => {},
+    onFailure: (error) => expect.fail(error.message),
+  });
+  await store.open("t/");
+  const { keys } = storage;
+  storage.keys = (prefix) => {
+    store.abandon(); // another tab erases the data, while this one looks for the chunks to drop
+    return keys(prefix);
+  };
+  store.dropEntries("c");
+  store.addEntries("c", [entry(1)]);
+  await store.flush();
+  storage.keys = keys;
+  await store.erase("t/");
+  expect(await storage.keys("")).toEqual([]);
 });
 
 test("what storage has lost is fetched again", async () => {

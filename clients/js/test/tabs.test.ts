@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
-import type { Chat } from "../src/index.js";
+import type { Chat, Message } from "../src/index.js";
 import { Browser } from "./support/browser.js";
-import { later, live, newPerson, PASSWORD, proxied, sees, textsOf, until } from "./support/chats.js";
+import { live, newPerson, PASSWORD, proxied, sees, textsOf, until } from "./support/chats.js";
 import type { Seen } from "./support/proxy.js";
-import { Server } from "./support/server.js";
 
 const sockets = ({ path }: Seen) => path.startsWith("/socket.io");
 const refreshes = ({ path }: Seen) => path === "/api/auth/refresh";
@@ -53,8 +52,8 @@ test("what a tab without the connection does, is done", async () => {
   for (const tab of tabs) await until(tab.conversations.one(id), (conversation) => conversation?.unreadCount === 0);
   third.typing(id).set(true);
   await until(bdbb.typing(id), (users) => users.length === 1);
-  bdbb.typing(id).set(true);
-  for (const tab of tabs) await until(tab.typing(id), (users) => users[0]?.name === "Bdbb");
+  bdbb.typing(id).set(true); // for some seconds
+  await Promise.all(tabs.map((tab) => until(tab.typing(id), (users) => users[0]?.name === "Bdbb")));
   second.draft(id).set("Half a sente");
   for (const tab of tabs) await until(tab.draft(id), (text) => text === "Half a sente");
   const failing = second.messages(id).send("x".repeat(10_001));
@@ -62,6 +61,22 @@ test("what a tab without the connection does, is done", async () => {
   await until(third.messages(id), ({ data }) => data[1]?.kind === "message" && data[1].status === "failed");
   third.messages(id).discard(failing.clientMsgId);
   for (const tab of tabs) await until(tab.messages(id), ({ data }) => data.length === 1);
+});
+
+test("a tab without the connection acts on messages, and hears what has become of it", async () => {
+  const { tabs, bdbb, id } = await threeTabs((await proxied()).url);
+  const [, second, third] = tabs;
+  const mine = second.messages(id);
+  mine.send("Nien?");
+  await sees(bdbb, id, "Nien?");
+  bdbb.messages(id).send("Not yours");
+  for (const chat of [bdbb, ...tabs]) await sees(chat, id, "Nien?", "Not yours");
+  const [sent, theirs] = mine.getSnapshot().data as [Message, Message];
+  await mine.edit(sent, "Nine?");
+  await expect(mine.edit(theirs, "Mine")).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+  for (const chat of [bdbb, ...tabs]) await sees(chat, id, "Nine?", "Not yours");
+  await third.messages(id).remove(sent);
+  for (const chat of [bdbb, ...tabs]) await sees(chat, id, "", "Not yours");
 });
 
 test("when the tab with the connection is closed, another one goes on, and nothing is lost", async () => {
@@ -105,17 +120,13 @@ test("somebody who signs in in one tab is signed in in all", async () => {
 });
 
 test("tabs that find the token expired refresh it once between them", async () => {
-  const server = await Server.start({ ACCESS_TOKEN_SECONDS: "2" });
-  later(() => server.stop());
-  const proxy = await proxied(server.url);
+  const proxy = await proxied();
   const browser = new Browser();
-  const options = { url: proxy.url, timing: { refreshAhead: 0 } };
+  const options = { url: proxy.url };
   const tabs = [browser.open(options), browser.open(options), browser.open(options)] as const;
-  await tabs[0].accounts.register({ email: "tini@test.com", password: PASSWORD });
+  await tabs[0].accounts.register({ email: `tini-${Date.now()}@test.com`, password: PASSWORD });
   for (const tab of tabs) await live(tab);
-  await proxy.down(); // so that nothing is renewed by the connection
-  await new Promise((done) => setTimeout(done, 2100)); // the life of a token
-  await proxy.up();
+  proxy.expireToken();
   await Promise.all(tabs.map((tab) => tab.contacts.search("")));
   for (const tab of tabs) await live(tab);
   expect(proxy.count(refreshes)).toBe(1);

@@ -6,7 +6,7 @@ const WINDOW = 2 * 1024 * 1024;
 
 export interface AndroidStorage extends AsyncStorageLike {
   readonly rows: Map<string, string>;
-  /** How often something was written. */
+  /** The number of writes. */
   writes: number;
 }
 

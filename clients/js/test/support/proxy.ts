@@ -6,6 +6,10 @@ import type { Duplex } from "node:stream";
 export interface Seen {
   readonly method: string;
   readonly path: string;
+  /** The access token of an HTTP request. */
+  readonly token: string | undefined;
+  /** Once it has come; rules do not see it. */
+  body: string;
 }
 
 /**
@@ -33,6 +37,8 @@ export class FaultProxy {
   isMuted = false;
   /** Passes what the server sends over WebSockets twice. */
   isEchoing = false;
+  /** Replaces a piece of text in what the server says by another of the same length. */
+  rewrite: { readonly from: string; readonly to: string } | undefined;
   readonly seen: Seen[] = [];
   private readonly tunnels = new Set<Socket>();
   private rules: Rule[] = [];
@@ -77,11 +83,22 @@ export class FaultProxy {
     this.rules.push({ fault, matches, times });
   }
 
+  /** From now on the server calls the access token expired that is used next. */
+  expireToken(): void {
+    let expired: string | undefined;
+    const isExpired = ({ token }: Seen) => {
+      expired ??= token;
+      return token !== undefined && token === expired;
+    };
+    this.fault({ status: 401, code: "TOKEN_EXPIRED" }, isExpired, Number.POSITIVE_INFINITY);
+  }
+
   heal(): void {
     this.rules = [];
     this.isBlackHole = false;
     this.isMuted = false;
     this.isEchoing = false;
+    this.rewrite = undefined;
     this.latency = 0;
   }
 
@@ -95,12 +112,13 @@ export class FaultProxy {
     socket.on("close", () => this.connections.delete(socket));
   }
 
-  private note(incoming: IncomingMessage): Fault | undefined {
-    const seen = { method: incoming.method ?? "", path: incoming.url ?? "" };
+  private note(incoming: IncomingMessage): { seen: Seen; fault: Fault | undefined } {
+    const token = incoming.headers.authorization?.slice("Bearer ".length);
+    const seen: Seen = { method: incoming.method ?? "", path: incoming.url ?? "", token, body: "" };
     this.seen.push(seen);
     const rule = this.rules.find((row) => row.times > 0 && row.matches(seen));
     if (rule) rule.times--;
-    return rule?.fault;
+    return { seen, fault: rule?.fault };
   }
 
   private pause(): Promise<void> {
@@ -108,8 +126,9 @@ export class FaultProxy {
   }
 
   private async pass(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const fault = this.note(incoming);
+    const { seen, fault } = this.note(incoming);
     const body = await collected(incoming).catch(() => undefined);
+    seen.body = body?.toString() ?? "";
     if (!body || this.isBlackHole || fault === "hang") return;
     if (fault === "unavailable") return void answer.writeHead(503, { "Content-Type": "text/plain" }).end("try later");
     if (fault === "html") return void answer.writeHead(200, { "Content-Type": "text/html" }).end("<h1>Welcome</h1>");
@@ -121,7 +140,7 @@ export class FaultProxy {
       await this.pause();
       if (this.isBlackHole) return;
       if (fault === "lose") return void incoming.socket.resetAndDestroy();
-      answer.writeHead(given.status, given.headers).end(given.body);
+      answer.writeHead(given.status, given.headers).end(this.rewritten(given.body));
     } catch {
       incoming.socket.destroy(); // the server is gone
     }
@@ -145,7 +164,7 @@ export class FaultProxy {
 
   /** WebSocket: bytes, each way, in order. */
   private tunnel(incoming: IncomingMessage, client: Socket): void {
-    const fault = this.note(incoming);
+    const { fault } = this.note(incoming);
     if (fault) return void client.resetAndDestroy();
     const server = connect(Number(this.target.port), this.target.hostname);
     this.track(server);
@@ -154,7 +173,12 @@ export class FaultProxy {
     this.tunnels.add(client);
     client.on("close", () => this.tunnels.delete(client));
     this.pour(client, server, () => 1);
-    this.pour(server, client, () => (this.isMuted ? 0 : this.isEchoing && isUpgraded ? 2 : 1));
+    this.pour(
+      server,
+      client,
+      () => (this.isMuted ? 0 : this.isEchoing && isUpgraded ? 2 : 1),
+      (piece) => this.rewritten(piece),
+    );
     let isUpgraded = false;
     server.once("data", () => {
       isUpgraded = true; // what comes first is the answer to the upgrade
@@ -168,9 +192,15 @@ export class FaultProxy {
     for (const client of this.tunnels) client.write(Buffer.concat([Buffer.from([0x81, payload.length]), payload]));
   }
 
-  private pour(from: Socket, to: Socket, copies: () => number): void {
-    from.on("data", (piece: Buffer) => {
+  private rewritten(piece: Buffer): Buffer {
+    if (!this.rewrite) return piece;
+    return Buffer.from(piece.toString("latin1").replaceAll(this.rewrite.from, this.rewrite.to), "latin1");
+  }
+
+  private pour(from: Socket, to: Socket, copies: () => number, change = (piece: Buffer) => piece): void {
+    from.on("data", (given: Buffer) => {
       if (this.isBlackHole) return;
+      const piece = change(given);
       const times = copies();
       setTimeout(() => {
         for (let copy = 0; copy < times && to.writable && !this.isBlackHole; copy++) to.write(piece);

@@ -42,7 +42,6 @@ async function freePort(): Promise<number> {
 
 export class Server {
   private process: ChildProcess | undefined;
-  private isMigrated = false;
   private readonly folder = mkdtempSync(join(tmpdir(), "chatapp-sdk-"));
 
   private constructor(
@@ -78,8 +77,6 @@ export class Server {
 
   async start(): Promise<void> {
     const options = { cwd: ROOT, env: this.environment };
-    if (!this.isMigrated) await this.flask("migrate");
-    this.isMigrated = true;
     const log = openSync(join(this.folder, "server.log"), "a");
     this.process = spawn(PYTHON, ["-m", "gunicorn", "wsgi:app"], { ...options, stdio: ["ignore", log, log] });
     this.watch(this.process);

@@ -1,9 +1,9 @@
 /** The connection as the app sees and steers it. */
-import type { Core } from "./core.js";
-import type { Environment } from "./environment.js";
-import type { Foreground } from "./foreground.js";
-import type { Lifecycle } from "./lifecycle.js";
-import type { Connection } from "./types.js";
+import type { Core } from "../core.js";
+import type { Environment } from "../environment.js";
+import type { Foreground } from "../foreground.js";
+import type { Lifecycle } from "../lifecycle.js";
+import type { Connection } from "../types/connection.js";
 
 export interface ConnectionParts {
   readonly environment: Pick<Environment, "tabs" | "isShared">;

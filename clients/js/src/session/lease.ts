@@ -1,7 +1,7 @@
 /** A lock in the storage, for tabs that share it but have no Web Locks: pages over plain HTTP. */
-import { pause } from "./clock.js";
-import type { Clock } from "./options.js";
-import type { ChatStorage } from "./storage/storage.js";
+import { pause } from "../clock.js";
+import type { Clock } from "../options.js";
+import type { ChatStorage } from "../storage/storage.js";
 
 export interface LeaseOptions {
   readonly storage: ChatStorage;

@@ -1,9 +1,10 @@
 /** One socket, from its connection to its end. `Link` decides when to connect again. */
 import { io, type Socket } from "socket.io-client";
-import { within } from "./clock.js";
-import { asChatError, ChatError, fromAnswer } from "./errors.js";
-import type { Clock, Timing } from "./options.js";
-import type { Pushed, Ready, Requests } from "./wire.js";
+import { within } from "../clock.js";
+import { asChatError, ChatError, fromAnswer } from "../errors.js";
+import type { Clock, Timing } from "../options.js";
+import type { Pushed, Ready, Requests } from "../wire.js";
+import type { Transport } from "./transports.js";
 
 /** `ready` is the first event. */
 export type PushHandlers = { readonly [Event in keyof Pushed]?: (payload: Pushed[Event]) => void };
@@ -11,7 +12,8 @@ export type PushHandlers = { readonly [Event in keyof Pushed]?: (payload: Pushed
 export interface SocketOptions {
   readonly url: string;
   readonly token: string;
-  readonly transports: readonly ("polling" | "websocket")[];
+  /** In the order in which they are tried. */
+  readonly transports: readonly Transport[];
   readonly clock: Clock;
   readonly timing: Timing;
   readonly handlers: PushHandlers;
@@ -44,6 +46,7 @@ export class LiveSocket {
     const socket = io(options.url, {
       auth: { token: options.token },
       transports: [...options.transports],
+      tryAllTransports: true,
       timeout: options.timing.connectTimeout,
       reconnection: false,
       forceNew: true,
