@@ -9,7 +9,7 @@ import {
 import { NavigationRoute, registerRoute } from "workbox-routing";
 
 declare const self: ServiceWorkerGlobalScope;
-/** What the build has made: scripts/build.mjs puts it in. */
+/** The files that the build has made: scripts/build.mjs puts them in. */
 declare const __FILES__: PrecacheEntry[];
 
 cleanupOutdatedCaches();

@@ -94,6 +94,7 @@ test("who is removed sees that, keeps what they saw, and can't write any more", 
   await say(ann, id, "Not for Ben");
   await two.page.reload();
   await two.message("Hello crew").waitFor();
+  await two.isLive(); // and has all that there is for them
   expect(await two.message("Not for Ben").count()).toBe(0);
   await two.close();
 });
@@ -109,7 +110,10 @@ test("a message that the server refuses says so, and can be discarded", async ()
   await two.context.setOffline(false);
   const message = two.message("Too late");
   await message.getByText("Not sent.").waitFor();
+  await two.context.setOffline(true); // so that the second attempt takes as long as anybody looks
   await message.getByRole("button", { name: "Try again" }).click();
+  await two.reached("Too late", "Waiting to be sent");
+  await two.context.setOffline(false);
   await message.getByText("Not sent.").waitFor();
   await message.getByRole("button", { name: "Discard" }).click();
   await message.waitFor({ state: "detached" });

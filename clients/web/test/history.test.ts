@@ -3,6 +3,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Server } from "../../js/test/support/server";
 import { type Account, account, call, direct, launch, Person, PHONE, say } from "./support/browser";
+import { distanceFromEnd, restingPlace } from "./support/timeline";
 
 let browser: Browser;
 let server: Server;
@@ -37,21 +38,6 @@ afterAll(async () => {
 
 const scroller = "[data-timeline]";
 
-interface Seen {
-  text: string;
-  top: number;
-}
-
-/** The topmost message that is wholly in sight. */
-function topmost(person: Person): Promise<Seen> {
-  return person.page.evaluate((selector) => {
-    const box = (document.querySelector(selector) as HTMLElement).getBoundingClientRect();
-    const rows = [...document.querySelectorAll<HTMLElement>(`${selector} li[data-kind=message]`)];
-    const first = rows.find((row) => row.getBoundingClientRect().top >= box.top) as HTMLElement;
-    return { text: first.textContent ?? "", top: first.getBoundingClientRect().top };
-  }, scroller);
-}
-
 /** As somebody does it who turns the wheel: the view gives way to nothing else. */
 async function scroll(person: Person, by: number): Promise<void> {
   await person.page.mouse.move(person.size.width - 100, person.size.height / 2);
@@ -76,20 +62,25 @@ async function turnWheel(person: Person): Promise<Watched> {
       const rows = [...element.querySelectorAll<HTMLElement>("li[data-kind=message]")];
       const row = rows.find((one) => one.getBoundingClientRect().bottom > top + height / 2) as HTMLElement;
       const start = row.getBoundingClientRect().top;
+      const frame = () => new Promise((done) => requestAnimationFrame(done));
+      const roomToTurn = async () => {
+        while (element.scrollTop < turn && row.isConnected) await frame();
+      };
       const watch = async (): Promise<Watched> => {
         let moved = 0;
         while (moved < turn - 1) {
-          await new Promise((done) => requestAnimationFrame(done));
+          await frame();
           moved = row.getBoundingClientRect().top - start;
           const isJump = !row.isConnected || (Math.abs(moved) > 1 && Math.abs(moved - turn) > 1);
           if (isJump) return { jump: moved, rows: list.dataset.count };
         }
         return { jump: null, rows: list.dataset.count };
       };
-      return { result: watch() };
+      return { room: roomToTurn(), result: watch() };
     },
     [scroller, TURN] as const,
   );
+  await watching.evaluate(({ room }) => room); // older ones may still be on their way
   await person.page.mouse.wheel(0, -TURN);
   return watching.evaluate(({ result }) => result);
 }
@@ -109,7 +100,7 @@ test.each([
     counts.add(watched.rows);
   }
   expect(counts.size, "pages that came").toBeGreaterThan(2);
-  expect((await topmost(person)).text).toMatch(/Message [1-4]\d\d /);
+  expect(await restingPlace(person)).toMatch(/Message [1-4]\d\d /);
   expect(await person.page.locator(`${scroller} li`).count()).toBeLessThan(80);
   await person.button(/^To the newest message/).click();
   await person.message(`Message ${MESSAGES} `).waitFor();
@@ -124,10 +115,10 @@ test("a message that comes while one reads further up moves nothing, is counted,
   await scroll(person, -1500);
   const jump = person.button(/^To the newest message/);
   await jump.waitFor();
-  const seen = await topmost(person);
+  const seen = await restingPlace(person);
   await say(ben, id, "Brand new");
   await person.button("To the newest message, 1 unread message").waitFor();
-  expect(await topmost(person)).toEqual(seen);
+  expect(await restingPlace(person)).toEqual(seen);
   await jump.click();
   await person.message("Brand new").waitFor();
   await jump.waitFor({ state: "detached" });
@@ -136,18 +127,14 @@ test("a message that comes while one reads further up moves nothing, is counted,
 });
 
 test("at the end, new messages come into sight by themselves, also above a growing text", async () => {
+  await say(ben, id, "The newest");
   const person = await Person.enter(browser, server.url, ann.email, { size: PHONE });
   await person.openConversation(/Ben/);
-  await person.message("Brand new").waitFor();
-  const isAtEnd = () =>
-    person.page.evaluate((selector) => {
-      const element = document.querySelector(selector) as HTMLElement;
-      return element.scrollHeight - element.scrollTop - element.clientHeight < 2;
-    }, scroller);
+  await person.message("The newest").waitFor();
   for (const text of ["one more", "and one more", "and a long one ".repeat(40)]) await say(ben, id, text);
   await person.message("and a long one").waitFor();
-  await expect.poll(isAtEnd).toBe(true);
+  await expect.poll(() => distanceFromEnd(person)).toBeLessThan(2);
   await person.composer.fill("line\n".repeat(6));
-  await expect.poll(isAtEnd).toBe(true);
+  await expect.poll(() => distanceFromEnd(person)).toBeLessThan(2);
   await person.close();
 });

@@ -34,6 +34,7 @@ test("searching, moving in the list, opening, writing, and back", async () => {
   const person = await Person.enter(browser, server.url, ann.email);
   const { keyboard } = person.page;
   await person.row(/Dora/).waitFor();
+  await person.isLive(); // by then it hears the keys
   await keyboard.press("Control+k");
   await keyboard.type("ci");
   await person.page.getByRole("region", { name: "Conversations found" }).getByRole("link", { name: /Cid/ }).waitFor();
@@ -75,6 +76,7 @@ test("from the text up to the messages, what can be done with one, and down agai
   await expect.poll(() => focus(person)).toContain("two");
   await keyboard.press("Enter");
   await person.page.getByRole("menuitem", { name: "Copy text" }).waitFor();
+  await person.overlay("menu").waitFor();
   await keyboard.press("Escape");
   await expect.poll(() => focus(person)).toContain("two");
   await keyboard.press("End");
@@ -91,11 +93,11 @@ test("menus and dialogs take the focus and give it back; Esc closes one after th
   await person.openConversation(/Ben/);
   await person.button("More").focus();
   await keyboard.press("Enter");
-  await person.page.getByRole("menuitem", { name: "Contact info" }).waitFor();
+  await expect.poll(() => focus(person)).toBe("Contact info");
   await keyboard.press("Enter");
   await person.page.getByRole("complementary", { name: "Contact info" }).waitFor();
   await keyboard.press("Control+/");
-  await person.page.getByRole("dialog").waitFor();
+  await person.overlay("dialog").waitFor();
   await keyboard.press("Escape");
   await person.page.getByRole("dialog").waitFor({ state: "detached" });
   await keyboard.press("Escape");

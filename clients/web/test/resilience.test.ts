@@ -1,9 +1,10 @@
-/** What people see when the network or the server lets them down: the truth, and nothing lost. */
+/** Faults of the network and the server: people see the truth, and nothing is lost. */
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { FaultProxy } from "../../js/test/support/proxy";
 import { Server } from "../../js/test/support/server";
 import { type Account, account, call, direct, launch, PASSWORD, Person, PHONE, say } from "./support/browser";
+import { storedKeys } from "./support/storage";
 
 let browser: Browser;
 let server: Server;
@@ -66,12 +67,11 @@ test("the server is killed in mid-conversation and comes back: nothing is lost, 
   await one.send("during, second");
   await one.reached("during, second", "Waiting to be sent");
   await one.button("Try now").waitFor();
-  await server.start();
-  await one.banner.getByText("You are back online.").waitFor();
+  await Promise.all([one.banner.getByText("You are back online.").waitFor(), server.start()]); // it says so for seconds
   await one.send("after");
   await other.message("after").waitFor();
   for (const person of [one, other]) {
-    expect(await texts(person)).toEqual(["before", "during, first", "during, second", "after"]);
+    await expect.poll(() => texts(person)).toEqual(["before", "during, first", "during, second", "after"]);
   }
   await one.reached("during, first", /Read|Delivered/);
   await one.banner.getByText("You are back online.").waitFor({ state: "detached" });
@@ -89,10 +89,9 @@ test("offline and back: queued messages go out in order, and what came meanwhile
   await other.reached("three", "Waiting to be sent");
   await say(ann, id, "zero");
   await other.context.setOffline(false);
-  await one.message("three").waitFor();
-  expect(await texts(one)).toEqual(["zero", "one", "two", "three"]);
-  await other.message("zero").waitFor();
-  expect(await texts(other)).toEqual(["zero", "one", "two", "three"]);
+  for (const person of [one, other]) {
+    await expect.poll(() => texts(person)).toEqual(["zero", "one", "two", "three"]);
+  }
   await other.reached("three", /Sent|Delivered|Read/);
   await Promise.all([one.close(), other.close()]);
 });
@@ -103,12 +102,13 @@ test("what was not sent survives the end of the app", async () => {
   await one.context.setOffline(true);
   await one.send("Send me later");
   await one.reached("Send me later", "Waiting to be sent");
+  await expect.poll(() => storedKeys(one.page)).toContainEqual(expect.stringContaining("/r/o/"));
   await one.page.close({ runBeforeUnload: false });
   await one.context.setOffline(false);
   const again = await one.context.newPage();
   await again.goto(`${proxy.url}/app/chats/${id}`);
   await again.getByRole("list", { name: "Messages" }).getByText("Send me later").waitFor();
-  await again.getByRole("img", { name: "Sent" }).first().waitFor();
+  await again.getByRole("img", { name: "Sent", exact: true }).first().waitFor();
   await one.close();
 });
 
@@ -158,6 +158,7 @@ test("the app opens offline, with what it knew", async () => {
   const one = await Person.enter(browser, proxy.url, ann.email, { size: PHONE, keepsApp: true });
   await one.openConversation(/Ben/);
   await one.message("Known before").waitFor();
+  await expect.poll(() => storedKeys(one.page)).toContainEqual(expect.stringContaining(`/e/${id}/`));
   await one.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await one.context.setOffline(true);
   await one.page.reload();

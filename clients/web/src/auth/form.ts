@@ -7,17 +7,17 @@ export type Problems = Readonly<Record<string, string | undefined>>;
 
 interface FormOptions<Name extends string> {
   readonly first: Readonly<Record<Name, string>>;
-  /** What is wrong before anything is sent. */
+  /** Returns the problems that are seen before anything is sent. */
   readonly check: (values: Readonly<Record<Name, string>>) => Problems;
   readonly send: (values: Readonly<Record<Name, string>>) => Promise<unknown>;
-  /** What is wrong with which field, by what the server answered. */
+  /** Returns the problem of each field by the server's answer. */
   readonly explain?: (error: ChatError) => Problems;
 }
 
 export interface Form<Name extends string> {
   readonly values: Readonly<Record<Name, string>>;
   readonly problems: Problems;
-  /** What is wrong with none of the fields. */
+  /** The error that belongs to no field. */
   readonly error: ChatError | null;
   readonly isSending: boolean;
   readonly submit: (event: FormEvent<HTMLFormElement>) => void;

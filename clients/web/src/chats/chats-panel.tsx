@@ -1,13 +1,17 @@
 /** The list of conversations, and searching in it. */
 
+import type { Conversation } from "@chatapp/client";
 import { useAccount, useChat, useConversations, useObservable } from "@chatapp/client/react";
 import {
+  ArchiveBoxIcon,
+  ArrowLeftIcon,
   ArrowRightStartOnRectangleIcon,
   ChatBubbleLeftEllipsisIcon,
   Cog6ToothIcon,
   EllipsisVerticalIcon,
   PencilSquareIcon,
   QuestionMarkCircleIcon,
+  StarIcon,
   UserGroupIcon,
 } from "@heroicons/react/24/outline";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useRef, useState } from "react";
@@ -31,6 +35,7 @@ import css from "./chats-panel.module.css";
 import { ConversationList, focusFirstRow } from "./conversation-list";
 
 const SearchResults = lazy(() => import("./search-results"));
+const Starred = lazy(() => import("./starred"));
 const Help = lazy(() => import("../shell/help"));
 
 export function ChatsPanel({ open }: { open: string | undefined }) {
@@ -76,8 +81,10 @@ const SHORTCUTS = {
 function Header() {
   const { user } = useAccount();
   const signOut = useSignOut();
+  const [isStarred, setStarred] = useState(false);
   const items = [
     { label: "New group", icon: UserGroupIcon, onSelect: () => go(routes.newGroup) },
+    { label: "Starred messages", icon: StarIcon, onSelect: () => setStarred(true) },
     { label: "Settings", icon: Cog6ToothIcon, onSelect: () => go(routes.settings) },
     ...(isTouch() ? [] : [SHORTCUTS]),
     { label: "Log out", icon: ArrowRightStartOnRectangleIcon, onSelect: signOut },
@@ -96,8 +103,37 @@ function Header() {
     >
       <IconButton label="New chat" icon={PencilSquareIcon} onClick={() => go(routes.contacts)} />
       <Menu label="Menu" icon={EllipsisVerticalIcon} items={items} />
+      <Suspense>{isStarred && <Starred onClose={() => setStarred(false)} />}</Suspense>
     </PanelHeader>
   );
+}
+
+/** The conversations, or those that are archived; a row above them leads from the one to the other. */
+function ListOrArchive({ conversations, open }: { conversations: readonly Conversation[]; open: string | undefined }) {
+  const [isArchive, setArchive] = useState(false);
+  const archived = conversations.filter((row) => row.isArchived);
+  const showsArchive = isArchive && archived.length > 0;
+  const shown = showsArchive ? archived : pinnedFirst(conversations.filter((row) => !row.isArchived));
+  return (
+    <>
+      {archived.length > 0 && (
+        <button type="button" className={css.archive} onClick={() => setArchive(!showsArchive)}>
+          {showsArchive ? (
+            <ArrowLeftIcon width={20} aria-hidden="true" />
+          ) : (
+            <ArchiveBoxIcon width={20} aria-hidden="true" />
+          )}
+          {showsArchive ? "Back to all chats" : `Archived (${archived.length})`}
+        </button>
+      )}
+      <ConversationList key={String(showsArchive)} conversations={shown} open={open} />
+    </>
+  );
+}
+
+function pinnedFirst(conversations: readonly Conversation[]): readonly Conversation[] {
+  const pinned = conversations.filter((row) => row.pinnedAt !== null);
+  return pinned.length === 0 ? conversations : [...pinned, ...conversations.filter((row) => row.pinnedAt === null)];
 }
 
 function Conversations({ open }: { open: string | undefined }) {
@@ -122,5 +158,5 @@ function Conversations({ open }: { open: string | undefined }) {
       </Hint>
     );
   }
-  return <ConversationList conversations={data} open={open} />;
+  return <ListOrArchive conversations={data} open={open} />;
 }

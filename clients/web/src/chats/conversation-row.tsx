@@ -1,5 +1,6 @@
 import type { Conversation, MessagePreview } from "@chatapp/client";
 import { useDraft, useTyping } from "@chatapp/client/react";
+import { BellSlashIcon } from "@heroicons/react/24/outline";
 import { memo } from "react";
 import { Link } from "wouter";
 import { Ticks } from "../conversation/ticks";
@@ -10,6 +11,7 @@ import { plural } from "../lib/text";
 import { exactTime, listTime } from "../lib/time";
 import { Avatar } from "../ui/avatar";
 import { Name } from "../ui/name";
+import { PinIcon } from "../ui/pin-icon";
 import css from "./conversation-row.module.css";
 
 interface ConversationRowProps {
@@ -19,7 +21,8 @@ interface ConversationRowProps {
 }
 
 export const ConversationRow = memo(function ConversationRow({ conversation, isOpen, today }: ConversationRowProps) {
-  const { id, title, avatar, partner, lastMessage, unreadCount } = conversation;
+  const { id, title, avatar, partner, lastMessage, unreadCount, mentionCount } = conversation;
+  const { isMuted, pinnedAt, isMarkedUnread } = conversation;
   const { online } = useKnownPresence(partner?.id ?? "");
   const time = lastMessage?.createdAt ?? conversation.updatedAt;
   return (
@@ -28,7 +31,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, isO
       state={{ isOurs: true }}
       className={css.row}
       aria-current={isOpen ? "page" : undefined}
-      data-unread={unreadCount > 0}
+      data-unread={unreadCount > 0 || isMarkedUnread}
     >
       <Avatar id={partner?.id ?? id} name={title} src={avatar} online={online} />
       <span className={css.body}>
@@ -43,6 +46,19 @@ export const ConversationRow = memo(function ConversationRow({ conversation, isO
         </span>
         <span className={css.line}>
           <Preview conversation={conversation} isOpen={isOpen} />
+          {isMuted && <BellSlashIcon width={16} role="img" aria-label="Muted" aria-hidden={undefined} />}
+          {pinnedAt && <PinIcon width={16} role="img" aria-label="Pinned" aria-hidden={undefined} />}
+          {mentionCount > 0 && (
+            <span className={css.badge}>
+              <span aria-hidden="true">@</span>
+              <span className="hidden">You are mentioned</span>
+            </span>
+          )}
+          {isMarkedUnread && unreadCount === 0 && (
+            <span className={css.badge}>
+              <span className="hidden">Marked as unread</span>
+            </span>
+          )}
           {unreadCount > 0 && (
             <span className={css.badge}>
               <span aria-hidden="true">{unreadCount > 999 ? "999+" : unreadCount}</span>
@@ -55,7 +71,7 @@ export const ConversationRow = memo(function ConversationRow({ conversation, isO
   );
 });
 
-/** Who types, else what the user has begun to write, else the last message. */
+/** The row's second line: who types, else the user's draft, else the last message. */
 function Preview({ conversation, isOpen }: { conversation: Conversation; isOpen: boolean }) {
   const { id, type, lastMessage, isMember } = conversation;
   const [typing] = useTyping(id);
@@ -88,7 +104,7 @@ function previewOf(text: string): string {
 
 function LastMessage({ message, isGroup }: { message: MessagePreview; isGroup: boolean }) {
   const { content, attachment, mine, senderName, status } = message;
-  const text = content || (attachment ? "Attachment" : "");
+  const text = message.deleted ? "This message was deleted" : content || (attachment ? "Attachment" : "");
   return (
     <>
       {mine && <Ticks status={status} />}

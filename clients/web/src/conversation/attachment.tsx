@@ -2,7 +2,7 @@ import { PaperClipIcon } from "@heroicons/react/24/outline";
 import { useState } from "react";
 import css from "./attachment.module.css";
 
-/** What was uploaded elsewhere: a picture where its address looks like one and it loads, else a link. */
+/** An upload at another address: a picture where the address looks like one and it loads, else a link. */
 export function Attachment({ address }: { address: string }) {
   const [isPicture, setPicture] = useState(/\.(png|jpe?g|gif|webp|avif)(\?|#|$)/i.test(address));
   if (!/^https?:\/\//i.test(address)) return null;

@@ -1,9 +1,9 @@
-/** Where messages are written. The draft is kept on the device, for each conversation. */
+/** The field in which messages are written. Each conversation's draft is kept on the device. */
 
-import type { Conversation } from "@chatapp/client";
+import type { Conversation, Mention, Message } from "@chatapp/client";
 import { useChat, useObservable, useTyping } from "@chatapp/client/react";
-import { PaperAirplaneIcon } from "@heroicons/react/24/solid";
-import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef } from "react";
+import { CheckIcon, PaperAirplaneIcon } from "@heroicons/react/24/solid";
+import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { isTouch } from "../lib/device";
 import { isComposing } from "../lib/keys";
 import { isolated } from "../lib/names";
@@ -12,9 +12,14 @@ import { IconButton } from "../ui/button";
 import { notify } from "../ui/notices";
 import css from "./composer.module.css";
 import { EmojiButton } from "./emoji-button";
+import { IntentBar } from "./intent-bar";
+import { begin, endIntent, type Intent, isEditable, useIntent } from "./intents";
+import { MentionPicker } from "./mention-picker";
+import { useMentions } from "./use-mentions";
 import { focusNewestMessage } from "./use-row-keys";
 import { useText } from "./use-text";
 
+const PICKER = "mention-picker";
 const encoder = new TextEncoder();
 
 /** By how many characters a text is too long for the server; 0 when it is not. */
@@ -26,48 +31,134 @@ function useExcess(text: string): number {
   return Math.max(tooLong, tooLarge);
 }
 
-export function Composer({ conversation: { id, title } }: { conversation: Conversation }) {
+export function Composer({ conversation }: { conversation: Conversation }) {
+  const intent = useIntent(conversation.id);
+  if (intent?.kind !== "edit") return <Writer conversation={conversation} replyTo={intent} />;
+  return <Editor key={intent.message.key} conversation={conversation} intent={intent} />;
+}
+
+/** Writes a new message. */
+function Writer({ conversation, replyTo }: { conversation: Conversation; replyTo: Intent | undefined }) {
+  const { id, title } = conversation;
   const messages = useChat().messages(id);
-  const { text, write: keep, clear } = useText(id);
+  const { text, write, clear } = useText(id);
   const [, setTyping] = useTyping(id);
+  useEffect(() => () => setTyping(false), [setTyping]);
+  const send = (mentionsOf: MentionsOf) => {
+    const content = text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd(); // spaces at its beginning are part of it
+    const quoted = replyTo?.message.id;
+    const mentions = mentionsOf(content);
+    messages.send({ content, ...(quoted && { replyTo: quoted }), ...(mentions.length > 0 && { mentions }) });
+    clear();
+    endIntent(id);
+  };
+  const editLast = () => {
+    const last = messages.getSnapshot().data.findLast((item) => item.kind === "message" && isEditable(item));
+    if (last) begin("edit", last as Message);
+    else focusNewestMessage();
+  };
+  return (
+    <MessageForm
+      conversation={conversation}
+      label={`Message to ${isolated(title)}`}
+      placeholder="Write a message"
+      action="Send"
+      text={text}
+      intent={replyTo}
+      onText={(next) => {
+        write(next);
+        setTyping(next.trim() !== "");
+      }}
+      onLeave={() => setTyping(false)}
+      onSend={send}
+      onEnd={() => endIntent(id)}
+      onUp={editLast}
+    />
+  );
+}
+
+/** Gives a message another text. */
+function Editor({ conversation, intent }: { conversation: Conversation; intent: Intent }) {
+  const { id } = conversation;
+  const messages = useChat().messages(id);
+  const [text, setText] = useState(intent.message.content);
+  const save = (mentionsOf: MentionsOf) => {
+    const content = text.trimEnd();
+    const mentions = mentionsOf(content);
+    if (content !== intent.message.content) messages.edit(intent.message, content, mentions).catch(() => {}); // the chat tells why
+    endIntent(id);
+  };
+  return (
+    <MessageForm
+      conversation={conversation}
+      label="Edit message"
+      placeholder="Write what it should say"
+      action="Save"
+      text={text}
+      intent={intent}
+      onText={setText}
+      onSend={save}
+      onEnd={() => endIntent(id)}
+    />
+  );
+}
+
+type MentionsOf = (text: string) => readonly Mention[];
+
+interface MessageFormProps {
+  conversation: Conversation;
+  label: string;
+  placeholder: string;
+  action: "Send" | "Save";
+  text: string;
+  intent: Intent | undefined;
+  onText: (text: string) => void;
+  onSend: (mentionsOf: MentionsOf) => void;
+  /** Gives up the edit, or the reply. */
+  onEnd: () => void;
+  onLeave?: () => void;
+  /** The key to the messages was pressed in an empty field. */
+  onUp?: () => void;
+}
+
+function MessageForm({ conversation, text, intent, onText, onSend, onEnd, onLeave, onUp, ...names }: MessageFormProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   const excess = useExcess(text);
   const canSend = text.trim() !== "" && excess === 0;
   useGrowing(area, text);
   const bounded = useBounded(area);
+  const mentions = useMentions(conversation, area, onText, intent?.kind === "edit" ? intent.message : undefined);
   useEffect(() => {
-    if (!isTouch()) area.current?.focus();
-    return () => setTyping(false);
-  }, [setTyping]);
+    if (!isTouch() || intent) area.current?.focus();
+  }, [intent]);
 
-  const write = (given: string) => {
-    const next = bounded(given);
-    keep(next);
-    setTyping(next.trim() !== "");
-  };
   const send = (event?: FormEvent) => {
     event?.preventDefault();
     if (!canSend) return;
-    messages.send(text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd()); // spaces at its beginning are part of it
-    clear();
+    onSend(mentions.taken);
     area.current?.focus();
   };
   const pressed = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (isComposing(event.nativeEvent)) return;
-    if (event.key === "Enter" && !event.shiftKey && !isTouch()) send(event);
-    else if (event.key === "ArrowUp" && !event.altKey && text === "") {
-      event.preventDefault();
-      focusNewestMessage();
-    }
+    if (mentions.pressed(event)) event.preventDefault();
+    else if (event.key === "Enter" && !event.shiftKey && !isTouch()) send(event);
+    else if (event.key === "Escape" && intent) onEnd();
+    else if (event.key === "ArrowUp" && !event.altKey && text === "" && onUp) onUp();
+    else return;
+    event.preventDefault();
   };
   const insert = (emoji: string) => {
     const element = area.current;
     if (!element) return;
     element.setRangeText(emoji, element.selectionStart, element.selectionEnd, "end");
-    write(element.value);
+    onText(bounded(element.value));
   };
   return (
     <form className={css.composer} onSubmit={send}>
+      {mentions.people.length > 0 && (
+        <MentionPicker id={PICKER} people={mentions.people} active={mentions.active} onChosen={mentions.choose} />
+      )}
+      {intent && <IntentBar intent={intent} onEnd={onEnd} />}
       {excess > 0 && (
         <p className={css.excess} role="alert">
           Too long by {excess} {excess === 1 ? "character" : "characters"}.
@@ -81,19 +172,27 @@ export function Composer({ conversation: { id, title } }: { conversation: Conver
           data-composer
           rows={1}
           dir="auto"
-          aria-label={`Message to ${isolated(title)}`}
-          placeholder="Write a message"
+          aria-label={names.label}
+          placeholder={names.placeholder}
           enterKeyHint={isTouch() ? "enter" : "send"}
           aria-invalid={excess > 0 || undefined}
           value={text}
-          onChange={(event) => write(event.target.value)}
+          aria-controls={mentions.people.length > 0 ? PICKER : undefined}
+          aria-activedescendant={mentions.people.length > 0 ? `${PICKER}-${mentions.active}` : undefined}
+          onChange={(event) => {
+            onText(bounded(event.target.value));
+            mentions.looked();
+          }}
           onKeyDown={pressed}
-          onBlur={() => setTyping(false)}
+          onBlur={() => {
+            mentions.closed();
+            onLeave?.();
+          }}
         />
         <IconButton
           type="submit"
-          label="Send"
-          icon={PaperAirplaneIcon}
+          label={names.action}
+          icon={names.action === "Save" ? CheckIcon : PaperAirplaneIcon}
           filled
           disabled={!canSend}
           className={css.send}
@@ -103,7 +202,7 @@ export function Composer({ conversation: { id, title } }: { conversation: Conver
   );
 }
 
-/** What is longer than the limit by so much is cut: nobody shortens that by hand, and each key would take long. */
+/** The excess over the limit at which a text is cut: nobody shortens more by hand, and each key would take long. */
 const SLACK = 1000;
 
 /**

@@ -14,6 +14,7 @@ import { Skeleton } from "../ui/skeleton";
 import { Composer } from "./composer";
 import css from "./conversation-pane.module.css";
 import { Header } from "./header";
+import { PinBanner } from "./pin-banner";
 import { Timeline } from "./timeline";
 
 const InfoPanel = lazy(() => import("../group/info-panel"));
@@ -28,6 +29,7 @@ export function ConversationPane({ id, isInfo }: { id: string; isInfo: boolean }
         <div className={css.banner}>
           <ConnectionBanner />
         </div>
+        <PinBanner conversation={conversation} />
         <Timeline conversation={conversation} />
         {conversation.isMember ? (
           <Composer conversation={conversation} />

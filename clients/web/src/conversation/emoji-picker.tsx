@@ -8,7 +8,7 @@ import {
   EmojiPicker as Picker,
   type SkinTone,
 } from "frimousse";
-import { useRef, useState } from "react";
+import { type ReactElement, useRef, useState } from "react";
 import { isTouch } from "../lib/device";
 import { useOverlay } from "../lib/overlays";
 import { IconButton } from "../ui/button";
@@ -16,7 +16,7 @@ import type { EmojiButtonProps } from "./emoji-button";
 import css from "./emoji-picker.module.css";
 import { emojiHabits, keepSkinTone, wasChosen } from "./recent-emoji";
 
-/** Where the build has put the names and groups of the emoji. */
+/** The address at which the build has put the names and groups of the emoji. */
 declare const __EMOJI_DATA__: string;
 
 const COLUMNS = 8;
@@ -76,7 +76,12 @@ function showCategory(viewport: HTMLElement | null, label: string): void {
   requestAnimationFrame(step);
 }
 
-export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
+interface EmojiPickerProps extends EmojiButtonProps {
+  /** The element that it opens beside. */
+  trigger?: ReactElement;
+}
+
+export default function EmojiPicker({ onChosen, onClosed, trigger }: EmojiPickerProps) {
   const [isOpen, setOpen] = useState(true);
   const [query, setQuery] = useState("");
   const viewport = useRef<HTMLDivElement>(null);
@@ -90,9 +95,7 @@ export default function EmojiPicker({ onChosen, onClosed }: EmojiButtonProps) {
   };
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
-      <Popover.Trigger asChild>
-        <IconButton label="Emoji" icon={FaceSmileIcon} />
-      </Popover.Trigger>
+      <Popover.Trigger asChild>{trigger ?? <IconButton label="Emoji" icon={FaceSmileIcon} />}</Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
           className={css.popover}

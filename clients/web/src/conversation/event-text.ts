@@ -1,4 +1,4 @@
-/** What happened in a group, as a sentence. */
+/** The sentence for an event in a group. */
 
 import type { ConversationEvent } from "@chatapp/client";
 import { isolated } from "../lib/names";
@@ -42,9 +42,13 @@ function roleText(
   return `${who} made ${name} ${ROLES[main.role]}`;
 }
 
-function changedText(who: string, change: { name?: string | null; avatar?: string | null; history?: string }): string {
+type GroupChange = Extract<ConversationEvent["change"], { type: "conversation_changed" }>;
+
+function changedText(who: string, change: GroupChange): string {
   if (change.name) return `${who} named the group “${isolated(change.name)}”`;
   if (change.history === "all") return `${who} let new members see earlier messages`;
   if (change.history === "since_join") return `${who} keeps earlier messages from new members`;
+  if (change.whoMayPin === "everyone") return `${who} lets everyone pin messages`;
+  if (change.whoMayPin === "admins") return `${who} lets only admins pin messages`;
   return change.avatar ? `${who} changed the picture of the group` : `${who} removed the picture of the group`;
 }

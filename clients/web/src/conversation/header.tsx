@@ -2,6 +2,7 @@ import type { Conversation } from "@chatapp/client";
 import { useAccount, useTyping } from "@chatapp/client/react";
 import { ArrowLeftIcon, EllipsisVerticalIcon, InformationCircleIcon, TrashIcon } from "@heroicons/react/24/outline";
 import { Link } from "wouter";
+import { useOwnSettings } from "../chats/use-own-settings";
 import { useRemoveConversation } from "../group/use-remove-conversation";
 import { isolated } from "../lib/names";
 import { go, goBack } from "../lib/navigation";
@@ -25,6 +26,7 @@ export function Header({ conversation }: { conversation: Conversation }) {
       icon: InformationCircleIcon,
       onSelect: () => go(routes.info(id)),
     },
+    ...useOwnSettings(conversation),
     { label: "Delete chat", icon: TrashIcon, isDangerous: true, onSelect: remove },
   ];
   return (
@@ -47,7 +49,7 @@ export function Header({ conversation }: { conversation: Conversation }) {
   );
 }
 
-/** Who types; else whether the person is there; else who is in the group. */
+/** The line below the title: who types, else the person's presence, else the group's members. */
 function Subtitle({ conversation }: { conversation: Conversation }) {
   const { user } = useAccount();
   const [typing] = useTyping(conversation.id);

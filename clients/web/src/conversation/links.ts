@@ -5,7 +5,7 @@ import { createStore } from "../lib/store";
 
 export interface Piece {
   readonly text: string;
-  /** Where it leads; undefined for plain text. */
+  /** The link's address; undefined for plain text. */
   readonly href?: string;
 }
 
@@ -16,9 +16,9 @@ const EXPLICIT = /^(https?:\/\/|mailto:|www\.)/i;
 /** Endings that are hardly ever a file's, or a word's after a forgotten space: README.md and "home.it rains" are no links. */
 const ENDINGS =
   /^[^/?#]+\.(com|org|net|edu|gov|int|io|dev|app|info|eu|de|fr|uk|nl|es|ch|se|dk|fi|ie|pt|cz|gr|hu|pl|ro|sk|ua|ru|tr|il|ca|mx|br|ar|cl|au|nz|jp|cn|kr|tw|hk|sg|za|ke|ng|eg|co|tv)(:\d+)?([/?#]|$)/i;
-/** What ends a sentence or a quotation rather than an address. */
+/** Characters that end a sentence or a quotation rather than an address. */
 const TRAILING = /["'”’»›“‘«‹„…」』、。！？，；：,.;:!?*_~]+$/u;
-/** What would show another address than it is. */
+/** Characters that make an address look like another. */
 const OVERRIDES = /[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C\u200B-\u200D\u2060\uFEFF]/u;
 
 const finder = createStore<typeof import("linkifyjs").tokenize | null>(null);
@@ -33,7 +33,7 @@ function load(): void {
   );
 }
 
-/** Where the address in the text ends: before an override, a closing quote, the end of the sentence. */
+/** Return the length of the address: it ends before an override, a closing quote, the end of the sentence. */
 function lengthOf(text: string): number {
   const override = text.search(OVERRIDES);
   const clean = override === -1 ? text : text.slice(0, override);

@@ -1,4 +1,4 @@
-/** Who has got a message and who has read it, and when. */
+/** A message's receipts: to whom it was delivered, who has read it, and when. */
 
 import type { ChatError, Conversation, Message, MessageReceipt } from "@chatapp/client";
 import { useChat } from "@chatapp/client/react";

@@ -1,4 +1,4 @@
-/** What was chosen last, and in which skin tone, in this browser. */
+/** The emoji that were chosen last in this browser, and their skin tone. */
 import { createStore } from "../lib/store";
 
 interface Habits {

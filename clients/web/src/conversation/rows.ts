@@ -35,7 +35,7 @@ export function isUnread(item: TimelineItem, after: number): boolean {
   return item.kind === "message" && !item.mine && item.seq !== null && item.seq > after;
 }
 
-/** Where the unread line stands: before this item; -1 for nowhere. */
+/** Return the index of the item after the unread line; -1 for none. */
 function unreadIndex(items: readonly TimelineItem[], { unreadAfter, hasOlder }: View): number {
   if (unreadAfter === undefined) return -1;
   const index = items.findIndex((item) => isUnread(item, unreadAfter));
@@ -66,7 +66,7 @@ export function rowsOf(items: readonly TimelineItem[], view: View): Row[] {
   return rows;
 }
 
-/** When the row was; the unread line has no time of its own. */
+/** Return the time of the row; the unread line has none of its own. */
 export function timeOf(row: Row | undefined): string | undefined {
   if (row?.kind === "message") return row.message.createdAt;
   return row?.kind === "event" ? row.event.createdAt : undefined;

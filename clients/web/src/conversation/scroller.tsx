@@ -15,6 +15,7 @@ import { type Row, timeOf } from "./rows";
 import css from "./scroller.module.css";
 import { UnreadBar } from "./unread-bar";
 import { useApart } from "./use-apart";
+import { useJump } from "./use-jump";
 import { useNews } from "./use-news";
 import { useOlder } from "./use-older";
 import { useReading } from "./use-reading";
@@ -23,6 +24,7 @@ import { FAR, type Rows, useRows } from "./use-rows";
 import { useView } from "./use-view";
 
 const MessageMenu = lazy(() => import("./message-menu"));
+const ForwardDialog = lazy(() => import("./forward-dialog"));
 const MessageInfo = lazy(() => import("./message-info"));
 
 export interface ScrollerProps {
@@ -48,6 +50,7 @@ export function Scroller(props: ScrollerProps) {
   const view = useView(scroller, virtualizer, loaded, messages, seen, startsAtUnread);
   const [menu, setMenu] = useState<MenuAt | null>(null);
   const [info, setInfo] = useState<Message | null>(null);
+  const [forwarded, setForwarded] = useState<Message | null>(null);
   const first = virtualizer.getVirtualItems()[0]?.index ?? 0;
   useOlder(timeline, messages, view.isSettled() ? first : Number.POSITIVE_INFINITY);
   useReading(scroller, virtualizer, rows, messages, view, seen, apart);
@@ -61,12 +64,19 @@ export function Scroller(props: ScrollerProps) {
     messages.markRead(newest);
     apart.onThere();
   }, [timeline, messages, apart.onThere]);
+  const react = useCallback(
+    (message: Message, emoji: string, on: boolean) => {
+      messages.react(message, emoji, on).catch(() => {}); // what is refused is told by the chat
+    },
+    [messages],
+  );
+  const jump = useJump(timeline, messages, rows, focusRow);
   const closeMenu = useCallback(() => {
     setMenu(null);
     focusRow(rows.findIndex((row) => row.kind === "message" && row.message.key === menu?.message.key));
   }, [rows, menu, focusRow]);
   const floating = floatingDay(virtualizer, rows, today);
-  const shared = { conversation, onMenu: setMenu, onRetry: retry, onDiscard: discard };
+  const shared = { conversation, onMenu: setMenu, onJump: jump, onReact: react, onRetry: retry, onDiscard: discard };
   return (
     <>
       {apart.isApart && <UnreadBar count={conversation.unreadCount} onFirst={props.onFirst} onAll={readAll} />}
@@ -116,13 +126,16 @@ export function Scroller(props: ScrollerProps) {
           {menu && (
             <MessageMenu
               at={menu}
-              isGroup={conversation.type === "group"}
+              conversation={conversation}
               onClose={closeMenu}
+              onReact={react}
               onInfo={setInfo}
+              onForward={setForwarded}
               onRetry={retry}
               onDiscard={discard}
             />
           )}
+          {forwarded && <ForwardDialog message={forwarded} onClose={() => setForwarded(null)} />}
           {info && <MessageInfo message={info} conversation={conversation} onClose={() => setInfo(null)} />}
         </Suspense>
       </div>
@@ -143,6 +156,8 @@ interface RowContentProps {
   row: Row;
   conversation: Conversation;
   onMenu: (at: MenuAt) => void;
+  onJump: (seq: number) => void;
+  onReact: (message: Message, emoji: string, on: boolean) => void;
   onRetry: (message: Message) => void;
   onDiscard: (message: Message) => void;
 }
@@ -176,6 +191,7 @@ function RowContent({ row, conversation, ...actions }: RowContentProps) {
           isLast={row.isLast}
           isGroup={conversation.type === "group"}
           others={conversation.memberCount - 1}
+          me={user?.id ?? ""}
           {...actions}
         />
       );

@@ -17,7 +17,7 @@ const PATHS: Record<MessageStatus, string> = {
   read: "M1.5 8.5l3 3l6-7M8 10.7l.9.8l6-7",
 };
 
-/** How far an own message has come: clock, one tick, two ticks, two coloured ticks. */
+/** An own message's status: clock (sending), one tick (sent), two (delivered), two coloured ticks (read). */
 export function Ticks({ status, label = WORDS[status] }: { status: MessageStatus; label?: string }) {
   return (
     <svg

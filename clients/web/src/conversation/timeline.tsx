@@ -9,6 +9,7 @@ import { useToday } from "../lib/time";
 import { Button } from "../ui/button";
 import { Failure, Hint } from "../ui/hint";
 import { Spinner } from "../ui/spinner";
+import { useWithoutDeleted } from "./deletions";
 import { rowsOf } from "./rows";
 import { Scroller } from "./scroller";
 import css from "./timeline.module.css";
@@ -38,7 +39,11 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
     setWantsFirst(true);
     if (olderError) void messages.loadOlder();
   };
-  const rows = useMemo(() => rowsOf(data, { hasOlder, unreadAfter, now: today }), [data, hasOlder, unreadAfter, today]);
+  const shown = useWithoutDeleted(data);
+  const rows = useMemo(
+    () => rowsOf(shown, { hasOlder, unreadAfter, now: today }),
+    [shown, hasOlder, unreadAfter, today],
+  );
   if (status === "loading" || isReaching) {
     return (
       <div className={css.place} role="status" aria-label="Loading messages">

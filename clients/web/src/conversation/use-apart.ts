@@ -2,7 +2,7 @@ import type { Conversation, Timeline } from "@chatapp/client";
 import { useCallback, useMemo, useState } from "react";
 import { isUnread } from "./rows";
 
-/** Whether unread messages lie before all that is loaded. Entries of one's own, or of nobody, do not count. */
+/** Return whether unread messages lie before all that is loaded. Entries of one's own, or of nobody, do not count. */
 function isCutOff({ data, hasOlder }: Timeline, { readSeq, unreadCount }: Conversation): boolean {
   const first = data.find((item) => item.seq !== null)?.seq ?? 0;
   return hasOlder && first > readSeq + 1 && unreadCount > data.filter((item) => isUnread(item, readSeq)).length;

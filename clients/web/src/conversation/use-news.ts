@@ -5,7 +5,7 @@ import { announce } from "../ui/announcer";
 import type { ScrollerProps } from "./scroller";
 import { isAtEnd, type View } from "./use-view";
 
-/** What a new message at the end does beside being there: it is announced, and moves the unread line and the view. */
+/** Announce a new message at the end, and let it move the unread line and the view. */
 export function useNews(
   scroller: RefObject<HTMLDivElement | null>,
   view: View,

@@ -5,7 +5,7 @@ import { type Row, seqOf } from "./rows";
 import { MARGIN, type Rows } from "./use-rows";
 import { firstUnseen, type View } from "./use-view";
 
-/** Whether what was not seen yet begins in sight, or further down. */
+/** Return whether the messages that were not seen yet begin in sight, or further down. */
 function isAtUnseen(virtualizer: Rows, rows: readonly Row[], seen: number): boolean {
   return (virtualizer.range?.startIndex ?? 0) <= firstUnseen(rows, seen);
 }
@@ -21,7 +21,7 @@ function newestInSight(element: HTMLElement, virtualizer: Rows, rows: readonly R
 }
 
 /**
- * What is in sight while somebody looks is read. `seen` is where that stands. One mark says that all before it is read:
+ * Mark as read what is in sight while somebody looks; `seen` is the mark. One mark says that all before it is read:
  * while the view `isApart` from where the unread messages begin, it stays; whoever comes there is told of by `onThere`.
  */
 export function useReading(

@@ -1,4 +1,4 @@
-/** Where in a conversation the view stands: it is led to a place, follows new messages, and comes back after a while. */
+/** The view's place in a conversation: it is led to one, follows new messages, and comes back after a while. */
 import type { Messages } from "@chatapp/client";
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "react";
 import { isLookedAt } from "../lib/attention";
@@ -30,11 +30,11 @@ interface Loaded {
 interface Place {
   readonly key: string;
   readonly seq: number;
-  /** How much of the row is above the upper edge. */
+  /** The pixels of the row above the upper edge. */
   readonly above: number;
 }
 
-/** Where conversations that were left in the middle stood. */
+/** The places of conversations that were left in the middle. */
 const places = new WeakMap<Messages, Place>();
 
 /** The entry that was topmost when the conversation was left; undefined when that was at its end. */
@@ -180,7 +180,7 @@ function useGivenWay(
   }, [scroller, settle, isFollowing]);
 }
 
-/** When there is less room, because a keyboard opens or the text field grows, the end stays in sight. */
+/** Keep the end in sight when there is less room, because a keyboard opens or the text field grows. */
 function useStayAtEnd(scroller: RefObject<HTMLDivElement | null>, take: (aim: Aim) => void): void {
   useEffect(() => {
     const element = scroller.current;

@@ -18,7 +18,7 @@ import css from "./choose-people.module.css";
 interface ChoosePeopleProps {
   chosen: readonly User[];
   onChange: (chosen: readonly User[]) => void;
-  /** Who is a member already. */
+  /** The ids of those who are members already. */
   without?: ReadonlySet<string>;
 }
 

@@ -51,7 +51,7 @@ function messageItem(member: Member, openDirect: (userId: string) => void): Menu
   return { label: `Message ${isolated(member.name)}`, icon: ChatBubbleLeftIcon, onSelect: () => openDirect(member.id) };
 }
 
-/** What the user's role allows them with this member; the server decides in the end. */
+/** Return the actions on this member that the user's role allows; the server decides in the end. */
 function acts({ conversations }: Chat, { id, title, role }: Conversation, member: Member): MenuItem[] {
   const [name, group] = [isolated(member.name), isolated(title)];
   const attempt = (work: Promise<void>) => void work.catch(notify.failed);

@@ -1,12 +1,11 @@
-/** Whether somebody looks: at something on the page, or at the app in any of the browser's tabs. */
-const PATIENCE = 150;
-const channel = "BroadcastChannel" in window ? new BroadcastChannel("chatapp:attention") : null;
+/** The user's attention: to something on the page, or to the app in any of the browser's tabs. */
+const LOCK = "chatapp:attention";
 
 function isHere(): boolean {
   return document.visibilityState === "visible" && document.hasFocus();
 }
 
-/** Whether somebody can be looking at this element: it is drawn, the page has the focus, and no dialog lies over it. */
+/** Return whether somebody can be looking at this element: it is drawn, the page has the focus, no dialog lies over it. */
 export function isLookedAt(element: HTMLElement | null): boolean {
   return (
     element !== null &&
@@ -16,23 +15,27 @@ export function isLookedAt(element: HTMLElement | null): boolean {
   );
 }
 
-channel?.addEventListener("message", ({ data }) => {
-  if (data === "who looks?" && isHere()) channel.postMessage("I do");
-});
+let letGo: (() => void) | undefined;
 
-/** Asks the other tabs, and waits a little for an answer. */
+/** Hold the lock, which all tabs may hold at once, for as long as somebody is here: the browser ends it with the page. */
+function hold(): void {
+  if (isHere() === (letGo !== undefined)) return;
+  letGo?.();
+  letGo = undefined;
+  if (!isHere()) return;
+  const end = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  navigator.locks?.request(LOCK, { mode: "shared" }, () => end).catch(() => {});
+}
+
+for (const event of ["focus", "blur", "pageshow", "pagehide"]) window.addEventListener(event, hold);
+document.addEventListener("visibilitychange", hold);
+hold();
+
+/** Return whether somebody is here, or at another tab, by what the browser knows: a busy tab would take long to answer. */
 export async function isLookedAtAnywhere(): Promise<boolean> {
   if (isHere()) return true;
-  if (!channel) return false;
-  return new Promise((resolve) => {
-    const heard = ({ data }: MessageEvent) => data === "I do" && end(true);
-    const timer = setTimeout(() => end(false), PATIENCE);
-    const end = (isLooked: boolean) => {
-      clearTimeout(timer);
-      channel.removeEventListener("message", heard);
-      resolve(isLooked);
-    };
-    channel.addEventListener("message", heard);
-    channel.postMessage("who looks?");
-  });
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  return held.some(({ name }) => name === LOCK);
 }

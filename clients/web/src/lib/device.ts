@@ -1,4 +1,4 @@
-/** What the browser is and can do. */
+/** The browser's name and abilities. */
 const BROWSERS: [RegExp, string][] = [
   [/Edg\//, "Edge"],
   [/OPR\//, "Opera"],

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** Whether the media query holds, now and when it changes. */
+/** Return whether the media query holds, now and when it changes. */
 export function useMedia(query: string): boolean {
   const media = matchMedia(query);
   const subscribe = (listener: () => void) => {

@@ -1,4 +1,4 @@
-/** What lies over the page: going back closes the topmost, and leaves the page as it is. */
+/** The overlays of the page: going back closes the topmost, and leaves the page as it is. */
 import { useEffect, useRef } from "react";
 
 interface Overlay {

@@ -1,4 +1,4 @@
-/** What the user has set for this browser: the theme, and notifications. */
+/** The user's settings for this browser: the theme, and notifications. */
 import { useObservable } from "@chatapp/client/react";
 import { createStore } from "./store";
 

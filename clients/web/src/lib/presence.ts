@@ -1,6 +1,6 @@
 import { useConnection, usePresence } from "@chatapp/client/react";
 
-/** Who is there, while the server can tell: what was so before the connection broke may be wrong by now. */
+/** Return a user's presence while the server can tell: what it told before the connection broke may be wrong by now. */
 export function useKnownPresence(userId: string): ReturnType<typeof usePresence> {
   const { status } = useConnection();
   const known = usePresence(userId);

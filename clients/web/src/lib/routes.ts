@@ -1,4 +1,4 @@
-/** Where one can be: the addresses of the app, all under /app, which the server answers with the app. */
+/** The addresses of the app, all under /app, which the server answers with the app. */
 export const routes = {
   home: "/",
   login: "/app/login",
@@ -29,7 +29,7 @@ function decoded(text: string): string {
   }
 }
 
-/** What an address shows to somebody who is signed in. Unknown ones show the list. */
+/** Return the place that an address shows to somebody who is signed in. Unknown ones show the list. */
 export function placeOf(path: string): Place {
   const [, app, panel, name, more] = path.split("/");
   if (app !== "app") return { panel: "chats" };

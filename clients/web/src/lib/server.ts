@@ -1,4 +1,4 @@
-/** What the page asks the server that it comes from about itself. Everything about the chat goes through the SDK. */
+/** The page's questions to its server about itself. Everything about the chat goes through the SDK. */
 export interface DemoUser {
   readonly name: string;
   readonly email: string;

@@ -7,7 +7,7 @@ const EMOJI =
 const PICTURE = /[\p{Extended_Pictographic}\p{RI}]|\u20E3/u;
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** How many emoji the text consists of; 0 when there is anything else in it, or more than three. */
+/** Return the number of emoji that the text consists of; 0 when there is anything else in it, or more than three. */
 export function emojiCount(text: string): number {
   if (text.length > 60 || !EMOJI.test(text)) return 0;
   let count = 0;
@@ -41,7 +41,7 @@ const LETTER = /\p{L}/u;
 const RIGHT_TO_LEFT =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
-/** Whether `dir="auto"` sets the text from right to left: its first letter says so. (For CSS: not all browsers know `:dir`.) */
+/** Return whether `dir="auto"` sets the text from right to left, by its first letter. (For CSS: not all browsers know `:dir`.) */
 export function isRightToLeft(text: string): boolean {
   return RIGHT_TO_LEFT.test(LETTER.exec(text)?.[0] ?? "");
 }

@@ -41,7 +41,7 @@ function midnight(time: Date): number {
   return new Date(time.getFullYear(), time.getMonth(), time.getDate()).getTime();
 }
 
-/** How many midnights lie between: 0 is today, 1 yesterday. Days of 23 and 25 hours count as days. */
+/** Return the number of midnights between: 0 is today, 1 yesterday. Days of 23 and 25 hours count as days. */
 function daysAgo(time: Date, now: Date): number {
   return Math.round((midnight(now) - midnight(time)) / DAY);
 }
@@ -71,7 +71,7 @@ export function dayLabel(iso: string, now: Date): string {
   return days > 1 && days < 7 ? current.getSnapshot().weekday.format(time) : current.getSnapshot().full.format(time);
 }
 
-/** What a list has room for: 14:05, Yesterday, Tuesday, 3 Feb */
+/** Return the short form for lists: 14:05, Yesterday, Tuesday, 3 Feb */
 export function listTime(iso: string, now: Date): string {
   const time = new Date(iso);
   const days = daysAgo(time, now);

@@ -29,7 +29,7 @@ function words({ status, error }: ConnectionState): Words {
 }
 
 /**
- * Whether the connection has been away for long enough to say so, and whether it has just come back.
+ * Return whether the connection has been away for long enough to say so, and whether it has just come back.
  * While it changes between `offline` and `connecting` it is away all the time.
  */
 function useTrouble(isFine: boolean): "none" | "away" | "back" {

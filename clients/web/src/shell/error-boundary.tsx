@@ -1,4 +1,4 @@
-/** Where a fault of the app itself ends: the rest goes on, and what happened can be told to somebody. */
+/** The boundary of a fault of the app itself: the rest goes on, and the fault can be reported. */
 import { ArrowPathIcon, ExclamationTriangleIcon } from "@heroicons/react/24/outline";
 import { Component, type ReactNode } from "react";
 import { sentence, toChatError } from "../lib/errors";

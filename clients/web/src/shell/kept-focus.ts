@@ -21,7 +21,7 @@ function present(element: HTMLElement): HTMLElement {
   return document.querySelector<HTMLElement>(`${element.localName}[aria-label="${CSS.escape(label)}"]`) ?? element;
 }
 
-/** Where the work is, when nothing that had the focus is left. */
+/** Return the element to work in, when nothing that had the focus is left. */
 function placeOfWork(): HTMLElement | undefined {
   const places = ["[data-composer]", "[data-timeline]", "main button", "aside [aria-current=page]", "aside button"];
   const found = places.flatMap((place) => [...document.querySelectorAll<HTMLElement>(place)]);

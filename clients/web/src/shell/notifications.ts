@@ -28,7 +28,16 @@ export function useNotifications(chat: Chat): void {
 async function told(chat: Chat, message: Message): Promise<void> {
   if (!preferences.getSnapshot().notifications || Notification.permission !== "granted") return;
   if (await isLookedAtAnywhere()) return;
+  if (isMuted(chat, message)) return;
   await show(chat, message);
+}
+
+/** Mentions break through, unless they are muted too. */
+function isMuted(chat: Chat, { conversationId, mentions }: Message): boolean {
+  const conversation = chat.conversations.get(conversationId);
+  const me = chat.accounts.getSnapshot().user?.id;
+  const isMentioned = mentions.some(({ userId }) => userId === me || userId === "everyone");
+  return conversation?.isMuted === true && (conversation.muteMentions || !isMentioned);
 }
 
 async function show(chat: Chat, message: Message): Promise<void> {
@@ -53,7 +62,7 @@ async function show(chat: Chat, message: Message): Promise<void> {
   };
 }
 
-/** What was read, here or on another device, has nothing to tell any more. */
+/** Take back the notifications of messages that were read, here or on another device. */
 async function takeBackRead(chat: Chat): Promise<void> {
   if (!preferences.getSnapshot().notifications) return;
   const isRead = (id: string) => chat.conversations.get(id)?.unreadCount === 0;

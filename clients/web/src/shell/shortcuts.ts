@@ -11,7 +11,7 @@ export const SHORTCUTS: readonly (readonly [keys: string, meaning: string])[] = 
   ["Alt ↑ / Alt ↓", "Previous or next conversation"],
   ["Enter", "Send"],
   ["Shift Enter", "New line"],
-  ["↑", "From an empty message: to the messages"],
+  ["↑", "From an empty message: edit your last one, or to the messages"],
   ["↑ ↓ End", "Between messages, to the newest"],
   ["Enter", "On a message: what can be done with it"],
   ["Esc", "Close what is open"],
@@ -34,7 +34,7 @@ function neighbour(chat: Chat, open: string | undefined, step: 1 | -1): string |
   return data[there]?.id;
 }
 
-/** Where Esc leads: out of the innermost thing. Menus and dialogs have taken it before. */
+/** Return the address that Esc leads to: out of the innermost thing. Menus and dialogs have taken it before. */
 function outOf(place: Place, open: string | undefined): string {
   if (place.panel === "settings" && place.section) return routes.settings;
   return place.panel === "chats" && place.conversationId && place.isInfo

@@ -1,4 +1,4 @@
-/** What the app says outside of its own page: title and badge; and failures that no screen shows. */
+/** The app's signals outside of its page, title and badge, and failures that no screen shows. */
 import type { Chat, ChatError } from "@chatapp/client";
 import { useConnection, useConversation, useUnread } from "@chatapp/client/react";
 import { useEffect } from "react";
@@ -32,12 +32,13 @@ export function useVersionCheck(): void {
 /** These come again by themselves: the connection banner says so already. */
 const SAID_ELSEWHERE = new Set(["NETWORK_ERROR", "TIMEOUT", "ABORTED", "CLOSED", "SIGNED_OUT"]);
 
-/** What failed in the background, or happened on another device, and no screen can tell. */
+/** Report failures in the background, and acts on another device, that no screen can tell. */
 export function useReports(chat: Chat): void {
   useEffect(
     () => chat.on("emailChanged", ({ email }) => notify(`The e-mail address of your account is ${email} now.`)),
     [chat],
   );
+  useEffect(() => chat.on("refused", ({ error }) => notify.failed(error)), [chat]);
   useEffect(
     () =>
       chat.on("error", (error: ChatError) => {

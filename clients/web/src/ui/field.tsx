@@ -5,7 +5,7 @@ import css from "./field.module.css";
 
 interface FieldProps extends ComponentProps<"input"> {
   label: string;
-  /** What is wrong with it. */
+  /** The problem with its value. */
   error?: string;
   hint?: string;
 }

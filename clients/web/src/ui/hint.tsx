@@ -1,4 +1,4 @@
-/** What stands where a list has nothing to show: why, and what to do. */
+/** The hint in the place of an empty list: why it is empty, and what to do. */
 import type { ChatError } from "@chatapp/client";
 import { ClipboardDocumentIcon, ExclamationTriangleIcon } from "@heroicons/react/24/outline";
 import type { ReactNode } from "react";

@@ -6,7 +6,7 @@ import css from "./panel.module.css";
 
 interface PanelHeaderProps {
   title: string;
-  /** Where the arrow leads that stands before the title. */
+  /** The address that the arrow before the title leads to. */
   back?: string;
   before?: ReactNode;
   children?: ReactNode;

@@ -4,7 +4,7 @@ import { createStore } from "../lib/store";
 export interface Question {
   readonly title: string;
   readonly text: string;
-  /** What the button says that does it. */
+  /** The label of the button that does it. */
   readonly action: string;
   readonly isDangerous?: boolean;
 }

@@ -1,5 +1,5 @@
 import * as Radix from "@radix-ui/react-dropdown-menu";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { useOverlay } from "../lib/overlays";
 import { IconButton } from "./button";
 import type { MenuItem, MenuProps } from "./menu";
@@ -25,10 +25,18 @@ export default function RadixMenu(props: MenuProps & { isByKeyboard: boolean }) 
   );
 }
 
-export function MenuContent({ items, align }: { items: readonly MenuItem[]; align: "start" | "end" }) {
+interface MenuContentProps {
+  items: readonly MenuItem[];
+  align: "start" | "end";
+  /** Items above the others. */
+  children?: ReactNode;
+}
+
+export function MenuContent({ items, align, children }: MenuContentProps) {
   return (
     <Radix.Portal>
       <Radix.Content className={css.menu} align={align} sideOffset={4} collisionPadding={8}>
+        {children}
         {items.map(({ label, icon: Picture, onSelect, isDangerous }) => (
           <Radix.Item key={label} className={css.item} data-dangerous={isDangerous} onSelect={onSelect}>
             <Picture width={18} aria-hidden="true" />

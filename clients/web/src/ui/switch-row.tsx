@@ -7,7 +7,7 @@ interface SwitchRowProps {
   label: string;
   hint?: string;
   isOn: boolean;
-  /** May take a while; until then the switch stands where it is going to. */
+  /** Called with the new state. It may take a while; until then the switch shows the state that it is going to. */
   onChange: (isOn: boolean) => Promise<void> | void;
   disabled?: boolean;
 }

@@ -12,7 +12,7 @@ interface Violation {
 }
 
 /**
- * What axe finds wrong with the page as it is, in words; minor faults included, by all of its rules or some. That everything lies in a landmark is
+ * Return what axe finds wrong with the page as it is, in words; minor faults included, by all of its rules or some. That everything lies in a landmark is
  * not asked for: an open menu does not.
  */
 export async function faults(page: Page, rules?: readonly string[]): Promise<string[]> {

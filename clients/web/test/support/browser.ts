@@ -1,6 +1,6 @@
 /** People with browsers: each has a browser context of their own, and uses the app by what it shows. */
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
-import { afterEach } from "vitest";
+import { afterEach, expect } from "vitest";
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -17,12 +17,21 @@ export const PHONE = { width: 360, height: 740 };
 export const DESKTOP = { width: 1280, height: 800 };
 const PATIENCE = 20_000;
 
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface Look {
-  size?: { width: number; height: number };
+  size?: Size;
   theme?: "light" | "dark";
   locale?: string;
   /** Whether the service worker keeps the app: it loads all of it, which takes time, and only matters offline. */
   keepsApp?: boolean;
+}
+
+function isPhoneSize({ width }: Size): boolean {
+  return width < 500;
 }
 
 export function launch(): Promise<Browser> {
@@ -30,17 +39,17 @@ export function launch(): Promise<Browser> {
 }
 
 export class Person {
-  /** What the page has complained of: everything there is a fault of the app, until a test takes it away. */
+  /** The page's complaints: everything there is a fault of the app, until a test takes it away. */
   readonly complaints: string[] = [];
 
-  /** Who has not closed the app yet. */
+  /** The people who have not closed the app yet. */
   private static readonly all = new Set<Person>();
 
   private constructor(
     readonly context: BrowserContext,
     readonly page: Page,
     readonly url: string,
-    readonly size: { width: number; height: number },
+    readonly size: Size,
   ) {
     page.on("pageerror", (error) => this.complaints.push(String(error)));
     page.on("console", (message) => {
@@ -52,7 +61,7 @@ export class Person {
   /** Somebody who opens the app, with nothing stored. */
   static async open(browser: Browser, url: string, look: Look = {}) {
     const { size = DESKTOP, theme = "light", locale = "en-GB", keepsApp = false } = look;
-    const isPhone = size.width < 500;
+    const isPhone = isPhoneSize(size);
     const context = await browser.newContext({
       viewport: size,
       colorScheme: theme,
@@ -71,7 +80,7 @@ export class Person {
     return person;
   }
 
-  /** What everybody sees whom a failed test has left behind: so that its report says what was wrong. */
+  /** Close the apps that a test left open; after a failed one, report first what each shows. */
   static async leave(isFailed: boolean): Promise<void> {
     for (const person of Person.all) {
       if (isFailed) process.stderr.write(`${await person.sight().catch(String)}\n`);
@@ -109,8 +118,13 @@ export class Person {
 
   /** Press a button that goes away by itself where its result comes without it. */
   async pressUnlessDone(button: Locator, result: Locator): Promise<void> {
-    await button.or(result).first().waitFor();
-    while (!(await result.isVisible())) await button.click({ timeout: 500 }).catch(() => {});
+    void button.click().catch(() => {});
+    await result.waitFor();
+  }
+
+  /** Phones have touch, and Enter makes a new line there. */
+  private get isPhone(): boolean {
+    return isPhoneSize(this.size);
   }
 
   heading(name: string) {
@@ -126,9 +140,10 @@ export class Person {
     return this.page.getByRole("navigation", { name: "Conversations" }).getByRole("link", { name });
   }
 
-  async openConversation(name: string | RegExp): Promise<void> {
+  /** Opens it, and waits for its own composer: that of another conversation may have been there. */
+  async openConversation(name: RegExp): Promise<void> {
     await this.row(name).click();
-    await this.composer.waitFor();
+    await this.composer.and(this.page.getByRole("textbox", { name })).waitFor();
   }
 
   get composer() {
@@ -150,8 +165,14 @@ export class Person {
 
   async send(text: string): Promise<void> {
     await this.composer.fill(text);
-    await this.composer.press("Enter");
-    if ((await this.composer.inputValue()) !== "") await this.button("Send").click(); // phones: Enter is a new line
+    if (this.isPhone) await this.button("Send").click();
+    else await this.composer.press("Enter");
+    await expect.poll(() => this.composer.inputValue()).toBe("");
+  }
+
+  /** Whatever lies over the page, once it has the focus: from then on it gets the keys, and going back closes it. */
+  overlay(role: "dialog" | "alertdialog" | "menu"): Locator {
+    return this.page.locator(`[role=${role}]:focus-within`);
   }
 
   async choose(menu: string | RegExp, item: string): Promise<void> {
@@ -165,7 +186,8 @@ export class Person {
 
   /** Waits until own message has come so far: "Sent", "Delivered", "Read", "Waiting to be sent". */
   async reached(text: string, status: string | RegExp): Promise<void> {
-    await this.message(text).getByRole("img", { name: status }).waitFor();
+    const exact = typeof status === "string"; // "Waiting to be sent" is not "Sent"
+    await this.message(text).getByRole("img", { name: status, exact }).waitFor();
   }
 
   close(): Promise<void> {

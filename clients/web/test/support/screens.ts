@@ -8,6 +8,15 @@ import { type Account, account, call, direct, group, type Look, launch, Person, 
 import { SCREENSHOTS } from "./setup";
 
 const LONG = "There is much to say about the way up. ".repeat(60);
+/** The sections of the settings, and what each shows when it is there. */
+const SETTINGS = {
+  "": "Name, e-mail, picture",
+  profile: "The address of a picture on the web",
+  privacy: "Show what I have read",
+  appearance: "Dark",
+  devices: "This device",
+  password: "All your other devices are logged out",
+};
 const CHATTER: [string, string[]][] = [
   ["Asha", ["The forecast for Saturday looks good.", "Sun until four, then clouds ☀️"]],
   ["Mira", ["Then let's start early.", "Train at 8:04 from platform 3?"]],
@@ -45,7 +54,7 @@ export function furnished(): { browser: Browser; server: Server } {
   return world;
 }
 
-/** What is drawn outside of the window, or wider than what holds it and not shortened by rule. */
+/** Return what is drawn outside of the window, or wider than what holds it and not shortened by rule. */
 function cutOff(person: Person): Promise<string[]> {
   return person.page.evaluate(() => {
     const told: string[] = [];
@@ -87,6 +96,7 @@ export function screens(device: string, size: Look["size"]): void {
 
     test("signing in", async () => {
       const person = await Person.open(world.browser, world.server.url, look);
+      await person.heading("Log in").waitFor();
       await shoot(person, "login");
       await person.button("Log in").click();
       await person.page.getByText("Enter your password.").waitFor();
@@ -103,10 +113,11 @@ export function screens(device: string, size: Look["size"]): void {
       await person.row(/Weekend hike/).waitFor();
       await shoot(person, "list");
       await person.button("Menu").click();
-      await person.page.getByRole("menu").waitFor();
+      await person.overlay("menu").waitFor();
       await shoot(person, "list-menu");
       await person.page.keyboard.press("Escape");
       await person.openConversation(/Weekend hike/);
+      await person.message("Perfect").waitFor();
       await shoot(person, "group");
       await person.page.getByRole("link", { name: /show info/ }).click();
       await person.page.getByRole("complementary", { name: "Group info" }).waitFor();
@@ -116,14 +127,11 @@ export function screens(device: string, size: Look["size"]): void {
       await shoot(person, "add-members");
       await person.page.keyboard.press("Escape");
       await person.button("Change name and picture").click();
+      await person.page.getByRole("dialog").getByLabel("Name", { exact: true }).waitFor();
       await shoot(person, "edit-group");
       await person.page.keyboard.press("Escape");
       await person.button("Close the info").click();
-      await person.message("Perfect").click({ button: "right", position: { x: 20, y: 10 }, force: true });
-      if (!(await person.page.getByRole("menu").isVisible())) {
-        await person.message("Perfect").focus();
-        await person.page.keyboard.press("Enter");
-      }
+      await person.message("Perfect").getByText("Perfect").click({ button: "right" });
       await person.page.getByRole("menuitem", { name: "Who has read it" }).waitFor();
       await shoot(person, "message-menu");
       await person.page.getByRole("menuitem", { name: "Who has read it" }).click();
@@ -136,14 +144,16 @@ export function screens(device: string, size: Look["size"]): void {
       await person.page.keyboard.press("Escape");
       await back(person);
       await person.openConversation(/Ben/);
+      await person.button("Read more").waitFor();
       await shoot(person, "long-text");
       await person.choose("More", "Delete chat");
-      await person.page.getByRole("alertdialog").waitFor();
+      await person.overlay("alertdialog").waitFor();
       await shoot(person, "confirmation");
       await person.button("Cancel").click();
       await back(person);
       await person.page.getByRole("searchbox", { name: "Search" }).fill("be");
-      await person.page.getByText("Weekend hike").first().waitFor();
+      await person.page.getByRole("region", { name: "Conversations found" }).getByText("Weekend hike").waitFor();
+      await person.page.getByText("Searching people…").waitFor({ state: "detached" });
       await shoot(person, "search");
       expect(person.complaints).toEqual([]);
       await person.close();
@@ -155,19 +165,20 @@ export function screens(device: string, size: Look["size"]): void {
       await person.button(/Chitra/).waitFor();
       await shoot(person, "contacts");
       await person.button("New group").click();
+      await person.page.getByLabel("Name of the group").waitFor();
       await person.button(/Goran/).click();
       await person.button(/Lena/).click();
       await shoot(person, "new-group");
-      for (const screen of ["", "profile", "privacy", "appearance", "devices", "password"]) {
+      for (const [screen, shows] of Object.entries(SETTINGS)) {
         await person.page.goto(`${person.url}/app/settings/${screen}`);
         await person.button("Back").waitFor();
-        if (screen === "devices") await person.page.getByText("This device").waitFor();
-        if (screen === "privacy") await person.page.getByRole("switch").first().waitFor();
+        await person.page.locator("aside, main").getByText(shows).first().waitFor();
         await shoot(person, `settings-${screen || "overview"}`);
       }
       await back(person);
+      await person.isLive(); // by then it hears the keys
       await person.page.keyboard.press("Control+/");
-      await person.page.getByRole("dialog").waitFor();
+      await person.overlay("dialog").waitFor();
       await shoot(person, "shortcuts");
       expect(person.complaints).toEqual([]);
       await person.close();
