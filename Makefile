@@ -26,8 +26,8 @@ web: clients/web/dist/.stamp  ## Build the web app that the server has at / (wit
 web-if-possible: $(VENV)/runtime.stamp
 	@$(MAKE) --no-print-directory --question web 2>/dev/null || $(NODE) scripts/build_web || true
 
-test: python-test  ## All tests: the server's, and those of the JavaScript clients where Node and Chromium are there
-	@scripts/client_tests
+test: $(VENV)/dev.stamp  ## All tests: the server's, and those of the JavaScript clients where Node and Chromium are there
+	@scripts/test_all
 
 python-test: $(VENV)/dev.stamp  ## The server's tests on the embedded store, and on MongoDB when TEST_MONGO_URI names one
 	@$(BIN)/python scripts/test.py
@@ -36,9 +36,9 @@ python-test: $(VENV)/dev.stamp  ## The server's tests on the embedded store, and
 MEASURED := tests/api tests/services tests/sockets tests/stores
 COVERAGE := COVERAGE_FILE=$(CURDIR)/build/coverage/data
 
-coverage: $(VENV)/dev.stamp  ## How many lines and branches of the server the tests in its own process reach, on the embedded store
+coverage: $(VENV)/dev.stamp  ## The lines and branches of the server that the tests in its own process reach, on the embedded store
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@env -u TEST_MONGO_URI COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(COVERAGE) $(BIN)/python scripts/test.py $(MEASURED)
+	@env MEASURE="$(MEASURED)" $(COVERAGE) $(BIN)/python scripts/test.py
 	@$(COVERAGE) $(BIN)/coverage combine -q
 	@echo "Coverage, lines and branches: $$($(COVERAGE) $(BIN)/coverage report --format=total) %"
 
@@ -52,8 +52,8 @@ web-test: $(VENV)/runtime.stamp clients/js/dist/index.d.ts clients/web/node_modu
 	@scripts/need_chromium
 	@cd clients/web && $(NODE) sh -c "npm run --silent lint && npm test --silent && npm run --silent size"
 
-chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one
-	@$(BIN)/python scripts/chaos.py
+chaos: $(VENV)/runtime.stamp  ## 100,000 sends under faults, on the embedded store, and on MongoDB when TEST_MONGO_URI names one (WORKERS=4 MACHINES=2)
+	@WORKERS="$(WORKERS)" MACHINES="$(MACHINES)" $(BIN)/python scripts/chaos.py
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy --strict and vulture
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/vulture

@@ -1,8 +1,8 @@
-"""What `make hostile` does: hostile clients one kind after the other, while 200 good clients chat.
+"""`make hostile`: hostile clients one kind after the other, while 200 good clients chat.
 
-A real server on the embedded store, pinned to one core; good clients and attackers in processes of their own on the
-other. For each attack: how it ended, the good clients' p99 from a send to its deliveries beside the quiet seconds
-before it, and the server's memory. All of it on loopback, each attack for a few seconds.
+A real server on the embedded store, pinned to one core; good clients and attackers (`hostile_clients.py`) in processes
+of their own on the other. For each attack: how it ended, the good clients' p99 from a send to its deliveries beside the
+quiet seconds before it, and the server's memory. All of it on loopback, each attack for a few seconds.
 """
 
 from gevent import monkey
@@ -26,14 +26,14 @@ sys.path.insert(0, str(ROOT))
 
 import gevent
 
-from tests.engine import attacks, raw
+from tests.engine import attacks
 from tests.server import Server, running
 
-GOOD, GROUP, SENDS_A_SECOND = 200, 10, 40
+GOOD, GROUP = 200, 10
 ATTACKING_USERS = 14
-QUIET_SECONDS, ATTACK_SECONDS = 6, 10
+QUIET_SECONDS = 6
 MEASURED = ("quiet p99", "attack p99", "ratio", "KiB per attacker", "server CPU")
-PAUSE_SECONDS = 1  # before an attacker connects anew, as socket.io clients do
+CLIENTS = ROOT / "scripts" / "hostile_clients.py"
 SETTINGS = {
     "CONNECT_TIMEOUT": "3",  # 10 by default: the waits of this script are shorter
     "SLOW_CLIENT_SECONDS": "3",  # 30
@@ -45,7 +45,7 @@ SETTINGS = {
 
 
 def main() -> int:
-    """Run as the conductor, or as one of its processes."""
+    """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", help="names of attacks")
     parser.add_argument("--engine", choices=["chatapp", "stock"], default="chatapp")
@@ -53,21 +53,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="how often each is measured; the table has the medians")
     parser.add_argument("--store", help="URI of a MongoDB database that may be filled; default: an embedded store")
     parser.add_argument("--json", help="write the figures to this file")
-    parser.add_argument("--good", help=argparse.SUPPRESS)
-    parser.add_argument("--attack", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.good:
-        return chat(json.loads(arguments.good))
-    if arguments.attack:
-        return attack(json.loads(arguments.attack))
-    return conduct(arguments)
-
-
-# The conductor
-
-
-def conduct(arguments: argparse.Namespace) -> int:
-    """Start everything, run the attacks, print the table; 1 when an attack did not end as it should."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {**SETTINGS, "ENGINE": arguments.engine}
         store = arguments.store or f"litemongo://{folder}/store"
@@ -94,14 +80,14 @@ def chosen(row: attacks.Attack, only: list[str] | None) -> bool:
 
 
 def worker_of(server: Server) -> int:
-    """The process that serves."""
+    """Return the process that serves."""
     assert server.process is not None
     pid = server.process.pid
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def pin(server: Server) -> None:
-    """The server gets the first core, everybody else the others."""
+    """Give the server the first core, and everybody else the others."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(worker_of(server), {cores[0]})
@@ -109,13 +95,13 @@ def pin(server: Server) -> None:
 
 
 def resident(server: Server) -> int:
-    """The server's memory, in KiB."""
+    """Return the server's memory, in KiB."""
     text = Path(f"/proc/{worker_of(server)}/status").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS"))
 
 
 def cpu(server: Server) -> float:
-    """The server's CPU seconds so far."""
+    """Return the server's CPU seconds so far."""
     fields = Path(f"/proc/{worker_of(server)}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -127,13 +113,13 @@ def prepare(server: Server, niceness: int) -> tuple["subprocess.Popen[str]", lis
     conversations = [make_group(server, members) for members in groups]
     tokens = [[row["token"] for row in members] for members in groups]
     given = {"port": server.port, "tokens": tokens, "conversations": conversations}
-    good = spawn("--good", given, niceness)
+    good = spawn("good", given, niceness)
     assert good.stdout is not None and good.stdout.readline() == "chatting\n"
     return good, [row["data"]["id"] for row in people]
 
 
 def prepare_attackers(server: Server, row: attacks.Attack, source: str, others: list[str]) -> dict[str, Any]:
-    """Users of their own for each attack, so that one's limits are not spent by another; and their conversation."""
+    """Make users for each attack, so that it does not spend another's limits; and their conversation."""
     name = row.run.__name__
     hostile = [server.register(f"{name}.{source}.{number}") for number in range(ATTACKING_USERS)]
     busy = make_group(server, hostile)
@@ -152,15 +138,15 @@ def prepare_attackers(server: Server, row: attacks.Attack, source: str, others: 
 
 
 def make_group(server: Server, members: list[dict[str, Any]]) -> str:
-    """The id of a new group."""
+    """Make a group and return its id."""
     body = {"type": "group", "name": "Team", "participants": [row["data"]["id"] for row in members[1:]]}
     return str(server.call("POST", "/api/user/conversations", members[0], body)["data"]["id"])
 
 
-def spawn(option: str, given: dict[str, Any], niceness: int | None) -> "subprocess.Popen[str]":
-    """This script as another process."""
+def spawn(kind: str, given: dict[str, Any], niceness: int | None) -> "subprocess.Popen[str]":
+    """Start clients in a process of their own."""
     return subprocess.Popen(
-        [sys.executable, __file__, option, json.dumps(given)],
+        [sys.executable, str(CLIENTS), kind, json.dumps(given)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -169,7 +155,7 @@ def spawn(option: str, given: dict[str, Any], niceness: int | None) -> "subproce
 
 
 def prioritise(niceness: int | None) -> None:
-    """The attackers (None) get what the good clients leave of their core: who waits for a core notices no server."""
+    """Give the attackers (None) what the good clients leave of their core: who waits for a core notices no server."""
     if niceness is None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
@@ -177,7 +163,7 @@ def prioritise(niceness: int | None) -> None:
 
 
 def latencies(good: "subprocess.Popen[str]") -> list[float]:
-    """The p99 of each second since the last time, in milliseconds. Their median says more than the p99 of all: it
+    """Return the p99 of each second since the last call, in ms. Their median says more than the p99 of all: it
     leaves out the seconds in which something else on the machine was busy."""
     assert good.stdin is not None and good.stdout is not None
     good.stdin.write("tell\n")
@@ -186,7 +172,7 @@ def latencies(good: "subprocess.Popen[str]") -> list[float]:
 
 
 def latencies_of(good: "subprocess.Popen[str]", seconds: float) -> list[float]:
-    """The same of the next seconds."""
+    """Return the p99 of each of the next seconds, in milliseconds."""
     gevent.sleep(1)  # what was before is over
     latencies(good)
     gevent.sleep(seconds)
@@ -196,7 +182,7 @@ def latencies_of(good: "subprocess.Popen[str]", seconds: float) -> list[float]:
 def measure(
     server: Server, good: "subprocess.Popen[str]", number: int, rounds: int, others: list[str]
 ) -> dict[str, Any]:
-    """One kind of attack, so many times; gives its line of the table, and prints it.
+    """Run one kind of attack, so many times; print its line of the table and return it.
 
     Each time is compared with the quiet seconds around it: the machine is another one a minute later.
     """
@@ -218,11 +204,11 @@ def measure(
 def run(
     server: Server, good: "subprocess.Popen[str]", row: attacks.Attack, source: str, others: list[str]
 ) -> dict[str, Any]:
-    """One attack from an address of its own, between quiet seconds."""
+    """Run one attack from an address of its own, between quiet seconds."""
     scene = prepare_attackers(server, row, source, others)
     quiet = latencies_of(good, QUIET_SECONDS)
     before, cpu_before, started = resident(server), cpu(server), time.monotonic()
-    attackers = spawn("--attack", scene, None)
+    attackers = spawn("attack", scene, None)
     peak = before
     while attackers.poll() is None:
         peak = max(peak, resident(server))
@@ -243,7 +229,7 @@ def run(
 
 
 def print_row(line: dict[str, Any]) -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     outcomes = ", ".join(f"{name} x{count}" for name, count in sorted(line["outcomes"].items()))
     verdict = "" if line["ended well"] else "  WRONG END"
     print(
@@ -253,92 +239,6 @@ def print_row(line: dict[str, Any]) -> None:
         f"  {outcomes}{verdict}",
         flush=True,
     )
-
-
-# The good clients
-
-
-def chat(given: dict[str, Any]) -> int:
-    """Chat, and tell the latencies when asked."""
-    samples: list[tuple[float, float]] = []
-    address = ("127.0.0.1", given["port"])
-    groups = []
-    for tokens, conversation in zip(given["tokens"], given["conversations"], strict=True):
-        sockets = [join(address, token) for token in tokens]
-        groups.append((sockets, conversation))
-        for websocket in sockets:
-            gevent.spawn(listen, websocket, samples)
-    gevent.spawn(talk, groups)
-    print("chatting", flush=True)
-    while gevent.get_hub().threadpool.apply(sys.stdin.readline):
-        taken, samples[:] = list(samples), []
-        print(json.dumps(p99_of_seconds(taken)), flush=True)
-    return 0
-
-
-def p99_of_seconds(samples: list[tuple[float, float]]) -> list[float]:
-    """The p99 in milliseconds of each whole second in which a delivery was due."""
-    seconds: dict[int, list[float]] = {}
-    for moment, latency in samples:
-        seconds.setdefault(int(moment), []).append(latency)
-    whole = sorted(seconds)[1:-1] or sorted(seconds)
-    return [round(sorted(seconds[row])[int(len(seconds[row]) * 0.99)] * 1000, 2) for row in whole]
-
-
-def join(address: tuple[str, int], token: str) -> raw.WebSocket:
-    """A connected socket."""
-    websocket = raw.WebSocket(address, attacks.SOCKET)
-    websocket.text("40" + json.dumps({"token": token}))
-    while not str(websocket.message()).startswith('42["onlineUsers"'):
-        pass
-    websocket.sock.settimeout(None)
-    return websocket
-
-
-def listen(websocket: raw.WebSocket, samples: list[tuple[float, float]]) -> None:
-    """Note how long each message took."""
-    while True:
-        text = str(websocket.message())
-        if text.startswith('42["newMessage"'):
-            now, sent = time.monotonic(), float(json.loads(text[2:])[1]["data"]["content"])
-            samples.append((now, now - sent))
-
-
-def talk(groups: list[tuple[list[raw.WebSocket], str]]) -> None:
-    """One message after the other, in turn."""
-    number, started = 0, time.monotonic()
-    while True:
-        sockets, conversation = groups[number % len(groups)]
-        fields = {"conversationId": conversation, "content": repr(time.monotonic())}
-        sockets[number // len(groups) % len(sockets)].text("42" + json.dumps(["newMessage", fields]))
-        number += 1
-        gevent.sleep(max(0.0, started + number / SENDS_A_SECOND - time.monotonic()))
-
-
-# The attackers
-
-
-def attack(given: dict[str, Any]) -> int:
-    """All attackers at once, again and again for a while; prints how often each outcome came."""
-    row = next(row for row in attacks.ATTACKS if row.run.__name__ == given["name"])
-    names = ("source", "people", "conversation", "others")
-    scene = attacks.Scene(tuple(given["address"]), **{name: given[name] for name in names})
-    end = time.monotonic() + ATTACK_SECONDS
-    outcomes: Counter[str] = Counter()
-
-    def one(number: int) -> None:
-        while True:
-            try:
-                outcomes[row.run(scene, number)] += 1
-            except attacks.Refused:
-                outcomes["refused"] += 1
-            if time.monotonic() > end or row.attackers > 50:
-                return
-            gevent.sleep(PAUSE_SECONDS)
-
-    gevent.joinall([gevent.spawn(one, number) for number in range(row.attackers)], timeout=60)
-    print(json.dumps(outcomes))
-    return 0
 
 
 if __name__ == "__main__":

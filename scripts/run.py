@@ -1,4 +1,4 @@
-"""What `make run` does once the requirements are there: check, migrate, put in demo data, serve."""
+"""`make run` once the requirements are there: check, migrate, put in demo data, serve."""
 
 import argparse
 import os
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def check_folder(config: Config) -> None:
-    """The folder for the embedded store has to be writable."""
+    """Check that the folder for the embedded store is writable."""
     if config.MONGO_URI:
         return
     try:
@@ -49,7 +49,7 @@ def check_folder(config: Config) -> None:
 
 
 def check_port(config: Config) -> None:
-    """The port has to be free."""
+    """Check that the port is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""What sync costs this server: CPU from /proc and database commands, with nothing new, and after an absence.
+"""The cost of sync for this server: CPU from /proc and database commands, with nothing new, and after an absence.
 
 TEST_MONGO_URI names the MongoDB server (a database of its own is made and dropped); without it: the embedded store.
 """
@@ -47,11 +47,11 @@ class Subject:
         return Http("127.0.0.1", self.server.port).call("POST", "/api/auth/register", body, 30)
 
     def link(self, person: int) -> Http:
-        """HTTP calls of one of them."""
+        """Return a link for HTTP calls of one of them."""
         return Http("127.0.0.1", self.server.port, self.people[person]["token"])
 
     def found(self, count: int) -> None:
-        """Have `count` conversations."""
+        """Open `count` conversations."""
         ids = [person["data"]["id"] for person in self.people]
         body = {"type": "group", "name": "Group", "participants": ids}
 
@@ -61,7 +61,7 @@ class Subject:
         self.conversations += Pool(8).map(one, range(count - len(self.conversations)))
 
     def write(self, each: int) -> None:
-        """So many messages into every conversation."""
+        """Send so many messages to every conversation."""
 
         def one(conversation: str) -> None:
             for number in range(each):
@@ -91,12 +91,12 @@ class Subject:
             self.catch_up(cursors, since)
 
     def read_one_by_one(self, limit: int) -> int:
-        """The newest messages of each conversation, a call each; gives how many."""
+        """Read the newest messages of each conversation, with a call each; return how many."""
         pages = (f"/api/conversations/{row}/messages?limit={limit}" for row in self.conversations)
         return sum(len(self.reader.call("GET", page, None, 60)["data"]) for page in pages)
 
     def cpu_seconds(self) -> float:
-        """CPU time of all threads of the server's processes so far."""
+        """Return the CPU time of all threads of the server's processes so far, in seconds."""
         assert self.server._process is not None
         parent = self.server._process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
@@ -104,14 +104,14 @@ class Subject:
         return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
     def commands(self) -> int:
-        """Database commands so far."""
+        """Return the number of database commands so far."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.server.port}/metrics") as answer:
             text = answer.read().decode()
         counts = re.findall(r'^chatapp_database_command_seconds_count\{command="(\w+)"\} ([\d.]+)$', text, re.MULTILINE)
         return sum(int(float(count)) for name, count in counts if name not in ("hello", "ismaster", "ping"))
 
     def cost(self, act: Callable[[], Any]) -> tuple[float, int, Any]:
-        """CPU seconds and commands of doing it, and of what the server does about it afterwards (receipts)."""
+        """Return CPU seconds and commands of doing it, and of what the server does about it afterwards (receipts)."""
         commands, started = self.commands(), self.cpu_seconds()
         result = act()
         time.sleep(SETTLING_SECONDS)

@@ -8,7 +8,7 @@ import { Database } from "./database.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
 import { makePlan } from "./plan.js";
 import { profile } from "./profile.js";
-import { disturbance, summarise, table } from "./report.js";
+import { capacities, disturbance, summarise, table } from "./report.js";
 import { Run } from "./run.js";
 import { allServers, REFERENCE, ROOT } from "./servers.js";
 import { Subject } from "./subject.js";
@@ -58,6 +58,7 @@ async function measure(run, servers, options) {
   say("");
   const figures = summarise(run);
   console.log(`\n${table(figures)}\n${disturbance(figures)}`);
+  for (const line of capacities(figures, servers)) console.log(line);
   write({ started, options, ...machine(loadBefore), subjects: described(servers), figures, failures: run.failures });
   for (const { key, subject: name, reason } of run.failures) console.error(`failed: ${key} on ${name}: ${reason}`);
   if (run.failures.length) process.exitCode = FAILED;
@@ -102,7 +103,8 @@ function removeUnlessNeeded(scratch) {
 function chosenServers(servers, isQuick, names) {
   const unknown = names.filter((name) => !servers.some((server) => server.name === name));
   if (unknown.length) throw new UsageError(`unknown subject ${unknown.join(", ")}`);
-  const wanted = names.length ? names : isQuick ? [REFERENCE, "chatapp"] : servers.map(({ name }) => name);
+  const usual = servers.filter(({ isOnlyByName }) => !isOnlyByName).map(({ name }) => name);
+  const wanted = names.length ? names : isQuick ? [REFERENCE, "chatapp"] : usual;
   return servers.filter(({ name }) => wanted.includes(name));
 }
 

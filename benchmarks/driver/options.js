@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export const USAGE = `node driver/bench.js [options], with MONGO_URI in the environment
   --quick              a smaller run of about two minutes, without stock
   --only A,B           figures whose key starts with A or B (--list prints the keys)
-  --subject A,B        of node, chatapp, stock; before: the checkout in BENCH_BEFORE, with a .venv of its own
+  --subject A,B        of node, chatapp, stock, chatapp-2, chatapp-4 (workers); before: the checkout in BENCH_BEFORE, with a .venv of its own
   --rounds N           how often each figure is measured
   --seconds N          how long each window is
   --profile COMMAND    run COMMAND with the server's process id appended while one figure's load lasts

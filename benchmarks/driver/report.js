@@ -104,3 +104,37 @@ export function disturbance(summaries) {
     "CPU figures are then a little high, latencies more."
   );
 }
+
+// The busiest worker's count over the mean of all; null without any.
+export function balanceOf(counts) {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return total ? (Math.max(...counts) * counts.length) / total : null;
+}
+
+// What several workers can do beside one, if each has a core: workers × CPU per operation of one ÷ of all, as far as the
+// busiest worker lets them. One line for each figure in CPU time that both have.
+export function capacities(summaries, servers) {
+  const several = servers.filter(({ workers }) => workers > 1);
+  return several.flatMap(({ name, workers }) => {
+    const balance = worstBalance(summaries, name);
+    const told = balance === null ? "sockets not measured" : `busiest worker's sockets ÷ mean ${balance.toFixed(2)}`;
+    return summaries
+      .filter(({ primary }) => primary === "cpuMicroseconds")
+      .map(({ key, rows }) => [key, medianOf(rows, "chatapp"), medianOf(rows, name)])
+      .filter(([, one, all]) => one && all)
+      .map(([key, one, all]) => {
+        const capacity = (workers * one) / all / (balance ?? 1);
+        return `${key}: ${name} can do ${capacity.toFixed(2)} × what one worker does (${told})`;
+      });
+  });
+}
+
+const medianOf = (rows, name) => rows.find(({ subject }) => subject === name)?.value;
+
+function worstBalance(summaries, name) {
+  const windows = summaries
+    .flatMap(({ rows }) => rows.filter(({ subject }) => subject === name))
+    .flatMap(({ windows }) => windows);
+  const found = windows.map(({ balance }) => balance).filter(Number.isFinite);
+  return found.length ? Math.max(...found) : null;
+}

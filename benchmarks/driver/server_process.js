@@ -7,6 +7,7 @@ import { cpuReading, pinned, residentBytes, tree } from "./system.js";
 import { freePort, sleep } from "./tools.js";
 
 const START_MS = 60_000;
+const STOP_MS = 10_000;
 const LOOK_MS = 100;
 
 export class ServerProcess {
@@ -57,9 +58,13 @@ export class ServerProcess {
     pool.close();
   }
 
+  // Lets it say goodbye: a killed process leaves a row behind, and its successor looks for it for a while.
   async stop() {
     if (!this.child?.pid) return;
-    for (const pid of tree(this.child.pid).reverse()) kill(pid);
+    const { pid } = this.child;
+    kill(pid, "SIGTERM");
+    const hasEnded = await Promise.race([this.ended.then(() => true), sleep(STOP_MS).then(() => false)]);
+    if (!hasEnded) for (const left of tree(pid).reverse()) kill(left, "SIGKILL");
     await this.ended;
     this.child = null;
   }
@@ -87,9 +92,9 @@ function exitOf(child) {
   return new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
 }
 
-function kill(pid) {
+function kill(pid, signal) {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // it ended meanwhile
   }

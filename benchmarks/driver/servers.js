@@ -10,6 +10,7 @@ const SECRET = "only-for-benchmarks-".padEnd(48, "0");
 export const METRICS_TOKEN = "only-for-benchmarks";
 const LARGEST_GROUP = 2000;
 const MOST_SOCKETS = 10_000;
+const WORKERS = [2, 4];
 
 function common(mongoUri, port, database) {
   return {
@@ -33,18 +34,21 @@ function reference(mongoUri) {
   };
 }
 
-function chatapp(mongoUri, { name, title, engine = name, folder = ROOT }, scratch) {
+function chatapp(mongoUri, { name, title, engine = name, folder = ROOT, workers = 1 }, scratch) {
   const python = pythonPath(folder);
   return {
     name,
     title,
     folder,
+    workers,
+    isOnlyByName: workers > 1,
     prepare: [python, "-m", "flask", "--app", "wsgi", "migrate"],
     command: [python, "-m", "gunicorn", "wsgi:app"],
     environment: (port, database) => ({
       ...common(mongoUri, port, database),
       APP_ENV: "production",
       ENGINE: engine,
+      WEB_CONCURRENCY: String(workers),
       HOST: "127.0.0.1",
       CORS_ORIGINS: "https://chat.example.com",
       INSTANCE_DIR: scratch,
@@ -69,9 +73,17 @@ export function allServers(mongoUri, scratch) {
     reference(mongoUri),
     ...earlier().map((row) => chatapp(mongoUri, row, scratch)),
     chatapp(mongoUri, { name: "chatapp", title: "chatapp" }, scratch),
+    ...WORKERS.map((workers) => chatapp(mongoUri, severalWorkers(workers), scratch)),
     chatapp(mongoUri, { name: "stock", title: "chatapp on the libraries' own socket server (ENGINE=stock)" }, scratch),
   ];
 }
+
+const severalWorkers = (workers) => ({
+  name: `chatapp-${workers}`,
+  title: `chatapp with WEB_CONCURRENCY=${workers}`,
+  engine: "chatapp",
+  workers,
+});
 
 // Another checkout of chatapp, with its own .venv, where BENCH_BEFORE names one.
 function earlier() {

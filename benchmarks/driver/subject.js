@@ -1,5 +1,6 @@
 // One server under measurement: its process, its people, their sockets and conversations.
 import { HttpConnection, HttpPool } from "./http.js";
+import { balanceOf } from "./report.js";
 import { ServerProcess } from "./server_process.js";
 import { METRICS_TOKEN } from "./servers.js";
 import { ChatSocket, NUMBER_DIGITS } from "./socket.js";
@@ -15,6 +16,7 @@ const LONGEST_SETTLING_MS = 20_000;
 const QUIET_MS = 300;
 const QUIET_LOAD = 0.03;
 const COMMANDS = /^\w+_database_command\w*_count(?:\{.*\})? (\S+)$/gm;
+const WORKER_SOCKETS = /^chatapp_worker_sockets\{.*\} (\S+)$/gm;
 
 let lastPerson = 0;
 let lastNumber = 0; // of a message, unique in this run
@@ -158,6 +160,12 @@ export class Subject {
 
   httpConnections(count) {
     return Promise.all(range(count).map(() => new HttpConnection(this.process.port).open()));
+  }
+
+  // The busiest worker's sockets over the mean of all; null where the server does not tell.
+  async balance() {
+    const { status, body } = await this.pool.ask("GET", "/metrics", { token: METRICS_TOKEN });
+    return status === 200 ? balanceOf([...body.matchAll(WORKER_SOCKETS)].map(([, count]) => Number(count))) : null;
   }
 
   // Database commands of this server so far; null where it does not tell.

@@ -8,7 +8,8 @@ import { WebSocketServer } from "ws";
 import { HttpConnection, HttpPool, requestBytes } from "../driver/http.js";
 import { paced, repeated, window } from "../driver/measure.js";
 import { makePlan } from "../driver/plan.js";
-import { summarise, table } from "../driver/report.js";
+import { balanceOf, capacities, summarise, table } from "../driver/report.js";
+import { allServers } from "../driver/servers.js";
 import { Subject } from "../driver/subject.js";
 import { sleep } from "../driver/tools.js";
 
@@ -154,6 +155,30 @@ test("without the reference the first one is compared with, and no goal is judge
   const [{ goal, rows }] = summarise(run);
   assert.equal(goal, null);
   assert.deepEqual([rows[0].ratio, rows[1].ratio.middle], [null, 0.5]);
+});
+
+test("several workers are measured when they are asked for, and by what they can do beside one", () => {
+  const servers = allServers("mongodb://127.0.0.1/", "/nowhere");
+  const several = servers.filter(({ isOnlyByName }) => isOnlyByName);
+  assert.deepEqual(
+    several.map(({ name, environment }) => [name, environment(1, "x").WEB_CONCURRENCY]),
+    [
+      ["chatapp-2", "2"],
+      ["chatapp-4", "4"],
+    ],
+  );
+  assert.equal(balanceOf([30, 30]), 1);
+  assert.equal(balanceOf([40, 20]), 4 / 3);
+  assert.equal(balanceOf([]), null);
+  const row = (subject, value, balance) => ({ subject, value, windows: [{ balance }] });
+  const figure = {
+    key: "connect",
+    primary: "cpuMicroseconds",
+    rows: [row("chatapp", 100), row("chatapp-2", 80, 1.25)],
+  };
+  assert.deepEqual(capacities([figure], servers), [
+    "connect: chatapp-2 can do 2.00 × what one worker does (busiest worker's sockets ÷ mean 1.25)",
+  ]);
 });
 
 test("what is chosen is measured, with what it depends on", () => {

@@ -115,8 +115,16 @@ def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob, eve):
     fields = {"conversationId": conversation, "messageId": message["id"], "content": "x", "message": "x",
               "type": "direct", "participants": [bob.id], "token": ann.token, "isTyping": True,
               "userId": eve.id, "userIds": [eve.id], "role": "admin", "name": "New",
-              "cursors": {conversation: 0}}  # fmt: skip
-    order = ["removeMember", "addMembers", "changeRole", "deleteConversation", "handOver", "leaveGroup"]
+              "emoji": "👍", "cursors": {conversation: 0}, "text": "x", "draftId": "d"}  # fmt: skip
+    order = [
+        "removeMember",
+        "addMembers",
+        "changeRole",
+        "message:delete",
+        "deleteConversation",
+        "handOver",
+        "leaveGroup",
+    ]
     messages = asyncapi["components"]["messages"]
     for name in sorted(EVENTS, key=lambda name: order.index(name) if name in order else 2):
         payload = messages[f"ack.{name.replace(':', '_')}"]["payload"]

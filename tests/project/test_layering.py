@@ -10,7 +10,12 @@ from tests.server import ROOT
 
 LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
-ENGINE_MAY_KNOW = ("engine", "addresses", "audience")  # what any Socket.IO server would need, nothing of chat
+ENGINE_MAY_KNOW = (
+    "engine",
+    "addresses",
+    "audience",
+    "per_loop",
+)  # what any Socket.IO server would need, nothing of chat
 BUS_MAY_KNOW = ("bus", "clock", "database")  # it carries documents, and knows nothing of what is in them
 STARTS_THE_PROCESS = ("wsgi.py", "gunicorn.conf.py", "chatapp/lab/forks.py")
 DOCUMENTS_THE_EVENTS = "chatapp/api/asyncapi.py"  # lists what the other transport defines

@@ -5,7 +5,10 @@ import re
 
 import pytest
 
-from chatapp.schemas import answers
+from chatapp.schemas.answers.entries import EntriesOut, MessageOut
+from chatapp.schemas.answers.envelope import ErrorOut
+from chatapp.schemas.answers.own import Own
+from chatapp.schemas.answers.sync import ProofOut, SyncOut
 from chatapp.schemas.conversations import MessageIn
 from chatapp.schemas.pushed_events import PUSHED
 from chatapp.schemas.sync import SyncIn
@@ -60,7 +63,7 @@ def test_an_event_is_as_documented(block):
     "block", [block for block in BLOCKS if isinstance(block, dict)], ids=lambda block: next(iter(block))
 )
 def test_a_body_is_as_documented(block):
-    schemas = [answers.ErrorOut, answers.MessageOut, answers.SyncOut, answers.EntriesOut, answers.ProofOut, SyncIn]
+    schemas = [ErrorOut, MessageOut, SyncOut, EntriesOut, ProofOut, SyncIn, Own]
     assert min(len(strays(schema, block)) for schema in [*schemas, MessageIn]) == 0
 
 

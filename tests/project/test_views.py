@@ -1,54 +1,82 @@
 """The types of answers and their documented schemas say the same."""
 
+import importlib
+import pkgutil
+
 import pytest
 
 from chatapp import errors
 from chatapp.schemas import answers, pushed, views
 
+
+def subjects(package):
+    """Return the modules of a package."""
+    return [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+
+
+SCHEMAS, VIEWS = subjects(answers), subjects(views)
+
 TWINS = {
-    views.ConversationView: answers.Conversation,
-    views.ConversationsPage: answers.ConversationsOut,
-    views.ContactsPage: answers.ContactsOut,
-    views.EntriesMeta: answers.EntriesMeta,
-    views.EntriesPage: answers.EntriesOut,
-    views.Ended: answers.Ended,
-    views.GapView: answers.Gap,
-    views.GroupAnswer: answers.GroupChangedOut,
-    views.HeadView: answers.Head,
-    views.HiddenAnswer: answers.HiddenOut,
-    views.HistoryPage: answers.HistoryOut,
-    views.LastMessageView: answers.LastMessage,
-    views.MemberReceipt: answers.MemberReceipt,
-    views.MembersPage: answers.MembersOut,
-    views.MembersPagination: answers.MembersPagination,
-    views.MessageAnswer: answers.MessageOut,
-    views.MessageReceipts: answers.MessageReceipts,
-    views.MessageView: answers.Message,
-    views.OwnUserView: answers.UserWithToken,
-    views.ParticipantView: answers.Participant,
-    views.Person: answers.Sender,
-    views.PlaceView: answers.Place,
-    views.PresenceView: answers.Presence,
-    views.PrivacyView: answers.Privacy,
-    views.ProfileChanged: answers.ProfileChangedOut,
-    views.ProfileView: answers.Profile,
-    views.ProofView: answers.Proof,
-    views.PushedRead: pushed.ReceiptPushed,
-    views.PushedReceipt: pushed.MarksPushed,
-    views.ReadView: answers.Read,
-    views.ReceiptView: answers.Receipt,
-    views.SeqPagination: answers.SeqPagination,
-    views.SessionView: answers.Session,
-    views.SignedIn: answers.SignedInOut,
-    views.SkipPagination: answers.SkipPagination,
-    views.Synced: answers.Synced,
-    views.SyncedConversation: answers.SyncedConversation,
-    views.Tokens: answers.TokensOut,
-    views.TraceView: answers.Trace,
-    views.TypingView: pushed.TypingPushed,
-    views.UserView: answers.User,
-    errors.Envelope: answers.ErrorOut,
-    errors.Failure: answers.ErrorBody,
+    views.conversations.ConversationView: answers.conversations.Conversation,
+    views.conversations.ConversationsPage: answers.conversations.ConversationsOut,
+    views.users.ContactsPage: answers.users.ContactsOut,
+    views.entries.EntriesMeta: answers.entries.EntriesMeta,
+    views.entries.EntriesPage: answers.entries.EntriesOut,
+    views.accounts.Ended: answers.accounts.Ended,
+    views.sync.GapView: answers.sync.Gap,
+    views.conversations.GroupAnswer: answers.conversations.GroupChangedOut,
+    views.entries.HeadView: answers.entries.Head,
+    views.conversations.HiddenAnswer: answers.conversations.HiddenOut,
+    views.entries.HistoryPage: answers.entries.HistoryOut,
+    views.conversations.LastMessageView: answers.conversations.LastMessage,
+    views.receipts.MemberReceipt: answers.receipts.MemberReceipt,
+    views.conversations.MembersPage: answers.conversations.MembersOut,
+    views.conversations.MembersPagination: answers.conversations.MembersPagination,
+    views.entries.MessageAnswer: answers.entries.MessageOut,
+    views.receipts.MessageReceipts: answers.receipts.MessageReceipts,
+    views.entries.MessageChanged: answers.entries.MessageChangedOut,
+    views.entries.MessageView: answers.entries.Message,
+    views.entries.ForwardedView: answers.entries.Forwarded,
+    views.entries.FailedForward: answers.entries.FailedForward,
+    views.entries.ForwardAnswer: answers.entries.ForwardedOut,
+    views.entries.MentionView: answers.entries.Mention,
+    views.entries.QuoteView: answers.entries.Quote,
+    views.entries.VersionView: answers.entries.Version,
+    views.own.OwnChanged: answers.own.OwnChanged,
+    views.accounts.OwnUserView: answers.accounts.UserWithToken,
+    views.own.DraftView: answers.own.Draft,
+    views.own.OwnView: answers.own.Own,
+    views.users.ParticipantView: answers.users.Participant,
+    views.users.Person: answers.users.Sender,
+    views.entries.PlaceView: answers.entries.Place,
+    views.users.PresenceView: answers.users.Presence,
+    views.accounts.PrivacyView: answers.accounts.Privacy,
+    views.accounts.ProfileChanged: answers.accounts.ProfileChangedOut,
+    views.users.ProfileView: answers.users.Profile,
+    views.sync.ProofView: answers.sync.Proof,
+    views.receipts.PushedRead: pushed.ReceiptPushed,
+    views.receipts.PushedReceipt: pushed.MarksPushed,
+    views.receipts.ReadView: answers.receipts.Read,
+    views.receipts.ReceiptView: answers.receipts.Receipt,
+    views.entries.ReactionView: answers.entries.Reaction,
+    views.entries.SeqPagination: answers.entries.SeqPagination,
+    views.accounts.SessionView: answers.accounts.Session,
+    views.accounts.SignedIn: answers.accounts.SignedInOut,
+    views.own.SettingsView: answers.own.Settings,
+    views.entries.StarsPage: answers.entries.StarsOut,
+    views.entries.StarsPagination: answers.entries.StarsPagination,
+    views.conversations.SkipPagination: answers.conversations.SkipPagination,
+    views.sync.Synced: answers.sync.Synced,
+    views.sync.SyncedConversation: answers.sync.SyncedConversation,
+    views.accounts.Tokens: answers.accounts.TokensOut,
+    views.receipts.TraceView: answers.receipts.Trace,
+    views.users.TypingView: pushed.TypingPushed,
+    views.users.UserView: answers.users.User,
+    errors.Envelope: answers.envelope.ErrorOut,
+    errors.Failure: answers.envelope.ErrorBody,
 }
 ENVELOPE = {"success", "requestId"}  # what the transports add to an answer
 
@@ -56,14 +84,27 @@ ENVELOPE = {"success", "requestId"}  # what the transports add to an answer
 @pytest.mark.parametrize(("view", "schema"), TWINS.items(), ids=lambda twin: twin.__name__)
 def test_a_view_has_the_fields_that_are_documented(view, schema):
     fields = {name: field.required for name, field in schema().fields.items()}
-    if issubclass(schema, answers.Out):
+    if issubclass(schema, answers.envelope.Out):
         fields = {name: required for name, required in fields.items() if name not in ENVELOPE}
     assert fields == {name: name in view.__required_keys__ for name in view.__annotations__}
 
 
 def test_every_view_is_compared():
     shared_parts = {"Data", "ChangeView", "ConversationRef", "WhyEmpty"}
-    changes = {"MembersAdded", "MemberGone", "RoleView", "RolesChanged", "GroupChanged"}  # documented in protocol.md
+    changes = {"MembersAdded", "MemberGone", "RoleView", "RolesChanged", "GroupChanged"}
+    changes |= {
+        "TargetView",
+        "MessageEdited",
+        "MessageDeleted",
+        "Reacted",
+        "Pinned",
+        "Unpinned",
+    }  # documented in protocol.md
     steps = {"AcceptedStep", "StoredStep", "AnnouncedStep", "TraceSteps"}
-    defined = {name for name, each in vars(views).items() if getattr(each, "__module__", "") == views.__name__}
+    defined = {
+        name
+        for module in VIEWS
+        for name, each in vars(module).items()
+        if getattr(each, "__module__", "") == module.__name__
+    }
     assert defined - {view.__name__ for view in TWINS} - shared_parts - changes - steps == {"T_co"}

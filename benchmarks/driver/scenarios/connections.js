@@ -76,12 +76,14 @@ async function connect(subject, people) {
   const wall = (performance.now() - before.at) / 1000;
   await sleep(SETTLE_MS);
   const cpu = cpuBetween(before.cpu, subject.process.cpu());
+  const balance = await subject.balance();
   const operations = people.length;
   const window = {
     operations,
     cpuMicroseconds: (cpu / operations) * 1e6,
     perSecond: operations / wall,
     serverLoad: cpu / wall,
+    balance,
   };
   return { sockets, window };
 }
