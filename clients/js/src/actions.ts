@@ -32,9 +32,6 @@ export class Actions {
       case "lost":
         delivery.markMissing(action.id, action.from, action.to);
         break;
-      case "own":
-        delivery.changeOwn(action.change);
-        break;
       case "hide":
         delivery.hide(action.id);
         break;

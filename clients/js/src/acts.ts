@@ -1,11 +1,12 @@
 /**
- * Acts on messages: shown at once, stored, sent in order, and repeated until they are acknowledged, as messages are.
+ * Acts on messages and own settings: shown at once, stored, sent in order, and repeated until they are acknowledged, as messages are.
  *
  * What the server refuses is taken back. An acknowledged act stays until its entry is in the log here.
  */
 import { type Linked, signedOutError } from "./core.js";
 import { asChatError, ChatError } from "./errors.js";
 import type { Outbox } from "./outbox.js";
+import type { Receipts } from "./receipts.js";
 import { type ActRecord, byteLength, key } from "./records.js";
 import { sendAct } from "./send-act.js";
 import { Orders, type QueueOwner, SendQueues } from "./send-queues.js";
@@ -26,12 +27,13 @@ export class Acts implements QueueOwner<ActRecord> {
   private readonly queues: SendQueues<ActRecord>;
   private readonly orders: Orders;
   private readonly waiters = new Map<string, Waiter>();
-  /** By the key of the message that they concern; made anew when a record changes. */
+  /** By the key, and the id, of what they concern; made anew when a record changes. */
   private byMessage: Map<string, readonly ActRecord[]> | undefined;
 
   constructor(
     private readonly linked: Linked,
     private readonly outbox: Outbox,
+    private readonly receipts: Receipts,
   ) {
     this.queues = new SendQueues(linked, this);
     this.orders = new Orders(linked);
@@ -43,16 +45,21 @@ export class Acts implements QueueOwner<ActRecord> {
     return this.linked.store.list<ActRecord>("a").sort((a, b) => (a.order < b.order ? -1 : 1));
   }
 
-  /** The acts on a message that are not in the log yet, the same array until they change. */
-  on(messageKey: string): readonly ActRecord[] {
+  /**
+   * The acts on a message, by its key or its id, that are not in the log yet, or those on the settings of a conversation.
+   * The same array until they change.
+   */
+  on(key: string): readonly ActRecord[] {
     this.byMessage ??= this.grouped();
-    return this.byMessage.get(messageKey) ?? NONE;
+    return this.byMessage.get(key) ?? NONE;
   }
 
   private grouped(): Map<string, readonly ActRecord[]> {
     const groups = new Map<string, ActRecord[]>();
     for (const record of this.all()) {
-      if (!record.error) groups.set(record.messageKey, [...(groups.get(record.messageKey) ?? []), record]);
+      if (record.error) continue;
+      for (const name of new Set([record.messageKey, record.messageId ?? record.messageKey]))
+        groups.set(name, [...(groups.get(name) ?? []), record]);
     }
     return groups;
   }
@@ -97,9 +104,9 @@ export class Acts implements QueueOwner<ActRecord> {
     await this.linked.store.flush();
     const record = this.linked.store.get<ActRecord>(key.act(order));
     if (!record) return undefined;
-    if (record.messageId === null) return this.attemptUnsent(record);
+    if (record.messageId === null && record.act.kind !== "settings") return this.attemptUnsent(record);
     try {
-      this.acknowledge(record, await sendAct(this.linked, record, record.messageId));
+      this.acknowledge(record, await sendAct(this.linked, this.receipts, record));
       return undefined;
     } catch (thrown) {
       return asChatError(thrown);

@@ -134,6 +134,7 @@ function authorMarks(record: ConversationRecord, entry: Entry): Record<string, M
 function withMessage(record: ConversationRecord, entry: Entry): ConversationRecord {
   if (isHidden(record, entry)) return { ...record, hidden: false };
   const lastMessage = {
+    id: entry.id,
     seq: entry.seq,
     content: entry.content ?? "",
     attachment: entry.attachment ?? null,

@@ -2,18 +2,11 @@
 import { hasAllMembers, memberCount, mentionCount, unreadCount } from "./conversation-record.js";
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
-import { ReceiptSummary } from "./message-views.js";
+import { preview } from "./message-preview.js";
 import { Source } from "./observable.js";
-import { OwnSettings, settingsOf } from "./own-state.js";
-import { type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
-import type {
-  Conversation,
-  ConversationChanges,
-  Conversations,
-  MessagePreview,
-  MuteOptions,
-  NewGroup,
-} from "./types/conversations.js";
+import { OwnSettings, settingsOf, withSettingsActs } from "./own-state.js";
+import { type ActRecord, type ConversationRecord, key, type OutboxRecord, type SyncRecord } from "./records.js";
+import type { Conversation, ConversationChanges, Conversations, MuteOptions, NewGroup } from "./types/conversations.js";
 import type { List } from "./types/lists.js";
 import type { Observable } from "./types/observable.js";
 import type { Member, Role } from "./types/people.js";
@@ -26,6 +19,8 @@ const ATTEMPTS = 3;
 interface View {
   readonly record: ConversationRecord;
   readonly unsent: OutboxRecord | undefined;
+  /** Those on its settings, and on its last message. */
+  readonly acts: readonly (readonly ActRecord[])[];
   readonly conversation: Conversation;
 }
 
@@ -41,7 +36,7 @@ export class ConversationList implements Conversations {
   private readonly settings: OwnSettings;
 
   constructor(private readonly core: Core) {
-    this.settings = new OwnSettings(core);
+    this.settings = new OwnSettings(core.acts);
     this.source = new Source(() => this.make());
     this.subscribe = this.source.subscribe;
     this.getSnapshot = this.source.getSnapshot;
@@ -54,7 +49,7 @@ export class ConversationList implements Conversations {
     store.events.on("record", (changed) => {
       const [kind, id] = changed.split("/", 2) as [string, string];
       if (kind === "c") this.changed(id);
-      else if (kind === "o") this.changed();
+      else if (kind === "o" || kind === "a") this.changed();
     });
     store.events.on("reset", () => {
       this.views.clear();
@@ -130,12 +125,14 @@ export class ConversationList implements Conversations {
 
   private view(record: ConversationRecord, unsent: OutboxRecord | undefined): Conversation {
     const known = this.views.get(record.id);
-    const { isMuted } = settingsOf(record, this.core.clock.now());
-    if (known?.record === record && known.unsent === unsent && known.conversation.isMuted === isMuted) {
-      return known.conversation;
-    }
-    const conversation = conversationOf(record, unsent, this.core);
-    this.views.set(record.id, { record, unsent, conversation });
+    const acts = [record.id, record.lastMessage?.id ?? ""].map((id) => this.core.acts.on(id));
+    const [own = []] = acts;
+    const now = withSettingsActs(record, own);
+    const { isMuted } = settingsOf(now, this.core.clock.now());
+    const isSame = known?.record === record && known.unsent === unsent && known.conversation.isMuted === isMuted;
+    if (isSame && known.acts.every((row, index) => row === acts[index])) return known.conversation;
+    const conversation = conversationOf(now, unsent, this.core);
+    this.views.set(record.id, { record, unsent, acts, conversation });
     return conversation;
   }
 
@@ -253,7 +250,7 @@ function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undef
   });
   const isDirect = conversation.type === "direct";
   const partner = isDirect ? (members.find((member) => member.id !== me) ?? null) : null;
-  const lastMessage = preview(record, unsent, me, members);
+  const lastMessage = preview(record, unsent, core.acts.on(record.lastMessage?.id ?? ""), me);
   return {
     id: record.id,
     type: conversation.type,
@@ -276,23 +273,4 @@ function conversationOf(record: ConversationRecord, unsent: OutboxRecord | undef
     createdAt: conversation.createdAt,
     updatedAt: unsent && unsent.createdAt > record.updatedAt ? unsent.createdAt : record.updatedAt,
   };
-}
-
-function preview(
-  record: ConversationRecord,
-  unsent: OutboxRecord | undefined,
-  me: string,
-  members: readonly Member[],
-): MessagePreview | null {
-  if (unsent) {
-    const { content, attachment, createdAt, state } = unsent;
-    const own = { senderId: me, senderName: null, mine: true, deleted: false };
-    return { content, attachment, createdAt, ...own, status: state };
-  }
-  if (!record.lastMessage) return null;
-  const { seq, content, attachment, senderId, createdAt, deleted = false } = record.lastMessage;
-  const mine = senderId === me;
-  const senderName = members.find((member) => member.id === senderId)?.name ?? null;
-  const { status } = mine ? new ReceiptSummary(record, me).statusOf(seq) : { status: "sent" as const };
-  return { content, attachment, createdAt, senderId, senderName, mine, deleted, status };
 }

@@ -14,7 +14,7 @@ import type { Account } from "./types/accounts.js";
 import type { ChatEvents } from "./types/chat.js";
 import type { ConnectionState } from "./types/connection.js";
 import type { Presence } from "./types/people.js";
-import type { Entry, OwnChanged, WireConversation } from "./wire.js";
+import type { Entry, WireConversation } from "./wire.js";
 
 /** Something that any tab may ask for. The leading tab's result is the one that is stored and sent. */
 export type Action =
@@ -30,7 +30,6 @@ export type Action =
     }
   | { readonly kind: "lost"; readonly id: string; readonly from: number; readonly to: number }
   | { readonly kind: "read"; readonly id: string; readonly seq: number }
-  | { readonly kind: "own"; readonly change: OwnChanged }
   | { readonly kind: "hide"; readonly id: string }
   | { readonly kind: "typing"; readonly id: string; readonly isTyping: boolean }
   | { readonly kind: "sync" }

@@ -87,6 +87,7 @@ function withAct(message: Message, { act, createdAt }: ActRecord, me: string): M
     case "unpin":
       return { ...message, ...NO_PIN, changing: true };
     case "hide":
+    case "settings":
       return message;
   }
 }

@@ -1,11 +1,20 @@
 /** The user's private state in a conversation: mute, archive, pin, mark as unread (docs/protocol.md, section 13). */
-import type { Core } from "./core.js";
-import type { ConversationRecord, LastMessage } from "./records.js";
-import type { Conversation, MuteOptions } from "./types/conversations.js";
-import type { Entry, OwnChanged, Requests, WireConversation, WireDraft, WireSettings } from "./wire.js";
+import type { Acts } from "./acts.js";
+import type { ActRecord, ConversationRecord, LastMessage } from "./records.js";
+import type { Conversation, MuteOptions, SettingsChanges } from "./types/conversations.js";
+import type { Entry, WireConversation, WireDraft, WireSettings } from "./wire.js";
 
 const FOR_EVER = "9999-12-31T00:00:00.000Z";
-const ATTEMPTS = 3;
+const NO_SETTINGS: WireSettings = {
+  mutedUntil: null,
+  muteMentions: false,
+  archived: false,
+  archivedMseq: null,
+  pinned: false,
+  pinnedAt: null,
+  markedUnread: false,
+  markedUnreadSeq: null,
+};
 
 /** The fields of a new record. Earlier servers do not give them. */
 export function ownOf({ own }: WireConversation): Partial<ConversationRecord> {
@@ -73,6 +82,31 @@ export function isMarkedUnread({ settings, readSeq }: ConversationRecord): boole
   return marked !== null && readSeq <= marked;
 }
 
+/** The record with the settings as these acts make them, which the server has not acknowledged. */
+export function withSettingsActs(record: ConversationRecord, acts: readonly ActRecord[]): ConversationRecord {
+  let settings = record.settings ?? NO_SETTINGS;
+  for (const { act, createdAt } of acts) {
+    if (act.kind === "settings") settings = withChanges(settings, act.changes, createdAt, record);
+  }
+  return acts.length === 0 ? record : { ...record, settings };
+}
+
+function withChanges(
+  settings: WireSettings,
+  { mutedUntil, muteMentions, archived, pinned, markedUnread }: SettingsChanges,
+  at: string,
+  { headMseq, readSeq }: ConversationRecord,
+): WireSettings {
+  return {
+    ...settings,
+    ...(mutedUntil !== undefined && { mutedUntil }),
+    ...(muteMentions !== undefined && { muteMentions }),
+    ...(archived !== undefined && { archivedMseq: archived ? headMseq : null }),
+    ...(pinned !== undefined && { pinnedAt: pinned ? (settings.pinnedAt ?? at) : null }),
+    ...(markedUnread !== undefined && { markedUnreadSeq: markedUnread ? readSeq : null }),
+  };
+}
+
 type Settings = Pick<
   Conversation,
   "mutedUntil" | "isMuted" | "muteMentions" | "isArchived" | "pinnedAt" | "isMarkedUnread"
@@ -94,20 +128,16 @@ export function settingsOf(record: ConversationRecord, now: number): Settings {
   };
 }
 
-type Changes = Omit<Requests["updateSettings"]["payload"], "conversationId">;
-
-/** The requests that change the user's settings of a conversation. */
+/** Changes the user's settings of a conversation, at once. */
 export class OwnSettings {
-  constructor(private readonly core: Core) {}
+  constructor(private readonly acts: Acts) {}
 
   mute(conversationId: string, until: Date | "forever" | null, { mentions }: MuteOptions = {}): Promise<void> {
     const mutedUntil = until === "forever" ? FOR_EVER : (until?.toISOString() ?? null);
     return this.change(conversationId, { mutedUntil, ...(mentions !== undefined && { muteMentions: mentions }) });
   }
 
-  async change(conversationId: string, changes: Changes): Promise<void> {
-    const call = { params: { conversation_id: conversationId }, attempts: ATTEMPTS };
-    const { data } = await this.core.http.put("/api/conversations/{conversation_id}/settings", changes, call);
-    this.core.act({ kind: "own", change: data satisfies OwnChanged });
+  change(conversationId: string, changes: SettingsChanges): Promise<void> {
+    return this.acts.add({ key: conversationId, id: null, conversationId }, { kind: "settings", changes });
   }
 }

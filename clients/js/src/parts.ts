@@ -52,8 +52,8 @@ export function createParts(options: ChatOptions) {
 
   const linked: Linked = { ...base, delivery, link };
   const outbox = new Outbox(linked);
-  const acts = new Acts(linked, outbox);
   const receipts = new Receipts(linked);
+  const acts = new Acts(linked, outbox, receipts);
   const foreground = new Foreground(linked);
   subscribeEffects({ linked, outbox, acts, receipts, presence, typing });
 

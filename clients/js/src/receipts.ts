@@ -1,8 +1,10 @@
 /** Sends the user's own receipts: in batches, repeated until acknowledged, by the leading tab. */
 import type { Linked } from "./core.js";
-import { asChatError } from "./errors.js";
+import { asChatError, ChatError } from "./errors.js";
 import { type ConversationRecord, key } from "./records.js";
 import { author, type Entry } from "./wire.js";
+
+const READ_UNTOLD = new ChatError({ code: "NETWORK_ERROR", message: "What was read is not told yet." });
 
 export class Receipts {
   private timer: unknown;
@@ -31,6 +33,16 @@ export class Receipts {
   /** There is a connection: sends the receipts that could not be sent before. */
   resume(): void {
     if (this.delivered.size > 0 || this.unsent().length > 0) this.sendSoon();
+  }
+
+  /** Tells a read mark before what has to come after it. Throws ChatError where it can't be told now. */
+  async tellRead(conversationId: string): Promise<void> {
+    const isTold = () => !this.linked.delivery.record(conversationId)?.untoldRead;
+    if (isTold()) return;
+    const send = () => this.send();
+    this.sending = this.sending.then(send, send);
+    await this.sending;
+    if (!isTold()) throw READ_UNTOLD;
   }
 
   stop(): void {

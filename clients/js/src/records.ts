@@ -53,6 +53,8 @@ export interface ConversationRecord {
 }
 
 export interface LastMessage {
+  /** Missing in records of older versions. */
+  readonly id?: string;
   readonly seq: number;
   readonly content: string;
   readonly attachment: string | null;
@@ -83,15 +85,15 @@ export interface OutboxRecord {
   readonly entry?: Entry;
 }
 
-/** An act on a message that the server has not acknowledged, or whose entry is not in the log here. */
+/** An act that the server has not acknowledged, or whose entry is not in the log here. */
 export interface ActRecord {
   /** Sorts acts in the order in which they were made. */
   readonly order: string;
   readonly clientMsgId: string;
   readonly conversationId: string;
-  /** The `key` of the message that it concerns. */
+  /** The `key` of the message that it concerns; the id of the conversation whose settings it changes. */
   readonly messageKey: string;
-  /** Null when the message was still unsent. */
+  /** Null when the message was still unsent, and for settings. */
   readonly messageId: string | null;
   readonly act: Act;
   readonly createdAt: string;

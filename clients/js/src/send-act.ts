@@ -1,13 +1,15 @@
 import type { Linked } from "./core.js";
+import type { Receipts } from "./receipts.js";
 import type { ActRecord } from "./records.js";
 import type { Entry } from "./wire.js";
 
-/** One attempt to act on a message. Returns the act's entry, undefined when it was in effect already. */
+/** One attempt at an act. Returns the act's entry, undefined when it was in effect already. */
 export async function sendAct(
   { http, delivery }: Pick<Linked, "http" | "delivery">,
-  { conversationId, clientMsgId, act }: ActRecord,
-  messageId: string,
+  receipts: Receipts,
+  { conversationId, clientMsgId, messageId: id, act }: ActRecord,
 ): Promise<Entry | undefined> {
+  const messageId = id ?? "";
   const call = { params: { message_id: messageId } };
   const named = { conversationId, clientMsgId };
   switch (act.kind) {
@@ -38,6 +40,13 @@ export async function sendAct(
       const { data } = await http.delete("/api/messages/{message_id}", call, { for: "me", ...named });
       const gone = { hidden: [data.id], hiddenSeqs: [data.seq], deletedMseqs: [data.mseq] };
       delivery.changeOwn({ conversationId, version: 0, ...gone });
+      return undefined;
+    }
+    case "settings": {
+      if (act.changes.markedUnread) await receipts.tellRead(conversationId);
+      const params = { conversation_id: conversationId };
+      const path = "/api/conversations/{conversation_id}/settings";
+      delivery.changeOwn((await http.put(path, act.changes, { params })).data);
       return undefined;
     }
   }

@@ -6,7 +6,7 @@ import { readBelow } from "./log.js";
 import { EntryWindow } from "./message-changes.js";
 import { MessageViews } from "./message-views.js";
 import { Source } from "./observable.js";
-import { isHidden, isMarkedUnread } from "./own-state.js";
+import { isHidden, isMarkedUnread, withSettingsActs } from "./own-state.js";
 import { loadPins } from "./pins.js";
 import { type ConversationRecord, key, type OutboxRecord, rangeAt } from "./records.js";
 import type { Mention, Message, MessageReceipt, Outgoing } from "./types/messages.js";
@@ -283,6 +283,13 @@ export class ConversationMessages implements Messages {
     const upTo = Math.min(seq ?? record.headSeq, record.headSeq);
     if (upTo > record.readSeq || isMarkedUnread(record))
       this.core.act({ kind: "read", id: this.conversationId, seq: upTo });
+    const { acts } = this.core;
+    const own = acts.on(this.conversationId);
+    if (own.length === 0 || !isMarkedUnread(withSettingsActs(record, own))) return;
+    const changes = { markedUnread: false }; // it was marked here, and the server has not heard of it
+    void acts
+      .add({ key: record.id, id: null, conversationId: record.id }, { kind: "settings", changes })
+      .catch(() => {});
   }
 
   async edit(message: Message | string, content: string, mentions: readonly Mention[] = []): Promise<void> {

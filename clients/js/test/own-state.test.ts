@@ -1,7 +1,8 @@
 /** The user's own settings of a conversation follow to all devices, and nobody else hears of them. */
 import { expect, test } from "vitest";
 import { type Message, memoryStorage } from "../src/index.js";
-import { openChat, PASSWORD, pair, proxied, sees, until } from "./support/chats.js";
+import { newPerson, openChat, PASSWORD, pair, proxied, sees, until } from "./support/chats.js";
+import type { Seen } from "./support/proxy.js";
 
 const HOUR = 3_600_000;
 
@@ -65,6 +66,102 @@ test("a device that was away learns the settings when it comes back", async () =
   await expect(tini.chat.conversations.pinChat("f".repeat(24))).rejects.toMatchObject({
     code: "CONVERSATION_NOT_FOUND",
   });
+});
+
+const isAsked = ({ path }: Seen) => /^\/api\/conversations\/\w+\/settings/.test(path);
+
+test("settings changed offline show at once, survive the end of the app, and arrive in order", async () => {
+  const proxy = await proxied();
+  const storage = memoryStorage();
+  const { tini, bdbb, id } = await pair({ url: proxy.url, storage });
+  bdbb.chat.messages(id).send("One");
+  await sees(tini.chat, id, "One");
+  await proxy.down();
+  await until(tini.chat.connection, ({ status }) => status === "offline");
+  const { conversations } = tini.chat;
+  tini.chat.messages(id).markRead();
+  await until(conversations, ({ data }) => data[0]?.unreadCount === 0);
+  const changes = [
+    conversations.mute(id, "forever"),
+    conversations.archive(id),
+    conversations.pinChat(id),
+    conversations.pinChat(id, false),
+    conversations.markUnread(id),
+  ];
+  for (const change of changes) change.catch(() => {});
+  const wanted = { isMuted: true, isArchived: true, pinnedAt: null, isMarkedUnread: true, unreadCount: 0 };
+  expect(conversations.get(id)).toMatchObject(wanted);
+  const waiting = async () => (await storage.keys("")).filter((key) => key.includes("/r/a/")).length;
+  await expect.poll(waiting).toBe(changes.length);
+  await tini.chat.close();
+  const again = openChat({ url: proxy.url, storage });
+  const { data } = await until(again.conversations, ({ data }) => data.length === 1);
+  expect(data[0]).toMatchObject(wanted);
+  await proxy.up();
+  await expect.poll(waiting).toBe(0);
+  const phone = openChat();
+  await phone.accounts.login({ email: tini.email, password: PASSWORD });
+  for (const chat of [phone, again]) {
+    const { data } = await until(chat.conversations, ({ data }) => data[0]?.isMarkedUnread === true);
+    expect(data[0]).toMatchObject(wanted);
+  }
+});
+
+test("a mark as unread that the server has not heard of ends when the user reads", async () => {
+  const proxy = await proxied();
+  const { tini, bdbb, id } = await pair({ url: proxy.url });
+  bdbb.chat.messages(id).send("One");
+  await sees(tini.chat, id, "One");
+  proxy.fault("unavailable", isAsked, Number.POSITIVE_INFINITY);
+  const marked = tini.chat.conversations.markUnread(id);
+  expect(tini.chat.conversations.get(id)?.isMarkedUnread).toBe(true);
+  tini.chat.messages(id).markRead();
+  expect(tini.chat.conversations.get(id)?.isMarkedUnread).toBe(false);
+  proxy.heal();
+  await marked;
+  const phone = openChat();
+  await phone.accounts.login({ email: tini.email, password: PASSWORD });
+  await until(phone.conversations, ({ data }) => data[0]?.isMarkedUnread === false && data[0].unreadCount === 0);
+});
+
+test("a setting that the server refuses is taken back, and says why", async () => {
+  const { tini, bdbb, id } = await pair();
+  const { conversations } = tini.chat;
+  const cleo = await newPerson("Cleo");
+  const memberIds = [bdbb.user.id, cleo.user.id];
+  for (let number = 0; number < 10; number++) {
+    const group = await conversations.createGroup({ name: `Group ${number}`, memberIds });
+    await conversations.pinChat(group.id);
+  }
+  const refused = new Promise((resolve) => tini.chat.on("refused", resolve));
+  const pinned = conversations.pinChat(id);
+  expect(conversations.get(id)?.pinnedAt).toEqual(expect.any(String));
+  await expect(pinned).rejects.toMatchObject({ code: "TOO_MANY_PINS" });
+  expect(conversations.get(id)?.pinnedAt).toBeNull();
+  await expect(refused).resolves.toMatchObject({
+    conversationId: id,
+    messageId: null,
+    act: { kind: "settings", changes: { pinned: true } },
+    error: { code: "TOO_MANY_PINS" },
+  });
+});
+
+test("the list shows what is being done to the last message", async () => {
+  const proxy = await proxied();
+  const { tini, bdbb, id } = await pair({ url: proxy.url });
+  const [here, { conversations }] = [tini.chat.messages(id), tini.chat];
+  bdbb.chat.messages(id).send({ attachment: "https://files.example/voice.ogg" });
+  const { data } = await until(conversations, ({ data }) => data[0]?.lastMessage?.contentKind === "voice");
+  expect(data[0]?.lastMessage).toMatchObject({ content: "", contentKind: "voice" });
+  here.send("Mine");
+  const [, mine] = (
+    await until(here, ({ data }) => (data[1] as Message | undefined)?.status !== "sending" && data.length === 2)
+  ).data;
+  await proxy.down();
+  here.edit(mine as Message, "Mine, edited").catch(() => {});
+  expect(conversations.get(id)?.lastMessage).toMatchObject({ content: "Mine, edited" });
+  here.remove(mine as Message).catch(() => {});
+  expect(conversations.get(id)?.lastMessage).toMatchObject({ content: "", deleted: true });
 });
 
 const SECRET = "quizzaciously";

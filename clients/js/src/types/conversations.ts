@@ -1,6 +1,6 @@
 /** Conversations, the list of them, and the acts on them. */
 import type { List } from "./lists.js";
-import type { MessageStatus } from "./messages.js";
+import type { ContentKind, MessageStatus } from "./messages.js";
 import type { Observable } from "./observable.js";
 import type { Member, Role } from "./people.js";
 
@@ -13,6 +13,8 @@ export type WhoMayPin = "everyone" | "admins";
 export interface MessagePreview {
   readonly content: string;
   readonly attachment: string | null;
+  /** Says it where there is no text. */
+  readonly contentKind: ContentKind;
   readonly senderId: string;
   readonly senderName: string | null;
   readonly mine: boolean;
@@ -65,6 +67,15 @@ export interface Conversation {
   readonly updatedAt: string;
 }
 
+/** Changes of the user's own settings of a conversation. */
+export interface SettingsChanges {
+  readonly mutedUntil?: string | null;
+  readonly muteMentions?: boolean;
+  readonly archived?: boolean;
+  readonly pinned?: boolean;
+  readonly markedUnread?: boolean;
+}
+
 export interface MuteOptions {
   /** Mutes mentions too; they break through by default. */
   readonly mentions?: boolean;
@@ -104,7 +115,11 @@ export interface Conversations extends Observable<List<Conversation>> {
   changeRole(conversationId: string, userId: string, role: Role): Promise<void>;
   handOver(conversationId: string, userId: string): Promise<void>;
   leave(conversationId: string): Promise<void>;
-  /** Mutes until then, or no more with null. On all devices of the user. */
+  /**
+   * Mutes until then, or no more with null, on all devices of the user. Shown at once, stored, and sent when it can be;
+   * resolves with the acknowledgement. What the server refuses is taken back: it rejects, and `refused` is emitted. So are
+   * the other settings.
+   */
   mute(conversationId: string, until: Date | "forever" | null, options?: MuteOptions): Promise<void>;
   archive(conversationId: string, archived?: boolean): Promise<void>;
   /** Pins the conversation to the top of the user's list: ten at most (TOO_MANY_PINS). */

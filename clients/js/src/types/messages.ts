@@ -1,5 +1,6 @@
 /** Messages, their status and receipts, and the draft of the next one. */
 import type { ChatError } from "../errors.js";
+import type { SettingsChanges } from "./conversations.js";
 import type { Observable } from "./observable.js";
 import type { User } from "./people.js";
 
@@ -85,7 +86,7 @@ export interface Message {
   readonly error?: ChatError;
 }
 
-/** An act on a message. */
+/** An act on a message, or on the user's own settings of a conversation. */
 export type Act =
   | { readonly kind: "edit"; readonly content: string; readonly mentions?: readonly Mention[] }
   | { readonly kind: "delete" }
@@ -94,11 +95,13 @@ export type Act =
   | { readonly kind: "pin"; readonly until: string | null }
   | { readonly kind: "unpin" }
   /** Deletes it for the user alone. */
-  | { readonly kind: "hide" };
+  | { readonly kind: "hide" }
+  | { readonly kind: "settings"; readonly changes: SettingsChanges };
 
 /** An act that was shown, and is taken back: the server has refused it. */
 export interface Refused {
   readonly conversationId: string;
+  /** Null for settings. */
   readonly messageId: string | null;
   readonly act: Act;
   readonly error: ChatError;
