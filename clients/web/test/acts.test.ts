@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Server } from "../../js/test/support/server";
 import { faults } from "./support/accessibility";
-import { type Account, account, direct, group, launch, Person, PHONE, say } from "./support/browser";
+import { type Account, account, call, direct, group, launch, Person, PHONE, say } from "./support/browser";
 
 let browser: Browser;
 let server: Server;
@@ -188,6 +188,29 @@ test("a chat is muted, pinned, archived and marked as unread, on all own devices
   await say(ben, id, "A new one");
   await other.button("Archived (1)").waitFor({ state: "detached" });
   await other.row(/Ben/).getByText("A new one").waitFor();
+});
+
+test("the list says what a last message without text is, and shows settings at once, without a connection", async () => {
+  const { ann, ben, id } = await talking();
+  const here = await enter(ann, /Ben/);
+  for (const [file, name] of [
+    ["walk.mp4", "Video"],
+    ["note.ogg", "Voice message"],
+    ["plan.pdf", "Document"],
+    ["peak.jpg", "Picture"],
+  ]) {
+    const body = { attachment: `https://files.example/${file}` };
+    await call(server.url, "POST", `/api/conversations/${id}/messages`, body, ben.token);
+    await here.row(/Ben/).getByText(name!).waitFor();
+    await here.row(/Ben/).locator("[class*=kind] svg").waitFor();
+  }
+  await here.choose("More", "Pin chat"); // loads the menu
+  await here.context.setOffline(true);
+  await here.choose("More", "Mute");
+  await here.row(/Ben/).getByRole("img", { name: "Muted" }).waitFor();
+  await here.context.setOffline(false);
+  const other = await Person.enter(browser, server.url, ann.email);
+  await other.row(/Ben/).getByRole("img", { name: "Muted" }).waitFor();
 });
 
 test("a message is forwarded to a chat that is chosen, and says that it was", async () => {

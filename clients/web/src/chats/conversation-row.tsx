@@ -1,9 +1,10 @@
 import type { Conversation, MessagePreview } from "@chatapp/client";
 import { useDraft, useTyping } from "@chatapp/client/react";
 import { BellSlashIcon } from "@heroicons/react/24/outline";
-import { memo } from "react";
+import { lazy, memo, Suspense } from "react";
 import { Link } from "wouter";
 import { Ticks } from "../conversation/ticks";
+import { KIND_NAMES } from "../lib/kinds";
 import { isolated, tidy } from "../lib/names";
 import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
@@ -13,6 +14,8 @@ import { Avatar } from "../ui/avatar";
 import { Name } from "../ui/name";
 import { PinIcon } from "../ui/pin-icon";
 import css from "./conversation-row.module.css";
+
+const KindIcon = lazy(() => import("../ui/kind-icon"));
 
 interface ConversationRowProps {
   conversation: Conversation;
@@ -103,8 +106,9 @@ function previewOf(text: string): string {
 }
 
 function LastMessage({ message, isGroup }: { message: MessagePreview; isGroup: boolean }) {
-  const { content, attachment, mine, senderName, status } = message;
-  const text = message.deleted ? "This message was deleted" : content || (attachment ? "Attachment" : "");
+  const { content, attachment, contentKind, mine, senderName, status } = message;
+  const isKind = !content && attachment !== null;
+  const text = message.deleted ? "This message was deleted" : isKind ? KIND_NAMES[contentKind] : content;
   return (
     <>
       {mine && <Ticks status={status} />}
@@ -112,6 +116,13 @@ function LastMessage({ message, isGroup }: { message: MessagePreview; isGroup: b
         {isGroup && !mine && senderName && (
           <span>
             <Name of={senderName} />:{" "}
+          </span>
+        )}
+        {isKind && (
+          <span className={css.kind}>
+            <Suspense>
+              <KindIcon kind={contentKind} />
+            </Suspense>
           </span>
         )}
         <bdi>{previewOf(text)}</bdi>

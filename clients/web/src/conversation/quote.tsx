@@ -1,19 +1,12 @@
 /** The message that another one replies to, as it is now; it leads there. */
 import type { ContentKind, Quote as QuoteOf } from "@chatapp/client";
+import { KIND_NAMES } from "../lib/kinds";
 import { Name } from "../ui/name";
 import css from "./quote.module.css";
 
-const KINDS: Record<ContentKind, string> = {
-  text: "Message",
-  image: "Picture",
-  video: "Video",
-  voice: "Voice message",
-  document: "Document",
-};
-
 /** Return the text in one line, or what stands for it. */
 export function previewOf(kind: ContentKind, text: string): string {
-  return text.replace(/\s+/g, " ").trim() || KINDS[kind];
+  return text.replace(/\s+/g, " ").trim() || KIND_NAMES[kind];
 }
 
 interface QuoteProps {

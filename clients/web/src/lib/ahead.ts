@@ -1,6 +1,7 @@
 /** Loads the parts that are split off while nothing else is to do: they are there when the network is not. */
 const PARTS = [
   () => import("../ui/radix-menu"),
+  () => import("../ui/kind-icon"),
   () => import("../ui/confirmation"),
   () => import("../ui/toasts"),
   () => import("../people/contacts-panel"),
