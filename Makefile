@@ -101,12 +101,12 @@ $(VENV)/python.stamp:
 
 $(VENV)/runtime.stamp: $(VENV)/python.stamp requirements.txt
 	@echo "Installing the requirements …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@scripts/install_requirements $(BIN)/python requirements.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp requirements-dev.txt
 	@echo "Installing the requirements for tests …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@scripts/install_requirements $(BIN)/python requirements-dev.txt
 	@touch $@
 
 clients/web/dist/.stamp: $(VENV)/python.stamp $(WEB_SOURCES)

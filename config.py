@@ -138,6 +138,7 @@ class Config:
     MAX_TEXT_LENGTH: int = 10_000
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
+    CLAMD_ADDRESS: str = ""
     EDIT_WINDOW_SECONDS: int = 172_800
     EDIT_HISTORY: str = "all"
     DELETE_WINDOW_SECONDS: int = 0

@@ -41,6 +41,7 @@ ROWS: list[tuple[str, dict[str, str]]] = [
         {
             "engine": "Engine.IO and Socket.IO on the wire",
             "bus": "between processes",
+            "media_inspection": "what a file is",
             "database": "MongoDB or the embedded store",
         },
     ),

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from chatapp import database
+from chatapp.media_inspection import decoders
 from config import Config
 
 
@@ -18,6 +19,8 @@ def text(config: Config, network_address: str | None) -> str:
     if config.REDIS_URL:
         lines.append(f"  Machines: {_machines(config)}")
     lines += [f"  Web app:  {_web_app(config)}", f"  Store:    {database.store_name()}"]
+    if off := decoders.that_are_off():
+        lines.append(f"  Off:      {', '.join(off)}: no decoder for this machine, so such files are documents")
     if not config.is_production:
         lines.append("  Log in:   tini@test.com / password123  (demo users; see `flask seed`)")
     lines += [

@@ -12,6 +12,7 @@ DIAGNOSIS: dict[str, Check] = {
     "indexes": installation.indexes,
     "users": installation.users,
     "workers": installation.workers,
+    "media": installation.media,
     "binding": installation.binding,
     "health": connection.health,
     "clock": connection.clock,

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from chatapp import errors
 from chatapp.cli.checks.examination import LOCAL, Patient, Problem, Skipped
 from chatapp.database import ping, store_name
+from chatapp.media_inspection import decoders
+from chatapp.media_inspection.clamd import ScannerUnavailable, ping_scanner
 from chatapp.services import migrations
 from chatapp.settings import config
 from chatapp.stores import meta as meta_store
@@ -59,6 +61,22 @@ def workers(patient: Patient) -> str:
     if config().ENGINE == "stock":
         raise Problem(f"WEB_CONCURRENCY is {wanted}, but ENGINE=stock serves one process: set ENGINE=chatapp.")
     return f"{wanted} worker processes"
+
+
+def media(patient: Patient) -> str:
+    """Look for the decoders of pictures, video and sound, and for the scanner that the settings name."""
+    if off := decoders.that_are_off():
+        raise Problem(
+            f"Files of these kinds are taken as documents, for this machine has no decoder: {', '.join(off)}. "
+            "Run `make run` again, or install requirements.txt, on a machine with wheels for them."
+        )
+    if not config().CLAMD_ADDRESS:
+        return "pictures, video and sound are decoded; malware is not looked for (CLAMD_ADDRESS)"
+    try:
+        ping_scanner(config().CLAMD_ADDRESS)
+    except ScannerUnavailable as unavailable:
+        raise Problem(f"{unavailable}: check CLAMD_ADDRESS; until then no file is let through.") from None
+    return "pictures, video and sound are decoded, and clamd looks for malware"
 
 
 def binding(patient: Patient) -> str:
