@@ -125,6 +125,7 @@ class Config:
     MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
     RATE_ADDRESS_LOOKUPS: str = "120 per hour"
+    RATE_LINK_PREVIEWS: str = "30 per minute; 300 per hour"
 
     ENGINE: str = "chatapp"
     CONNECT_TIMEOUT: float = 10
@@ -139,6 +140,8 @@ class Config:
     MAX_TEXT_BYTES: int = 65_536
     MAX_GROUP_SIZE: int = 256
     CLAMD_ADDRESS: str = ""
+    LINK_PREVIEWS: bool = True
+    OUTBOUND_ALLOW: tuple[str, ...] = ()
     EDIT_WINDOW_SECONDS: int = 172_800
     EDIT_HISTORY: str = "all"
     DELETE_WINDOW_SECONDS: int = 0
@@ -216,6 +219,8 @@ class TestConfig(Config):
     MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
     RATE_ADDRESS_LOOKUPS: str = "100000 per minute"
+    RATE_LINK_PREVIEWS: str = "100000 per minute"
+    LINK_PREVIEWS: bool = False  # a test that wants them allows the server that it calls
     METRICS_REPORT_SECONDS: int = 0
     LOG_LEVEL: str = "WARNING"
 

@@ -42,6 +42,7 @@ ROWS: list[tuple[str, dict[str, str]]] = [
             "engine": "Engine.IO and Socket.IO on the wire",
             "bus": "between processes",
             "media_inspection": "what a file is",
+            "outbound": "calls to addresses that users name",
             "database": "MongoDB or the embedded store",
         },
     ),

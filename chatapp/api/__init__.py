@@ -10,6 +10,7 @@ from chatapp.api import (
     groups,
     health,
     legacy,
+    link_previews,
     own,
     pins,
     requests,
@@ -32,6 +33,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(own.bp, url_prefix="/api")
     app.register_blueprint(groups.bp, url_prefix="/api")
     app.register_blueprint(sync.bp, url_prefix="/api")
+    app.register_blueprint(link_previews.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)
     app.register_blueprint(web.bp)

@@ -6,7 +6,7 @@ import pytest
 from marshmallow import fields
 
 from chatapp import schemas
-from chatapp.api import actions, auth, conversations, groups, own, pins, sync, users
+from chatapp.api import actions, auth, conversations, groups, link_previews, own, pins, sync, users
 from chatapp.schemas.fields import In
 from chatapp.sockets import EVENTS
 
@@ -94,6 +94,7 @@ QUERIES = {
     "/api/conversations/{conversation}/entries": sync.get_entries,
     "/api/conversations/{conversation}/proof": sync.get_proof,
     "/api/user/stars": own.get_stars,
+    "/api/link-preview": link_previews.get_link_preview,
     "/api/sync": sync.get_sync,
 }
 # Bodies come with them, or there is none: their fields are of types that the others have too.

@@ -10,6 +10,7 @@ from tests.server import ROOT
 
 LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
+CALLS_OUT = ("outbound", "cli", "lab")  # the rooms that may use a client for HTTP
 ENGINE_MAY_KNOW = (
     "engine",
     "addresses",
@@ -74,6 +75,10 @@ def faults(path: str, source: str) -> list[str]:
             found.append(f"knows the web framework: {name}")
         if parts[0] == "pymongo" and here not in ("stores", "database") and path.startswith("chatapp/"):
             found.append(f"knows the database driver: {name}")
+        if parts[0] in ("urllib3", "requests", "httpx") and path.startswith("chatapp/") and here not in CALLS_OUT:
+            found.append(f"calls addresses past the guard: {name}")
+        if here == "outbound" and there not in ("", "outbound", "per_loop"):
+            found.append(f"the guard knows chat: {name}")
         if name in ("os.environ", "os.getenv") and path not in ("config.py", *STARTS_THE_PROCESS):
             found.append(f"reads the environment: {name}")
     for owner, attribute in attributes(tree):
@@ -111,6 +116,9 @@ def test_every_module_keeps_to_its_layer():
         ("chatapp/api/x.py", "from chatapp.sockets import EVENTS"),
         ("chatapp/sockets/x.py", "from pymongo import MongoClient"),
         ("chatapp/sockets/x.py", "a.b.emit('x')"),
+        ("chatapp/services/x.py", "import urllib3"),
+        ("chatapp/api/x.py", "import requests"),
+        ("chatapp/outbound/x.py", "from chatapp.services import messages"),
         ("chatapp/limits.py", "import os\nos.environ['X']"),
         ("chatapp/limits.py", "from os import getenv"),
     ],

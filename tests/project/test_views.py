@@ -45,6 +45,8 @@ TWINS = {
     views.entries.MentionView: answers.entries.Mention,
     views.entries.QuoteView: answers.entries.Quote,
     views.entries.VersionView: answers.entries.Version,
+    views.link_previews.LinkPreviewAnswer: answers.link_previews.LinkPreviewOut,
+    views.link_previews.LinkPreviewView: answers.link_previews.LinkPreview,
     views.own.OwnChanged: answers.own.OwnChanged,
     views.accounts.OwnUserView: answers.accounts.UserWithToken,
     views.own.DraftView: answers.own.Draft,

@@ -107,6 +107,7 @@ ROUTES: dict[str, tuple[dict[str, object] | None, dict[str, str]]] = {
     "GET /api/openapi.json": (None, everybody("OK")),
     "GET /api/test-connection": (None, everybody("OK")),
     "GET /api/user/all": (None, signed_in("OK")),
+    "GET /api/link-preview": (None, signed_in("VALIDATION_ERROR")),
     "GET /api/user/contacts": (None, signed_in("OK")),
     "GET /api/user/conversations": (None, signed_in("OK")),
     "POST /api/user/conversations": ({}, signed_in(INVALID)),
