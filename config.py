@@ -35,6 +35,7 @@ ADDRESSES = {
     "MONGO_URI": ("mongodb://", "mongodb+srv://", "litemongo://"),
     "REDIS_URL": ("redis://", "rediss://"),
     "PUBLIC_URL": ("http://", "https://"),
+    "MEDIA_S3_ENDPOINT": ("http://", "https://"),
 }
 
 
@@ -142,6 +143,15 @@ class Config:
     CLAMD_ADDRESS: str = ""
     LINK_PREVIEWS: bool = True
     OUTBOUND_ALLOW: tuple[str, ...] = ()
+    MAX_FILE_BYTES: int = 100_000_000
+    MEDIA_BYTES_PER_DAY: int = 500_000_000
+    MEDIA_BYTES_PER_USER: int = 5_000_000_000
+    UPLOAD_SECONDS: int = DAY
+    MEDIA_S3_BUCKET: str = ""
+    MEDIA_S3_ENDPOINT: str = ""
+    MEDIA_S3_REGION: str = "us-east-1"
+    MEDIA_S3_KEY_ID: str = ""
+    MEDIA_S3_SECRET: str = field(default="", repr=False)
     EDIT_WINDOW_SECONDS: int = 172_800
     EDIT_HISTORY: str = "all"
     DELETE_WINDOW_SECONDS: int = 0

@@ -32,6 +32,7 @@ ROWS: list[tuple[str, dict[str, str]]] = [
             "services.accounts": "users, sessions, tokens",
             "services.sync": "what a client has missed",
             "services.log": "the conversation's log",
+            "services.media": "files: uploads, serving, erasing",
         },
     ),
     ("what goes out", {"realtime": "who is connected, what is pushed", "schemas": "what comes in and goes out"}),
@@ -41,6 +42,7 @@ ROWS: list[tuple[str, dict[str, str]]] = [
         {
             "engine": "Engine.IO and Socket.IO on the wire",
             "bus": "between processes",
+            "blobs": "files: a folder or a bucket",
             "media_inspection": "what a file is",
             "outbound": "calls to addresses that users name",
             "database": "MongoDB or the embedded store",

@@ -11,10 +11,12 @@ from chatapp.api import (
     health,
     legacy,
     link_previews,
+    media,
     own,
     pins,
     requests,
     sync,
+    uploads,
     users,
     web,
 )
@@ -34,6 +36,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(groups.bp, url_prefix="/api")
     app.register_blueprint(sync.bp, url_prefix="/api")
     app.register_blueprint(link_previews.bp, url_prefix="/api")
+    app.register_blueprint(uploads.bp, url_prefix="/api")
+    app.register_blueprint(media.bp, url_prefix="/api")
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)
     app.register_blueprint(web.bp)

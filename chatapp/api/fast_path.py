@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from chatapp import errors, logs, metrics
 from chatapp.api import health
+from chatapp.api.bodies import FORM_BYTES
 from chatapp.engine.http_request import is_host
 from chatapp.settings import config
 from config import canonical_origin
@@ -25,6 +26,7 @@ Application = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 logger = structlog.get_logger("chatapp.requests")
 _HEALTH = "/api/health"
+_UPLOADS, _FORMS = "/api/uploads", "/api/upload"
 _DIGITS = 18  # of a length; Python refuses to read very long numbers
 _TOO_LARGE = errors.from_exception(RequestEntityTooLarge())
 _NO_QUERY = errors.from_exception(BadRequest("The query has characters that are not percent-encoded"))
@@ -86,7 +88,14 @@ class EarlyAnswers:
 
 def _is_too_large(environ: WSGIEnvironment) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
-    return length.isdecimal() and (len(length) > _DIGITS or int(length) > config().MAX_BODY_BYTES)
+    return length.isdecimal() and (len(length) > _DIGITS or int(length) > _most_bytes(environ.get("PATH_INFO", "")))
+
+
+def _most_bytes(path: str) -> int:
+    """Return how many bytes a request may have: those that bring files have limits of their own."""
+    if path.startswith(_UPLOADS):
+        return config().MAX_FILE_BYTES
+    return FORM_BYTES if path.startswith(_FORMS) else config().MAX_BODY_BYTES
 
 
 def _begin(environ: WSGIEnvironment) -> float:

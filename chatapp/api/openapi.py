@@ -101,7 +101,9 @@ def _operation(endpoint: str, summary: str, contract: Contract) -> JsonObject:
     return operation | {"responses": {**operation["responses"], **_failures(tuple(dict.fromkeys(codes)))}}
 
 
-def _success(schema: type[Schema]) -> JsonObject:
+def _success(schema: type[Schema] | None) -> JsonObject:
+    if schema is None:
+        return {"description": "Success, without a body"}
     return {
         "description": (schema.__doc__ or "Success").strip().splitlines()[0],
         "content": {"application/json": {"schema": schema}},

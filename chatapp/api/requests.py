@@ -66,6 +66,8 @@ def register(app: Flask) -> None:
             "X-RateLimit-Limit",
             "X-RateLimit-Remaining",
             "X-RateLimit-Reset",
+            *("Location", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+            *("Upload-Offset", "Upload-Length", "Upload-Expires"),
         ],
         max_age=600,
     )
@@ -166,7 +168,8 @@ def _count_call(identity: Identity | errors.ChatError) -> None:
     """Count the call, by who pays for it. Raises RateLimited."""
     name, key, rule = _payer(identity)
     try:
-        limits.spend(name, key, rule, limits.cost_of_bytes(request.content_length or 0))
+        cost = 1 if _takes_file() else limits.cost_of_bytes(request.content_length or 0)
+        limits.spend(name, key, rule, cost)
     finally:
         g.window = limits.window(name, key, rule)
 
@@ -188,10 +191,19 @@ def _payer(identity: Identity | errors.ChatError) -> tuple[str, str, str]:
     return "calls", f"address:{address_key(request.remote_addr)}", config().RATE_ANONYMOUS
 
 
-def _takes_no_token() -> bool:
+def _contract() -> Contract | None:
     view = current_app.view_functions.get(request.endpoint or "")
-    contract: Contract | None = getattr(view, "contract", None)
+    return getattr(view, "contract", None)
+
+
+def _takes_no_token() -> bool:
+    contract = _contract()
     return contract is not None and not contract.signed_in
+
+
+def _takes_file() -> bool:
+    contract = _contract()
+    return contract is not None and contract.takes_file
 
 
 def _refreshing() -> ObjectId | None:

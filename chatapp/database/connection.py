@@ -22,6 +22,7 @@ COLLECTIONS = (
     "entries",
     "receipts",
     "departures",
+    "media",
     "meta",
 )
 WITH_TEXTS = ("entries", "conversations", "departures")  # collections that have texts of messages

@@ -9,6 +9,7 @@ from chatapp import clock
 from chatapp.realtime.connections import NEW, OLD
 from chatapp.realtime.emitting import emit_to_all, emit_to_users
 from chatapp.schemas.views.conversations import ConversationRef, ConversationView
+from chatapp.schemas.views.media import MediaView
 from chatapp.schemas.views.own import OwnChanged
 from chatapp.schemas.views.receipts import PushedRead, PushedReceipt
 from chatapp.schemas.views.users import TypingView, UserView
@@ -38,6 +39,11 @@ def deleted_for_me(user_id: ObjectId, message_id: ObjectId, conversation_id: Obj
     """Tell the same to the user's old apps: to the one that has asked, too, and as often as it asks."""
     named = {"messageId": str(message_id), "conversationId": str(conversation_id)}
     emit_to_users("message:deleted", {"success": True, **named, "deleteFor": "me"}, [user_id], sessions=OLD)
+
+
+def media_ready(user_id: ObjectId, data: MediaView) -> None:
+    """Tell the user's own devices that a file of theirs was checked: it can be sent, or was refused."""
+    emit_to_users("mediaReady", {"success": True, "data": data}, [user_id])
 
 
 def receipt(user_ids: list[ObjectId], data: PushedReceipt) -> None:

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from chatapp.schemas.answers.conversations import Conversation, ConversationRef
 from chatapp.schemas.answers.entries import Entry, Message, MessageChangedOut, Reaction
 from chatapp.schemas.answers.envelope import Out
+from chatapp.schemas.answers.media import Media
 from chatapp.schemas.answers.own import OwnChanged
 from chatapp.schemas.answers.receipts import Receipt
 
@@ -42,6 +43,10 @@ class NewMessagePushed(Out):
 
 class EntryPushed(Out):
     data = fields.Nested(Entry, required=True)
+
+
+class MediaReadyPushed(Out):
+    data = fields.Nested(Media, required=True)
 
 
 class MarksPushed(Receipt):

@@ -33,6 +33,7 @@ PUSHED: dict[str, tuple[type[Schema], str]] = {
     "newUserRegistered": (User, "A new account, while the directory is open."),
     "conversationDeleted": (pushed.HiddenPushed, "Deleted for this user on another device."),
     "ownChanged": (pushed.OwnPushed, "The user's private state in a conversation changed, to all of their devices."),
+    "mediaReady": (pushed.MediaReadyPushed, "A file of the user's was checked: ready to be sent, or refused."),
     "sessionRevoked": (pushed.ClosingPushed, "The session was ended; the socket is closed next."),
     "socketReplaced": (
         pushed.ClosingPushed,

@@ -15,6 +15,7 @@ from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
 from chatapp.services.log import rounds
 from chatapp.services.log.catch_up import recover
+from chatapp.services.media import tidying
 from chatapp.services.sync import change_times, epoch
 from chatapp.settings import config
 from chatapp.stores import heads as head_store
@@ -43,6 +44,7 @@ def start() -> None:
     database.warm_pool()
     _migrate_first()
     gevent.spawn(quietly, "order of changes", _keep_order).join(_FIRST_SECONDS)
+    gevent.spawn(quietly, "files", _tidy_files)
     head_store.write_behind(config().WRITE_BEHIND_MS / 1000)
     gevent.spawn(_until_done, "recovery", _recover).join(_FIRST_SECONDS)
     every(1, "log output", logs.flush)
@@ -54,6 +56,7 @@ def start() -> None:
     every(1, "sessions in use", sessions.renew)
     every(1, "typing and presence", presence.sweep)
     every(60, "last seen", presence.renew)
+    every(60, "files", _if_leader(tidying.tidy))
     every(3600, "tidy sessions", _if_leader(sessions.tidy))
     if not database.is_embedded():  # nobody else writes to the embedded store
         every(_RECOVER_SECONDS, "recovery", _if_leader(_recover))
@@ -124,6 +127,13 @@ def _require_own_database() -> None:
 def recover_soon() -> None:
     """Finish what a process has left that is gone, if this one is to do it."""
     gevent.spawn(quietly, "recovery", _if_leader(_recover))
+
+
+def _tidy_files() -> None:
+    """Finish what this process has left of files, where it alone serves."""
+    _require_own_database()
+    if others.current().is_nobody:
+        tidying.tidy_all()
 
 
 def _if_leader(work: Callable[[], object]) -> Callable[[], object]:

@@ -8,7 +8,17 @@ import pytest
 
 from tests.server import ROOT
 
-LAYERS = {"api": 4, "sockets": 4, "cli": 4, "services": 3, "realtime": 2, "stores": 1, "schemas": 1, "database": 0}
+LAYERS = {
+    "api": 4,
+    "sockets": 4,
+    "cli": 4,
+    "services": 3,
+    "realtime": 2,
+    "stores": 1,
+    "schemas": 1,
+    "blobs": 0,
+    "database": 0,
+}
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
 CALLS_OUT = ("outbound", "cli", "lab")  # the rooms that may use a client for HTTP
 ENGINE_MAY_KNOW = (

@@ -1,0 +1,36 @@
+"""Answers about files."""
+
+from marshmallow import Schema, fields
+
+from chatapp.schemas.answers.envelope import Out
+from chatapp.schemas.answers.fields import identifier, maybe_text, number, text
+
+MEDIA_KINDS = ("image", "video", "voice", "audio", "document")
+
+
+class Media(Schema):
+    """A file as its owner sees it; null is what is not known of it, before it is ready or at all."""
+
+    id = identifier()
+    state = text(metadata={"enum": ["uploading", "checking", "ready", "refused"]})
+    name = text()
+    size = number()
+    offset = number(metadata={"description": "Bytes that have come"})
+    kind = fields.String(required=True, allow_none=True, metadata={"enum": [*MEDIA_KINDS, None]})
+    mime = maybe_text()
+    sha256 = maybe_text()
+    width = number(allow_none=True)
+    height = number(allow_none=True)
+    duration = fields.Float(required=True, allow_none=True)
+    thumbhash = maybe_text()
+    waveform = fields.List(fields.Integer(), required=True, allow_none=True)
+    reason = fields.String()
+
+
+class MediaOut(Out):
+    data = fields.Nested(Media, required=True)
+
+
+class VoiceUploadedOut(Out):
+    audioUrl = text()
+    duration = fields.Float(required=True)

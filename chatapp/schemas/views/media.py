@@ -1,0 +1,29 @@
+"""Views of files."""
+
+from typing import NotRequired, TypedDict
+
+
+class MediaView(TypedDict):
+    """A file as its owner sees it. What is not known of it, before it is ready or at all, is None."""
+
+    id: str
+    state: str
+    name: str
+    size: int
+    offset: int
+    kind: str | None
+    mime: str | None
+    sha256: str | None
+    width: int | None
+    height: int | None
+    duration: float | None
+    thumbhash: str | None
+    waveform: list[int] | None
+    reason: NotRequired[str]
+
+
+class VoiceUploaded(TypedDict):
+    """The answer to an old app's upload of a voice note."""
+
+    audioUrl: str
+    duration: float

@@ -1,0 +1,1 @@
+"""Files: uploading, checking, what messages they are in, serving and erasing."""

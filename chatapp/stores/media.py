@@ -1,0 +1,64 @@
+"""The `media` collection: what was uploaded (`chatapp.stores.documents.media`).
+
+A change of state names the state before it, so that of two processes one does it.
+"""
+
+from datetime import datetime
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+
+from chatapp.database import Document, db
+from chatapp.database.write_conflicts import again
+from chatapp.stores.documents.media import MediaDocument
+from chatapp.stores.rows import all_of
+
+
+@again
+def insert(media: MediaDocument) -> None:
+    """Store a new upload."""
+    db().media.insert_one(media)
+
+
+def find(media_id: ObjectId) -> MediaDocument | None:
+    """Return one."""
+    found: MediaDocument | None = db().media.find_one({"_id": media_id})
+    return found
+
+
+def find_sizes(owner: ObjectId) -> list[MediaDocument]:
+    """Return length, time and state of everything that a user has, or had lately."""
+    wanted = {"length": 1, "created_at": 1, "state": 1}
+    return all_of(db().media.find({"owner": owner}, wanted))
+
+
+@again
+def advance(media_id: ObjectId, offset: int, new_offset: int, part: str, state: str, moment: datetime) -> bool:
+    """Note that a part has come; False when somebody else has written there meanwhile."""
+    changes: Document = {
+        "$set": {"offset": new_offset, "state": state, "changed_at": moment},
+        "$push": {"parts": part},
+    }
+    key = {"_id": media_id, "state": "uploading", "offset": offset}
+    return db().media.update_one(key, changes).matched_count == 1
+
+
+@again
+def change_state(media_id: ObjectId, before: list[str], changes: Document) -> MediaDocument | None:
+    """Set fields, the state among them, where the state is one of these; return the media as it was before."""
+    key = {"_id": media_id, "state": {"$in": before}}
+    found: MediaDocument | None = db().media.find_one_and_update(
+        key, {"$set": changes}, return_document=ReturnDocument.BEFORE
+    )
+    return found
+
+
+@again
+def delete(media_id: ObjectId) -> None:
+    """Forget one."""
+    db().media.delete_one({"_id": media_id})
+
+
+def find_in_state(state: str, before: datetime, limit: int) -> list[MediaDocument]:
+    """Return some that have been in this state since before this time."""
+    return all_of(db().media.find({"state": state, "changed_at": {"$lt": before}}).limit(limit))
