@@ -35,6 +35,7 @@ ADDRESSES = {
     "MONGO_URI": ("mongodb://", "mongodb+srv://", "litemongo://"),
     "REDIS_URL": ("redis://", "rediss://"),
     "PUBLIC_URL": ("http://", "https://"),
+    "MEDIA_ORIGIN": ("http://", "https://"),
     "MEDIA_S3_ENDPOINT": ("http://", "https://"),
 }
 
@@ -114,6 +115,7 @@ class Config:
     RATE_USER: str = "600 per minute"
     RATE_SENDS: str = "100 per 10 seconds; 1200 per 10 minutes"
     RATE_ACTIONS: str = "100 per 10 seconds; 1200 per 10 minutes"
+    RATE_FILES: str = "20000 per 15 minutes"
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ACCOUNT_ANYWHERE: str = "200 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "400 per 15 minutes"
@@ -147,6 +149,8 @@ class Config:
     MEDIA_BYTES_PER_DAY: int = 500_000_000
     MEDIA_BYTES_PER_USER: int = 5_000_000_000
     UPLOAD_SECONDS: int = DAY
+    MEDIA_ORIGIN: str = ""
+    MEDIA_URL_SECONDS: int = DAY
     MEDIA_S3_BUCKET: str = ""
     MEDIA_S3_ENDPOINT: str = ""
     MEDIA_S3_REGION: str = "us-east-1"
@@ -219,6 +223,7 @@ class TestConfig(Config):
     RATE_USER: str = "100000 per minute"
     RATE_SENDS: str = "100000 per minute"
     RATE_ACTIONS: str = "100000 per minute"
+    RATE_FILES: str = "100000 per minute"
     RATE_LOGIN_ACCOUNT: str = "100000 per minute"
     RATE_LOGIN_ACCOUNT_ANYWHERE: str = "100000 per minute"
     RATE_LOGIN_ADDRESS: str = "100000 per minute"

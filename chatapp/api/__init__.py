@@ -7,6 +7,7 @@ from chatapp.api import (
     auth,
     conversations,
     docs,
+    files,
     groups,
     health,
     legacy,
@@ -38,6 +39,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(link_previews.bp, url_prefix="/api")
     app.register_blueprint(uploads.bp, url_prefix="/api")
     app.register_blueprint(media.bp, url_prefix="/api")
+    app.register_blueprint(files.bp)
     app.register_blueprint(legacy.bp)
     app.register_blueprint(docs.bp)
     app.register_blueprint(web.bp)

@@ -84,6 +84,10 @@ def get_messages(caller: Identity, conversation_id: str, **page: Any) -> Answer:
         Code.CONTENT_TOO_LARGE,
         Code.IDEMPOTENCY_MISMATCH,
         Code.MESSAGE_DELETED,
+        Code.MEDIA_NOT_FOUND,
+        Code.MEDIA_NOT_READY,
+        Code.MEDIA_GONE,
+        Code.MEDIA_REFUSED,
         Code.SERVER_BUSY,
     ),
 )

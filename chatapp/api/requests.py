@@ -181,6 +181,8 @@ def _payer(identity: Identity | errors.ChatError) -> tuple[str, str, str]:
     of register and log-in. A genuine refresh token counts for its session, so that a stranger at the same address
     can't keep others from refreshing; an app that goes on with an expired token shuts out nobody but itself.
     """
+    if request.endpoint == "files.get_file":
+        return "files", f"address:{address_key(request.remote_addr)}", config().RATE_FILES
     if request.endpoint == "auth.refresh" and (session_id := _refreshing()):
         return "calls", f"session:{session_id}", config().RATE_SESSION
     if not _takes_no_token():

@@ -14,11 +14,13 @@ from chatapp.api.endpoint import Answer, endpoint
 from chatapp.errors import Code
 from chatapp.schemas.answers.server import WebOut
 from chatapp.services import seeding
+from chatapp.services.media import addresses
 from chatapp.settings import config
 
 bp = Blueprint("web", __name__)
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: https: http:; "
+    "media-src 'self' blob:{files}; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types chatapp"
 )
@@ -105,7 +107,7 @@ def _file(name: str, caching: str) -> Response:
         raise errors.NotFound(Code.ROUTE_NOT_FOUND, "Route not found")
     kind = next((kind for ending, kind in _TYPES.items() if name.endswith(ending)), "application/octet-stream")
     answer = Response(path.read_bytes(), mimetype=kind)
-    answer.headers["Content-Security-Policy"] = _POLICY
+    answer.headers["Content-Security-Policy"] = _POLICY.format(files=" ".join(["", *addresses.origins()]))
     answer.headers["Cache-Control"] = caching
     if encoding:
         answer.content_encoding = encoding

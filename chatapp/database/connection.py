@@ -23,9 +23,10 @@ COLLECTIONS = (
     "receipts",
     "departures",
     "media",
+    "media_uses",
     "meta",
 )
-WITH_TEXTS = ("entries", "conversations", "departures")  # collections that have texts of messages
+WITH_TEXTS = ("entries", "conversations", "departures", "media")  # collections that have texts of messages
 
 
 @dataclass

@@ -4,6 +4,7 @@ from marshmallow import fields, validate
 
 from chatapp.schemas.fields import Few, In, Name, Several, Text, identifier, person, picture, sequence
 
+_MOST_FILES = 10
 _PAGE = validate.Range(min=1, max=200)
 _LIST_PAGE = validate.Range(min=1, max=1000)
 _HISTORY = validate.OneOf(["all", "since_join"])
@@ -77,6 +78,9 @@ class MessageIn(ConversationIdIn):
     attachment = Text(validate=validate.Length(max=2048), allow_none=True)
     reply_to = identifier(allow_none=True, metadata={"description": "The id of a message of the same conversation"})
     mentions = mentions()
+    attachments = Several(
+        identifier(), most=_MOST_FILES, allow_none=True, metadata={"description": "Ids of the caller's own files"}
+    )
     forward_of = identifier(allow_none=True, metadata={"description": "The id of a message to copy, instead of a text"})
     client_msg_id = identifier(allow_none=True)
     temp_id = identifier(allow_none=True)

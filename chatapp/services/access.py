@@ -86,7 +86,7 @@ def load_message(user_id: ObjectId, message_text: str) -> tuple[Conversation, Me
     entry = entry_store.find_of_member(user_id, message_id) if message_id else None
     conversation = cache.load(entry["conversation_id"]) if entry else None
     member = conversation.members.get(user_id) if conversation else None
-    if entry is None or conversation is None or member is None or not _is_visible(conversation, member, entry):
+    if entry is None or conversation is None or member is None or not is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
     return *visible_state(user_id, conversation), entry
 
@@ -112,7 +112,7 @@ def find_message(
             member = state.members.get(user_id) if state else None
             if state is None or member is None:
                 continue
-            if _is_visible(state, member, entry) or (may_be_hidden and entry["mseq"] in member.hidden):
+            if is_visible(state, member, entry) or (may_be_hidden and entry["mseq"] in member.hidden):
                 return entry
     raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
 
@@ -121,12 +121,13 @@ def load_message_in(conversation: Conversation, member: Member, message_text: st
     """Return a message of this conversation that the member may see. Raises NotFound MESSAGE_NOT_FOUND."""
     message_id = object_id(message_text)
     entry = entry_store.find_in_conversation(conversation.id, message_id) if message_id else None
-    if entry is None or not _is_visible(conversation, member, entry):
+    if entry is None or not is_visible(conversation, member, entry):
         raise errors.NotFound(errors.Code.MESSAGE_NOT_FOUND, "Message not found")
     return entry
 
 
-def _is_visible(conversation: Conversation, member: Member, entry: Entry) -> bool:
+def is_visible(conversation: Conversation, member: Member, entry: Entry) -> bool:
+    """Return whether the member may see this entry, and it is a message."""
     visible = range(member.first_visible, member.last_visible(conversation.seq) + 1)
     return entry["type"] == "message" and entry["seq"] in visible and entry["mseq"] not in member.hidden
 

@@ -20,6 +20,7 @@ from chatapp.services.log.member import ADMIN, OWNER
 from chatapp.services.log.mentions import GivenMention
 from chatapp.services.log.quotes import reference_of
 from chatapp.services.log.state import Conversation
+from chatapp.services.media import erasing
 from chatapp.settings import config
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents.entries import DeletedBody, EditedBody, Entry, ReactionBody, Reactions
@@ -46,7 +47,7 @@ def edit(
     now = changes.of(message)
     if content is None:
         raise errors.invalid("content", "Send the new text.")
-    checked = messages.checked_body(content, now["attachment"])
+    checked = messages.checked_body(content, now["attachment"], has_files="media" in message)
     body: EditedBody = {"content": checked["content"], "attachment": checked["attachment"]}
     if mentions:
         body["mentions"] = log_mentions.read(mentions, body["content"])
@@ -89,9 +90,10 @@ def delete(
         return hiding.hide(user_id, message_text, conversation_text)
     message = access.find_message(user_id, message_text, conversation_text)
     body: DeletedBody = {}
-    return append_act(
-        message, Draft(user_id, "message_deleted", body, _may_delete(user_id, message), client_msg_id, target=message)
-    )
+    draft = Draft(user_id, "message_deleted", body, _may_delete(user_id, message), client_msg_id, target=message)
+    answer = append_act(message, draft)
+    erasing.wait()
+    return answer
 
 
 def _may_delete(user_id: ObjectId, message: Entry) -> Check:

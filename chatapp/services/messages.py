@@ -4,16 +4,17 @@ from bson import ObjectId
 
 from chatapp import errors, limits, links, metrics, text
 from chatapp.schemas.views.entries import HistoryPage, MessageAnswer, MessageView
-from chatapp.services import access, drafts, presence
+from chatapp.services import access, drafts, presence, sending_files
 from chatapp.services.log import cache, changes, entry_views, old_events
 from chatapp.services.log import mentions as log_mentions
-from chatapp.services.log.append import append_entry
 from chatapp.services.log.draft import Appended, Draft, earlier_entry
 from chatapp.services.log.former_versions import FormerVersions
 from chatapp.services.log.member import ADMIN, OWNER
 from chatapp.services.log.mentions import GivenMention
 from chatapp.services.log.quotes import Quoted, reference_of
 from chatapp.services.log.state import ERASED, Conversation
+from chatapp.services.media import attaching
+from chatapp.services.media.attaching import Files
 from chatapp.settings import config
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents.entries import Entry, Forwarded, MessageBody, Reference
@@ -31,30 +32,37 @@ def send(
     reply_to: str | None = None,
     mentions: list[GivenMention] | None = None,
     forward_of: str | None = None,
+    attachments: list[str] | None = None,
     for_old_app: bool = False,
 ) -> MessageAnswer:
     """Append a message and deliver it to every member: `{data: message, duplicate?: true}`.
 
     A repeat with the same client_msg_id returns the original. `reply_to` is the id of a message of the conversation;
     `mentions` are of its members, an owner or admin may mention everyone of a group. `forward_of` is the id of a
-    message of any conversation, which is copied. `for_old_app` the message has its kind as its type. Raises NotFound
-    CONVERSATION_NOT_FOUND or MESSAGE_NOT_FOUND, Forbidden NOT_ALLOWED, BadRequest, TooLarge CONTENT_TOO_LARGE, Conflict
-    IDEMPOTENCY_MISMATCH or MESSAGE_DELETED, RateLimited.
+    message of any conversation, which is copied, its files too. `attachments` are ids of the sender's own files.
+    `for_old_app` the message has its kind as its type. Raises NotFound CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND or
+    MEDIA_NOT_FOUND, Gone MEDIA_GONE, Forbidden NOT_ALLOWED, BadRequest, TooLarge CONTENT_TOO_LARGE, Conflict
+    IDEMPOTENCY_MISMATCH, MESSAGE_DELETED or MEDIA_NOT_READY, ChatError MEDIA_REFUSED, RateLimited.
     """
     conversation_id = access.parse_conversation_id(conversation_text)
+    if attachment and not attachments and (own := attaching.own_address(user_id, attachment)):
+        attachment, attachments = None, [own]
     if forward_of is None:
-        body = checked_body(content, attachment)
-    elif content or attachment or mentions:
+        body = checked_body(content, attachment, has_files=bool(attachments))
+    elif content or attachment or mentions or attachments:
         raise errors.invalid("forwardOf", "A forwarded message says what its source says. Send it without a text.")
     limits.spend("messages", str(user_id), config().RATE_SENDS)
+    files: Files | None = None
     if forward_of is not None:
-        body = _forwarded(user_id, conversation_id, forward_of, client_msg_id)
+        body, files = _forwarded(user_id, conversation_id, forward_of, client_msg_id)
     elif mentions:
         body["mentions"] = log_mentions.read(mentions, body["content"])
+    if attachments:
+        files = sending_files.find(user_id, conversation_id, attachments, client_msg_id)
     draft = Draft(user_id, "message", body, lambda state: check_writer(user_id, state, body), client_msg_id)
     if reply_to is not None:
         body["reply_to"], draft.quoted = _find_quoted(conversation_id, draft, reply_to)
-    appended = append_entry(conversation_id, draft)
+    appended = sending_files.append(conversation_id, draft, files)
     presence.stopped_typing(user_id, conversation_id)
     if appended.duplicate and not _is_same(appended.entry, body):
         raise errors.Conflict(errors.Code.IDEMPOTENCY_MISMATCH, "This clientMsgId was used for another message")
@@ -68,17 +76,21 @@ def send(
 
 def _forwarded(
     user_id: ObjectId, conversation_id: ObjectId, message_text: str, client_msg_id: str | None
-) -> MessageBody:
-    """Return the body of a copy of a message, as its reader sees it. A repeat gets the body that it had at first,
-    whatever has become of its source. Raises NotFound MESSAGE_NOT_FOUND, Conflict MESSAGE_DELETED.
+) -> tuple[MessageBody, Files | None]:
+    """Return the body of a copy of a message, as its reader sees it, and its files.
+
+    A repeat gets the body that it had at first, whatever has become of its source. Raises NotFound MESSAGE_NOT_FOUND,
+    Conflict MESSAGE_DELETED.
     """
     earlier = entry_store.find_by_client_msg_id(conversation_id, user_id, client_msg_id) if client_msg_id else None
     if earlier is not None and earlier["type"] == "message":
         body: MessageBody = earlier["body"] or ERASED
         if earlier["body"] is None:
-            return {**body}
+            return {**body}, None
         if "forwarded" in body and str(body["forwarded"]["source"]) == message_text.lower():
-            return {"content": body["content"], "attachment": body["attachment"], "forwarded": body["forwarded"]}
+            copied: MessageBody = {**body}
+            copied.pop("reply_to", None)
+            return copied, None
     conversation, member, message = access.load_message(user_id, message_text)
     now = FormerVersions(conversation.id, member.left_seq).now(message)
     if changes.is_gone(message, now):
@@ -86,7 +98,8 @@ def _forwarded(
     before = changes.forwarded_of(message)
     hops = 1 if before is None else before["hops"] + 1
     forwarded: Forwarded = {"hops": hops, "source": message["_id"]}
-    return {"content": now["content"], "attachment": now["attachment"], "forwarded": forwarded}
+    files = attaching.of_shown(message["media"]) if "media" in message else None
+    return {"content": now["content"], "attachment": now["attachment"], "forwarded": forwarded}, files
 
 
 def _find_quoted(conversation_id: ObjectId, draft: Draft, message_text: str) -> tuple[Reference, Quoted | None]:
@@ -132,8 +145,8 @@ def check_writer(user_id: ObjectId, state: Conversation, body: MessageBody) -> N
             raise log_mentions.not_a_member()
 
 
-def checked_body(content: str | None, attachment: str | None) -> MessageBody:
-    """Return the stored body of a message. Raises BadRequest and TooLarge."""
+def checked_body(content: str | None, attachment: str | None, *, has_files: bool = False) -> MessageBody:
+    """Return the stored body of a message, without its files. Raises BadRequest and TooLarge."""
     words = content or ""
     if len(words) > config().MAX_TEXT_LENGTH or len(words.encode()) > config().MAX_TEXT_BYTES:
         raise errors.TooLarge(
@@ -142,7 +155,9 @@ def checked_body(content: str | None, attachment: str | None) -> MessageBody:
         )
     if attachment and not links.is_allowed(attachment):
         raise errors.invalid("attachment", f"Send an https: address of at most {links.LONGEST_BYTES} bytes.")
-    if not attachment and text.is_blank(words):
+    if attachment and has_files:
+        raise errors.invalid("attachment", "Send an address, or attachments, not both.")
+    if not attachment and not has_files and text.is_blank(words):
         raise errors.invalid("content", "Write something, or attach something.")
     return {"content": words, "attachment": attachment or None}
 

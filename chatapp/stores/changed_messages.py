@@ -33,3 +33,8 @@ def erase(conversation_id: ObjectId, seqs: list[int]) -> None:
         db().entries.update_many(
             {"conversation_id": conversation_id, "seq": {"$in": list(step)}}, {"$set": {"body": None, "salt": None}}
         )
+
+
+def erase_media(conversation_id: ObjectId, message_id: ObjectId) -> None:
+    """Take away what a message says of its files."""
+    db().entries.update_one({"_id": message_id, "conversation_id": conversation_id}, {"$unset": {"media": ""}})

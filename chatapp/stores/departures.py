@@ -38,7 +38,8 @@ def erase_last_message(conversation_id: ObjectId, user_ids: list[ObjectId], mess
     erased = {"state.last_message.body": {"content": "", "attachment": None}, "state.last_message.deleted": True}
     for step in batches([_id(conversation_id, user_id) for user_id in user_ids]):
         db().departures.update_many(
-            {"_id": {"$in": list(step)}, "state.last_message._id": message_id}, {"$set": erased}
+            {"_id": {"$in": list(step)}, "state.last_message._id": message_id},
+            {"$set": erased, "$unset": {"state.last_message.media": ""}},
         )
 
 

@@ -62,3 +62,19 @@ def delete(media_id: ObjectId) -> None:
 def find_in_state(state: str, before: datetime, limit: int) -> list[MediaDocument]:
     """Return some that have been in this state since before this time."""
     return all_of(db().media.find({"state": state, "changed_at": {"$lt": before}}).limit(limit))
+
+
+def find_many(media_ids: list[ObjectId]) -> dict[ObjectId, MediaDocument]:
+    """Return these, as far as they are there."""
+    return {row["_id"]: row for row in all_of(db().media.find({"_id": {"$in": media_ids}}))}
+
+
+def set_used(media_ids: list[ObjectId], used: bool) -> int:
+    """Note that messages have these files, or that none may have them; return how many of them are ready."""
+    key = {"_id": {"$in": media_ids}, "state": "ready"}
+    return int(db().media.update_many(key, {"$set": {"used": used}}).matched_count)
+
+
+def find_unused(before: datetime, limit: int) -> list[MediaDocument]:
+    """Return some that have been ready since before this time, and that no message may have."""
+    return all_of(db().media.find({"state": "ready", "used": False, "changed_at": {"$lt": before}}).limit(limit))

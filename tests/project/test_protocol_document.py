@@ -7,6 +7,7 @@ import pytest
 
 from chatapp.schemas.answers.entries import EntriesOut, MessageOut
 from chatapp.schemas.answers.envelope import ErrorOut
+from chatapp.schemas.answers.media import MediaOut
 from chatapp.schemas.answers.own import Own
 from chatapp.schemas.answers.sync import ProofOut, SyncOut
 from chatapp.schemas.conversations import MessageIn
@@ -63,7 +64,7 @@ def test_an_event_is_as_documented(block):
     "block", [block for block in BLOCKS if isinstance(block, dict)], ids=lambda block: next(iter(block))
 )
 def test_a_body_is_as_documented(block):
-    schemas = [ErrorOut, MessageOut, SyncOut, EntriesOut, ProofOut, SyncIn, Own]
+    schemas = [ErrorOut, MessageOut, SyncOut, EntriesOut, ProofOut, SyncIn, Own, MediaOut]
     assert min(len(strays(schema, block)) for schema in [*schemas, MessageIn]) == 0
 
 

@@ -47,6 +47,7 @@ TWINS = {
     views.entries.VersionView: answers.entries.Version,
     views.link_previews.LinkPreviewAnswer: answers.link_previews.LinkPreviewOut,
     views.link_previews.LinkPreviewView: answers.link_previews.LinkPreview,
+    views.media.AttachmentView: answers.media.Attachment,
     views.media.MediaView: answers.media.Media,
     views.media.VoiceUploaded: answers.media.VoiceUploadedOut,
     views.own.OwnChanged: answers.own.OwnChanged,

@@ -25,7 +25,7 @@ from tests.stores.queries import SHARD_KEYS, names_shard, record
 
 ROW = re.compile(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \| `([\w.]+)` \| (\w+)", re.MULTILINE)
 # Stores of collections that are not sharded; what they look up in others is listed.
-UNSHARDED = ("users", "meta", "bus", "processes", "media")
+UNSHARDED = ("users", "meta", "bus", "processes", "media", "media_uses")
 
 
 def listed():

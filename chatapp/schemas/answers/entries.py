@@ -4,6 +4,7 @@ from marshmallow import Schema, fields
 
 from chatapp.schemas.answers.envelope import ErrorBody, Out
 from chatapp.schemas.answers.fields import date_time, identifier, maybe_text, number, text
+from chatapp.schemas.answers.media import Attachment
 from chatapp.schemas.answers.users import Sender
 
 KINDS = ("text", "image", "video", "voice", "document")
@@ -87,6 +88,7 @@ class Message(Place):
     mentions = fields.List(fields.Nested(Mention), metadata={"description": "Where it has any"})
     starred = fields.Boolean(metadata={"description": "Starred by the caller"})
     forwarded = fields.Nested(Forwarded)
+    attachments = fields.List(fields.Nested(Attachment), metadata={"description": "Its files, where it has any"})
 
 
 class Entry(Place):
@@ -111,6 +113,7 @@ class Entry(Place):
     mentions = fields.List(fields.Nested(Mention), metadata={"description": "Where it has any"})
     starred = fields.Boolean(metadata={"description": "Starred by the caller"})
     forwarded = fields.Nested(Forwarded)
+    attachments = fields.List(fields.Nested(Attachment), metadata={"description": "Its files, where it has any"})
     actor = fields.Nested(Sender)
     change = fields.Dict(metadata={"description": "By type; see docs/protocol.md, section 5"})
 

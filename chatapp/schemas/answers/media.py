@@ -27,6 +27,28 @@ class Media(Schema):
     reason = fields.String()
 
 
+class Attachment(Schema):
+    """A file of a message. The addresses run out, as said in docs/protocol.md, section 15."""
+
+    id = identifier()
+    kind = text(metadata={"enum": list(MEDIA_KINDS)})
+    mime = text()
+    name = text()
+    size = number()
+    width = number(allow_none=True)
+    height = number(allow_none=True)
+    duration = fields.Float(required=True, allow_none=True)
+    thumbhash = maybe_text()
+    waveform = fields.List(fields.Integer(), required=True, allow_none=True)
+    url = text()
+    thumbUrl = maybe_text()
+    previewUrl = maybe_text()
+
+
+class AttachmentOut(Out):
+    data = fields.Nested(Attachment, required=True)
+
+
 class MediaOut(Out):
     data = fields.Nested(Media, required=True)
 

@@ -4,6 +4,7 @@ from typing import NotRequired, TypedDict
 
 from chatapp.errors import Failure
 from chatapp.schemas.views.envelope import Data
+from chatapp.schemas.views.media import AttachmentView
 from chatapp.schemas.views.users import ParticipantView, Person
 
 
@@ -93,6 +94,7 @@ class MessageView(PlaceView):
     mentions: NotRequired[list[MentionView]]
     starred: NotRequired[bool]
     forwarded: NotRequired[ForwardedView]
+    attachments: NotRequired[list[AttachmentView]]
 
 
 class MembersAdded(TypedDict):

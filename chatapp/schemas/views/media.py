@@ -27,3 +27,21 @@ class VoiceUploaded(TypedDict):
 
     audioUrl: str
     duration: float
+
+
+class AttachmentView(TypedDict):
+    """A file of a message as readers see it. `thumbUrl` and `previewUrl` are of pictures 320 and 1,280 px wide."""
+
+    id: str
+    kind: str
+    mime: str
+    name: str
+    size: int
+    width: int | None
+    height: int | None
+    duration: float | None
+    thumbhash: str | None
+    waveform: list[int] | None
+    url: str
+    thumbUrl: str | None
+    previewUrl: str | None

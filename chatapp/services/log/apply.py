@@ -37,6 +37,8 @@ def _apply_message(conversation: Conversation, entry: Entry) -> None:
         "body": _message_body(entry),
         "created_at": entry["created_at"],
     }
+    if "media" in entry:
+        conversation.last_message["media"] = entry["media"][0]
     if entry["body"] is None:
         conversation.last_message["deleted"] = True
     elif "mentions" in entry["body"]:
@@ -69,7 +71,9 @@ def _apply_deleted(conversation: Conversation, entry: Entry) -> None:
     """
     last = conversation.last_message
     if last is not None and last["seq"] == entry["target_seq"]:
-        conversation.last_message = {**last, "body": ERASED, "deleted": True}
+        blanked: LastMessage = {**last, "body": ERASED, "deleted": True}
+        blanked.pop("media", None)
+        conversation.last_message = blanked
     conversation.pins = pinning.without(conversation.pins, entry["target_seq"])
     gone = conversation.deleted
     gone[entry["target_mseq"]] = entry["seq"]

@@ -14,6 +14,7 @@ from chatapp import errors
 from chatapp.services.log import pins, reactions, recent
 from chatapp.services.log.apply import OF_MESSAGES
 from chatapp.services.log.state import ERASED, Conversation
+from chatapp.services.media import erasing
 from chatapp.stores import changed_messages
 from chatapp.stores import departures as departure_store
 from chatapp.stores import entries as entry_store
@@ -147,6 +148,9 @@ def _store(state: Conversation, entry: Entry, target: Entry | None) -> bool:
             _note(target, now)
             return False  # somebody else has done it
         erased, now = erased_by(entry, message), folded(now, entry)
+        if entry["type"] == "message_deleted" and "media" in message:
+            erasing.erase_from_message(message)
+            changed_messages.erase_media(state.id, message["_id"])
         if erased:
             _erase(state, entry, erased)
         if changed_messages.set_now(state.id, message["_id"], before, now):

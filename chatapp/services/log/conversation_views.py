@@ -5,10 +5,11 @@ from chatapp.schemas.views.conversations import ConversationView
 from chatapp.schemas.views.entries import HeadView
 from chatapp.schemas.views.last_message import LastMessageView
 from chatapp.services.log import own_views
-from chatapp.services.log.kinds import kind_of
+from chatapp.services.log.kinds import kind_with
 from chatapp.services.log.member import Member
 from chatapp.services.log.own_views import hides_last_message
 from chatapp.services.log.state import Conversation
+from chatapp.services.media.addresses import address
 from chatapp.stores.documents.conversations import LogHead
 
 LISTED, LISTED_FOR_OLD_APPS = 12, 50  # most members of a conversation where it is one of several
@@ -88,14 +89,15 @@ def _last_message_view(conversation: Conversation, member: Member) -> LastMessag
     if last is None or last["seq"] < member.first_visible:
         return None
     message_id = str(last["_id"])
+    media, attachment = last.get("media"), last["body"]["attachment"]
     shown: LastMessageView = {
         "_id": message_id,
         "id": message_id,
         "seq": last["seq"],
         "content": last["body"]["content"],
         "senderId": str(last["sender_id"]),
-        "attachment": last["body"]["attachment"],
-        "kind": kind_of(last["body"]["attachment"]),
+        "attachment": address(media, str(conversation.id)) if media else attachment,
+        "kind": kind_with([media] if media else None, attachment),
         "type": "message",
         "createdAt": clock.iso(last["created_at"]),
     }

@@ -9,7 +9,7 @@ from chatapp.schemas.views.entries import MessageView
 from chatapp.services.log.quotes import Quoted
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
-from chatapp.stores.documents.entries import Body, Entry
+from chatapp.stores.documents.entries import Body, Entry, MediaShown
 from chatapp.stores.documents.users import MemberProfile
 
 Check = Callable[[Conversation], Body | None]
@@ -22,7 +22,8 @@ class Draft:
     `check(state)` raises when the state of the conversation forbids the entry: a ChatError, or Unchanged. A body that
     depends on the state (which of these people are members already) is None here, and `check` returns it.
     `profiles` are those of users whom the entry brings in; they stand beside the hashed body, because people change
-    theirs. `target` is the message that it concerns, as it was read; `quoted` the one that it replies to.
+    theirs. `target` is the message that it concerns, as it was read; `quoted` the one that it replies to;
+    `media` describes the files that its body names.
     """
 
     sender_id: ObjectId
@@ -33,6 +34,7 @@ class Draft:
     profiles: dict[str, MemberProfile] | None = None
     target: Entry | None = None
     quoted: Quoted | None = None
+    media: list[MediaShown] | None = None
 
     def body_in(self, state: Conversation) -> Body:
         """Return the body for this state of the conversation. Raises what `check` raises."""

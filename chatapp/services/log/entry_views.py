@@ -25,12 +25,13 @@ from chatapp.services.log.apply import OF_MESSAGES
 from chatapp.services.log.changes import forwarded_of, is_gone
 from chatapp.services.log.conversation_views import SHOWN_HASH
 from chatapp.services.log.former_versions import FormerVersions
-from chatapp.services.log.kinds import kind_of
+from chatapp.services.log.kinds import kind_of, kind_with
 from chatapp.services.log.member import Member, profile_view
 from chatapp.services.log.message_status import Audience
 from chatapp.services.log.pins import is_over
 from chatapp.services.log.quotes import Quotes, reference_of
 from chatapp.services.log.state import ERASED, Conversation
+from chatapp.services.media import addresses
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents.entries import (
     AddedBody,
@@ -135,7 +136,11 @@ class Views:
             _hide(answer)
         elif self._viewer is not None and entry["mseq"] in self._viewer.starred and "deleted" not in answer:
             answer["starred"] = True
-        if answer["attachment"] is not None:
+        if "media" in entry and not ("deleted" in answer or "hidden" in answer):
+            answer["attachments"] = [addresses.view(row, self._conversation_id) for row in entry["media"]]
+            answer["attachment"] = answer["attachments"][0]["url"]
+            answer["kind"] = kind_with(entry["media"], None)
+        elif answer["attachment"] is not None:
             answer["kind"] = kind_of(answer["attachment"])
         return answer
 

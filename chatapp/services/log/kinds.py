@@ -3,6 +3,8 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+from chatapp.stores.documents.entries import MediaShown
+
 TEXT: Final = "text"
 _DOCUMENT: Final = "document"
 _ENDINGS = {
@@ -10,7 +12,15 @@ _ENDINGS = {
     "video": "3gp avi m4v mkv mov mp4 mpeg mpg webm",
     "voice": "aac amr caf flac m4a mp3 oga ogg opus wav",
 }
+_OF_FILES = {kind: kind for kind in _ENDINGS}
 _KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
+
+
+def kind_with(media: list[MediaShown] | None, attachment: str | None) -> str:
+    """Return the kind of a message with these files, or this address: that of the first one."""
+    if media:
+        return _OF_FILES.get(media[0]["kind"], _DOCUMENT)
+    return kind_of(attachment)
 
 
 def kind_of(attachment: str | None) -> str:

@@ -13,7 +13,7 @@ from chatapp.schemas.views.entries import QuoteView
 from chatapp.schemas.views.users import Person
 from chatapp.services.log.changes import is_gone
 from chatapp.services.log.former_versions import FormerVersions
-from chatapp.services.log.kinds import kind_of
+from chatapp.services.log.kinds import kind_with
 from chatapp.services.log.member import Member
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents.entries import Entry, MessageBody, Reference, ShownEntry
@@ -117,7 +117,7 @@ class Quotes:
             "id": str(reference["id"]),
             "seq": reference["seq"],
             "sender": self._person(quoted["sender_id"]),
-            "kind": kind_of(now["attachment"]),
+            "kind": kind_with(quoted.get("media"), now["attachment"]),
             "preview": now["content"][:MOST_PREVIEWED],
         }
         if now["seq"] > reference["seq"]:

@@ -18,7 +18,7 @@ _BYTES_OF_A_PROFILE = 4_000  # with the longest avatar
 def _size(entry: Entry) -> int:
     """Return about how many bytes an entry takes in memory."""
     texts = 4 * len(content_of(entry)) + len((entry["body"] or {}).get("attachment") or "")
-    return 2_000 + texts + _BYTES_OF_A_PROFILE * len(entry.get("profiles", ()))
+    return 2_000 + 1_000 * len(entry.get("media", ())) + texts + _BYTES_OF_A_PROFILE * len(entry.get("profiles", ()))
 
 
 _Key = tuple[ObjectId, ObjectId, str]

@@ -207,6 +207,8 @@ def make_entry(state: Conversation, draft: Draft, body: Body, request_id: str) -
     }
     if draft.profiles is not None:
         entry["profiles"] = draft.profiles
+    if draft.media:
+        entry["media"] = draft.media
     if draft.target is not None:
         entry["target_seq"], entry["target_mseq"] = draft.target["seq"], draft.target["mseq"]
         entry["target_id"] = draft.target["_id"]

@@ -86,6 +86,7 @@ def _conclude(media: MediaDocument, inspected: Inspected) -> MediaDocument | Non
     changes: Document = {"state": inspected.state, "changed_at": clock.now()}
     if inspected.state == "ready":
         changes |= {name: getattr(inspected, name) for name in _DESCRIPTION} | _keep(media["_id"], inspected)
+        changes["used"] = False
     else:
         changes["reason"] = inspected.reason
     concluded: MediaDocument = {**media, **changes}  # type: ignore[typeddict-item]

@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """What the client says of one request's bytes. `algorithm` is a name that hashlib knows."""
+    """The client's word for one request's bytes. `algorithm` is a name that hashlib knows."""
 
     algorithm: str
     digest: bytes

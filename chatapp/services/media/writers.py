@@ -16,7 +16,7 @@ SILENT_SECONDS = 5
 
 
 class Writer:
-    """Whoever sends parts of an upload now."""
+    """The one who sends parts of an upload now."""
 
     def __init__(self, media_id: ObjectId) -> None:
         self._media_id = media_id

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 from bson import ObjectId
 
-from chatapp.stores.documents.entries import MessageBody
+from chatapp.stores.documents.entries import MediaShown, MessageBody
 from chatapp.stores.documents.memberships import MembershipDocument
 from chatapp.stores.documents.users import MemberProfile
 
@@ -24,7 +24,7 @@ class LogHead(Position):
 
 
 class LastMessage(TypedDict):
-    """The newest message of a conversation."""
+    """The newest message of a conversation; of its files the first."""
 
     _id: ObjectId
     seq: int
@@ -33,6 +33,7 @@ class LastMessage(TypedDict):
     body: MessageBody
     created_at: datetime
     deleted: NotRequired[bool]
+    media: NotRequired[MediaShown]
 
 
 class Founder(TypedDict):

@@ -30,6 +30,28 @@ class Forwarded(TypedDict):
     source: ObjectId
 
 
+class MediaReference(TypedDict):
+    """A file of a message, as its body names it: by its content."""
+
+    id: ObjectId
+    sha256: str
+
+
+class MediaShown(MediaReference):
+    """A file of a message, as it stands beside the body. `thumbs` are the widths of its pictures."""
+
+    kind: str
+    mime: str
+    name: str
+    size: int
+    width: int | None
+    height: int | None
+    duration: float | None
+    thumbhash: str | None
+    waveform: list[int] | None
+    thumbs: list[int]
+
+
 class MessageBody(TypedDict):
     """The body of a `message`; what a message does not have is absent, so that plain ones stay as they were."""
 
@@ -38,6 +60,7 @@ class MessageBody(TypedDict):
     reply_to: NotRequired[Reference]
     mentions: NotRequired[list[Mention]]
     forwarded: NotRequired[Forwarded]
+    attachments: NotRequired[list[MediaReference]]
 
 
 class AddedBody(TypedDict):
@@ -140,7 +163,7 @@ class Now(TypedDict):
 
 
 class UnsealedEntry(TypedDict):
-    """An entry before it has its place in the hash chain.
+    """An entry before it has its place in the hash chain. `media` describes the files that its body names.
 
     One that concerns a message names it: the hash is made of `target_seq`, from which the other two follow.
     """
@@ -159,6 +182,7 @@ class UnsealedEntry(TypedDict):
     target_id: NotRequired[ObjectId]
     target_mseq: NotRequired[int]
     now: NotRequired[Now]
+    media: NotRequired[list[MediaShown]]
 
 
 class CommittedEntry(UnsealedEntry):
