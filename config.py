@@ -116,6 +116,7 @@ class Config:
     RATE_SENDS: str = "100 per 10 seconds; 1200 per 10 minutes"
     RATE_ACTIONS: str = "100 per 10 seconds; 1200 per 10 minutes"
     RATE_FILES: str = "20000 per 15 minutes"
+    RATE_ANONYMOUS_VOICE: str = "10 per 10 minutes"
     RATE_LOGIN_ACCOUNT: str = "20 per 15 minutes"
     RATE_LOGIN_ACCOUNT_ANYWHERE: str = "200 per 15 minutes"
     RATE_LOGIN_ADDRESS: str = "400 per 15 minutes"
@@ -150,6 +151,7 @@ class Config:
     MEDIA_BYTES_PER_USER: int = 5_000_000_000
     UPLOAD_SECONDS: int = DAY
     MEDIA_ORIGIN: str = ""
+    ALLOW_ANONYMOUS_VOICE: bool = False
     MEDIA_URL_SECONDS: int = DAY
     MEDIA_S3_BUCKET: str = ""
     MEDIA_S3_ENDPOINT: str = ""

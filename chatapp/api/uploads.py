@@ -5,11 +5,14 @@ import binascii
 from datetime import UTC
 from math import isfinite
 
+from bson import ObjectId
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
 
-from chatapp import errors
+from chatapp import errors, limits
+from chatapp.addresses import address_key
 from chatapp.api import bodies
+from chatapp.api.authentication import identity_or_error
 from chatapp.api.endpoint import Answer, endpoint
 from chatapp.api.legacy import base_url
 from chatapp.errors import Code
@@ -37,6 +40,7 @@ _RECEIVING = (
     Code.UPLOAD_OFFSET_MISMATCH,
     Code.UNSUPPORTED_MEDIA_TYPE,
 )
+_TOKEN = (Code.TOKEN_MISSING, Code.TOKEN_INVALID, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED)
 _WHOLE = (*_RECEIVING[:5], Code.MEDIA_REFUSED, Code.SERVER_BUSY)
 
 
@@ -115,15 +119,16 @@ def cancel_upload(caller: Identity, media_id: str) -> Response:
 def upload(caller: Identity) -> tuple[Answer, int]:
     """Upload a small file by a form: `file`, and `filename`, `filetype` and `as` where they say more than the file."""
     form = bodies.read_form("file")
-    return {"data": _take(caller, form)}, 201
+    return {"data": _take(caller.user_id, form)}, 201
 
 
 @bp.post("/upload/voice")
-@endpoint(out=VoiceUploadedOut, codes=_WHOLE, takes_file=True)
-def upload_voice(caller: Identity) -> Answer:
+@endpoint(out=VoiceUploadedOut, codes=(*_WHOLE, *_TOKEN, Code.DATABASE_UNAVAILABLE), signed_in=False, takes_file=True)
+def upload_voice() -> Answer:
     """Upload a voice note, under the old apps' name: `audio`, and its `duration` in seconds."""
+    owner = _owner_or_stranger()
     form = bodies.read_form("audio")
-    media = _take(caller, form)
+    media = _take(owner, form)
     duration = media["duration"]
     return {
         "audioUrl": base_url() + plain_path(media["id"], media["name"]),
@@ -131,11 +136,24 @@ def upload_voice(caller: Identity) -> Answer:
     }
 
 
-def _take(caller: Identity, form: bodies.Form) -> MediaView:
+def _owner_or_stranger() -> ObjectId | None:
+    """Return the caller; None for a stranger who sends no token, where the settings let them in. Raises Unauthorized,
+    RateLimited.
+    """
+    identity = identity_or_error()
+    if isinstance(identity, Identity):
+        return identity.user_id
+    if identity.code != Code.TOKEN_MISSING or not config().ALLOW_ANONYMOUS_VOICE:
+        raise identity
+    limits.spend("anonymous voice", f"address:{address_key(request.remote_addr)}", config().RATE_ANONYMOUS_VOICE)
+    return None
+
+
+def _take(owner: ObjectId | None, form: bodies.Form) -> MediaView:
     assert form.file is not None
     try:
         return uploads.take_whole(
-            caller.user_id,
+            owner,
             form.file.finished(),
             form.file.size,
             form.fields.get("filename") or form.name,

@@ -4,6 +4,7 @@
 """
 
 from chatapp.blobs.choice import current
+from chatapp.blobs.folder import Folder
 from chatapp.blobs.store import PIECE_BYTES, Store, in_thread
 
-__all__ = ["PIECE_BYTES", "Store", "current", "in_thread"]
+__all__ = ["PIECE_BYTES", "Folder", "Store", "current", "in_thread"]

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from chatapp.cli import chaos, check_users, docs, doctor, events, migrate, new_epoch, processes, seed, verify
+from chatapp.cli import chaos, check_users, docs, doctor, events, media, migrate, new_epoch, processes, seed, verify
 
 
 def register(app: Flask) -> None:
@@ -19,5 +19,6 @@ def register(app: Flask) -> None:
         chaos.chaos,
         new_epoch.new_epoch,
         processes.processes,
+        media.media,
     ):
         app.cli.add_command(command)

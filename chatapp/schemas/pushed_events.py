@@ -10,6 +10,7 @@ PUSHED: dict[str, tuple[type[Schema], str]] = {
     "ready": (pushed.ReadyPushed, "First after CONNECT: the socket hears everything that is the user's."),
     "onlineUsers": (pushed.OnlineUsersPushed, "After ready: users online who share a conversation."),
     "newMessage": (pushed.NewMessagePushed, "A message, to every device of every member, the sender's too."),
+    "voice:received": (pushed.NewMessagePushed, "A voice note; to old apps, instead of newMessage."),
     "entry": (pushed.EntryPushed, "Any other new entry, to every member and whom it takes out."),
     "message:edited": (pushed.EditedPushed, "A message has another text; to old apps, instead of the entry."),
     "reaction:updated": (pushed.ReactedPushed, "The reactions to a message; to old apps, instead of the entry."),

@@ -6,8 +6,6 @@ from chatapp import errors
 from chatapp.sockets.dispatch import Answer, Caller, event
 
 _ERROR_EVENTS = {
-    "voice:send": "voice:error",
-    "document:send": "document:error",
     "user:block": "user:block:error",
     "user:unblock": "user:unblock:error",
     "story:post": "story:error",

@@ -241,6 +241,20 @@ def find_by_seqs(conversation_id: ObjectId, seqs: list[int]) -> list[ShownEntry]
     return all_of(db().entries.find(wanted, dict(_UNSEEN)).sort("seq", 1).batch_size(len(seqs) + 1))
 
 
+def find_sent(conversation_id: ObjectId, keys: list[tuple[ObjectId, str]]) -> list[Entry]:
+    """Return the entries that these senders made in this conversation under these ids, in no order."""
+    if not keys:
+        return []
+    senders, named = ({key[place] for key in keys} for place in (0, 1))
+    wanted = {
+        "client_msg_id": {"$in": list(named)},
+        "sender_id": {"$in": list(senders)},
+        "conversation_id": conversation_id,
+    }
+    found: list[Entry] = all_of(db().entries.find(wanted).batch_size(_MOST_ROWS))
+    return [entry for entry in found if (entry["sender_id"], entry["client_msg_id"]) in keys]
+
+
 def find_changes(conversation_id: ObjectId, message_ids: list[ObjectId], last: int) -> list[ShownEntry]:
     """Return the entries up to `last` that concern these messages, ascending."""
     wanted = {"conversation_id": conversation_id, "target_id": {"$in": message_ids}, "seq": {"$lte": last}}

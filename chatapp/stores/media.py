@@ -3,6 +3,7 @@
 A change of state names the state before it, so that of two processes one does it.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from bson import ObjectId
@@ -12,6 +13,8 @@ from chatapp.database import Document, db
 from chatapp.database.write_conflicts import again
 from chatapp.stores.documents.media import MediaDocument
 from chatapp.stores.rows import all_of
+
+_PAGE = 500
 
 
 @again
@@ -75,6 +78,24 @@ def set_used(media_ids: list[ObjectId], used: bool) -> int:
     return int(db().media.update_many(key, {"$set": {"used": used}}).matched_count)
 
 
+@again
+def claim(media_id: ObjectId, owner: ObjectId) -> bool:
+    """Give a file that has no owner to this one; False when somebody else has it by now."""
+    return db().media.update_one({"_id": media_id, "owner": None}, {"$set": {"owner": owner}}).matched_count == 1
+
+
 def find_unused(before: datetime, limit: int) -> list[MediaDocument]:
     """Return some that have been ready since before this time, and that no message may have."""
     return all_of(db().media.find({"state": "ready", "used": False, "changed_at": {"$lt": before}}).limit(limit))
+
+
+def iterate_all() -> Iterator[MediaDocument]:
+    """Yield everything that is known of files, gone ones too, a page at a time."""
+    last: ObjectId | None = None
+    while True:
+        wanted = {"_id": {"$gt": last}} if last else {}
+        page: list[MediaDocument] = all_of(db().media.find(wanted).sort("_id", 1).limit(_PAGE))
+        yield from page
+        if len(page) < _PAGE:
+            return
+        last = page[-1]["_id"]

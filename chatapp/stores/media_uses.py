@@ -59,6 +59,14 @@ def find_in_conversation(media_id: ObjectId, conversation_id: ObjectId, limit: i
     return all_of(db().media_uses.find({"media_id": media_id, "conversation_id": conversation_id}).limit(limit))
 
 
+def find_page(conversation_id: ObjectId, kind: str | None, before: ObjectId | None, limit: int) -> list[MediaUse]:
+    """Return uses in a conversation, of files of this kind, made before this one; newest first."""
+    wanted: Document = {"conversation_id": conversation_id}
+    wanted |= {"kind": kind} if kind else {}
+    wanted |= {"_id": {"$lt": before}} if before else {}
+    return all_of(db().media_uses.find(wanted).sort("_id", -1).limit(limit))
+
+
 def find_unchecked(before: datetime, limit: int) -> list[MediaUse]:
     """Return some uses from before this time whose message nobody has looked for."""
     return all_of(db().media_uses.find({"is_checked": False, "created_at": {"$lt": before}}).limit(limit))

@@ -4,13 +4,14 @@
 `SECURITY` finds out what is open to strangers.
 """
 
-from chatapp.cli.checks import account, connection, exposure, installation, processes, safe_settings
+from chatapp.cli.checks import account, connection, exposure, files, installation, processes, safe_settings
 from chatapp.cli.checks.examination import Check
 
 DIAGNOSIS: dict[str, Check] = {
     "database": installation.database,
     "indexes": installation.indexes,
     "users": installation.users,
+    "stored files": files.stored_files,
     "workers": installation.workers,
     "media": installation.media,
     "binding": installation.binding,

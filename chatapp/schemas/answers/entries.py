@@ -89,6 +89,8 @@ class Message(Place):
     starred = fields.Boolean(metadata={"description": "Starred by the caller"})
     forwarded = fields.Nested(Forwarded)
     attachments = fields.List(fields.Nested(Attachment), metadata={"description": "Its files, where it has any"})
+    audioUrl = fields.String(metadata={"description": "Of a voice note, to apps of the first protocol"})
+    audioDuration = fields.Float(allow_none=True)
 
 
 class Entry(Place):
@@ -114,6 +116,8 @@ class Entry(Place):
     starred = fields.Boolean(metadata={"description": "Starred by the caller"})
     forwarded = fields.Nested(Forwarded)
     attachments = fields.List(fields.Nested(Attachment), metadata={"description": "Its files, where it has any"})
+    audioUrl = fields.String(metadata={"description": "Of a voice note, to apps of the first protocol"})
+    audioDuration = fields.Float(allow_none=True)
     actor = fields.Nested(Sender)
     change = fields.Dict(metadata={"description": "By type; see docs/protocol.md, section 5"})
 

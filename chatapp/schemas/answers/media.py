@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from chatapp.schemas.answers.envelope import Out
-from chatapp.schemas.answers.fields import identifier, maybe_text, number, text
+from chatapp.schemas.answers.fields import date_time, identifier, maybe_text, number, text
 
 MEDIA_KINDS = ("image", "video", "voice", "audio", "document")
 
@@ -56,3 +56,24 @@ class MediaOut(Out):
 class VoiceUploadedOut(Out):
     audioUrl = text()
     duration = fields.Float(required=True)
+
+
+class GalleryRow(Schema):
+    """A file of a conversation, and the message that has it."""
+
+    file = fields.Nested(Attachment, required=True)
+    messageId = identifier()
+    seq = number()
+    senderId = identifier()
+    createdAt = date_time()
+
+
+class GalleryPagination(Schema):
+    limit = number()
+    hasMore = fields.Boolean(required=True)
+    nextBefore = maybe_text()
+
+
+class GalleryOut(Out):
+    data = fields.List(fields.Nested(GalleryRow), required=True)
+    pagination = fields.Nested(GalleryPagination, required=True)

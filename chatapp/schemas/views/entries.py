@@ -72,7 +72,7 @@ class MessageView(PlaceView):
 
     `changedSeq`, where later entries have changed it: the last one that is counted in. `edits` is how often it was
     edited, `editedAt` when last; one that is `deleted` has neither, nor a text. `reactions`, where there are any.
-    `pinned`, while it is, and `pinnedUntil`, where that ends.
+    `pinned`, while it is, and `pinnedUntil`, where that ends. `audioUrl` and `audioDuration` are for old apps.
     """
 
     content: str
@@ -95,6 +95,8 @@ class MessageView(PlaceView):
     starred: NotRequired[bool]
     forwarded: NotRequired[ForwardedView]
     attachments: NotRequired[list[AttachmentView]]
+    audioUrl: NotRequired[str]
+    audioDuration: NotRequired[float | None]
 
 
 class MembersAdded(TypedDict):

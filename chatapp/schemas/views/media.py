@@ -45,3 +45,28 @@ class AttachmentView(TypedDict):
     url: str
     thumbUrl: str | None
     previewUrl: str | None
+
+
+class GalleryRow(TypedDict):
+    """A file of a conversation, and the message that has it."""
+
+    file: AttachmentView
+    messageId: str
+    seq: int
+    senderId: str
+    createdAt: str
+
+
+class GalleryPagination(TypedDict):
+    """The place of a page."""
+
+    limit: int
+    hasMore: bool
+    nextBefore: str | None
+
+
+class GalleryPage(TypedDict):
+    """A page of files, newest first."""
+
+    data: list[GalleryRow]
+    pagination: GalleryPagination

@@ -76,7 +76,7 @@ def _to_all(message: MessageView, user_ids: list[ObjectId]) -> list[announcing.P
     for_old = old_events.message_of(message)
     if for_old is message:
         return [_push("newMessage", user_ids, message)]
-    return [_push("newMessage", user_ids, message, NEW), _push("newMessage", user_ids, for_old, OLD)]
+    return [_push("newMessage", user_ids, message, NEW), _push(old_events.name_of(message), user_ids, for_old, OLD)]
 
 
 def _pushes_of_change(conversation: Conversation, entry: Entry, data: ChangeView) -> list[announcing.Push]:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from chatapp.stores.documents.entries import MediaShown
 
 TEXT: Final = "text"
+VOICE: Final = "voice"
 _DOCUMENT: Final = "document"
 _ENDINGS = {
     "image": "avif bmp gif heic heif jpeg jpg png svg webp",

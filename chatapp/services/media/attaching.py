@@ -5,6 +5,7 @@ going and looks for uses then, and whoever uses one writes the use first and loo
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bson import ObjectId
 
@@ -16,6 +17,7 @@ from chatapp.stores import media_uses
 from chatapp.stores.documents.entries import MediaReference, MediaShown
 from chatapp.stores.documents.media import MediaDocument, MediaUse
 
+_UNCLAIMED = timedelta(minutes=10)  # for which a file without an owner waits for one
 _SHOWN = ("sha256", "kind", "mime", "name", "size", "width", "height", "duration", "thumbhash", "waveform")
 
 
@@ -45,6 +47,8 @@ def of_shown(shown: list[MediaShown]) -> Files:
 
 
 def _ready(user_id: ObjectId, media: MediaDocument | None) -> MediaDocument:
+    if media is not None and media["owner"] is None and media["created_at"] > clock.now() - _UNCLAIMED:
+        media["owner"] = user_id if media_store.claim(media["_id"], user_id) else None
     if media is None or media["owner"] != user_id:
         raise errors.NotFound(errors.Code.MEDIA_NOT_FOUND, "File not found")
     if media["state"] in ("going", "gone"):
@@ -107,4 +111,4 @@ def own_address(user_id: ObjectId, address: str | None) -> str | None:
     if is_certain:
         return media_text
     media = media_store.find(ObjectId(media_text))
-    return media_text if media is not None and media["owner"] == user_id else None
+    return media_text if media is not None and media["owner"] in (user_id, None) else None

@@ -58,7 +58,9 @@ def begin(owner: ObjectId, length: int, name: str | None, mime: str | None, *, a
     return _upload_of(_begin(owner, length, name, mime, as_document=as_document))
 
 
-def _begin(owner: ObjectId, length: int, name: str | None, mime: str | None, *, as_document: bool) -> MediaDocument:
+def _begin(
+    owner: ObjectId | None, length: int, name: str | None, mime: str | None, *, as_document: bool
+) -> MediaDocument:
     quotas.check_size(length)
     now = clock.now()
     media: MediaDocument = {
@@ -76,7 +78,8 @@ def _begin(owner: ObjectId, length: int, name: str | None, mime: str | None, *, 
     }
     media_store.insert(media)
     try:
-        quotas.check_user(owner)  # after it is stored, so that two at once see each other
+        if owner is not None:
+            quotas.check_user(owner)  # after it is stored, so that two at once see each other
     except errors.Conflict:
         media_store.delete(media["_id"])
         raise
@@ -209,10 +212,11 @@ def mismatch(offset: int) -> errors.Conflict:
 
 
 def take_whole(
-    owner: ObjectId, path: Path, size: int, name: str | None, mime: str | None, *, as_document: bool
+    owner: ObjectId | None, path: Path, size: int, name: str | None, mime: str | None, *, as_document: bool
 ) -> MediaView:
     """Take a file that has come whole, check it, and return it; the file at `path` may be gone afterwards.
 
+    One without an owner is for the first who sends it.
     Raises as `begin`, ChatError MEDIA_REFUSED, Unavailable.
     """
     media = _begin(owner, size, name, mime, as_document=as_document)
