@@ -6,6 +6,7 @@ from tqdm import tqdm
 from chatapp import blobs
 from chatapp.cli.outcome import plain_failures
 from chatapp.services.media import upkeep
+from chatapp.services.media.storage import storage
 from chatapp.settings import config
 
 
@@ -31,11 +32,13 @@ def count() -> None:
 @plain_failures
 def orphans(is_deleting: bool) -> None:
     """List what the store has that belongs to no file."""
-    found = list(upkeep.orphans())
+    with storage():
+        found = list(upkeep.orphans())
     for key in found:
         click.echo(key)
     if is_deleting and found:
-        blobs.current().delete(found)
+        with storage():
+            blobs.current().delete(found)
     click.echo(f"{len(found)} orphans{' deleted' if is_deleting and found else ''}")
 
 
@@ -46,7 +49,9 @@ def verify() -> None:
     bad = checked = 0
     for row in upkeep.ready():
         checked += 1
-        if problem := upkeep.problem_of(row):
+        with storage():
+            problem = upkeep.problem_of(row)
+        if problem:
             bad += 1
             click.echo(f"{row['_id']} {problem}")
     click.echo(f"{checked} files, {bad} of them wrong")
@@ -61,6 +66,7 @@ def move() -> None:
     if not config().MEDIA_S3_BUCKET:
         raise click.ClickException("Set MEDIA_S3_BUCKET to the bucket that the files are to be moved to.")
     origin = upkeep.source()
-    keys = list(origin.keys())
-    moved = sum(upkeep.move(key, origin) for key in tqdm(keys, desc="Moving", unit="file", disable=None))
+    with storage():
+        keys = list(origin.keys())
+        moved = sum(upkeep.move(key, origin) for key in tqdm(keys, desc="Moving", unit="file", disable=None))
     click.echo(f"{moved} files moved from {origin.name} to {blobs.current().name}")

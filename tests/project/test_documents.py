@@ -115,7 +115,9 @@ def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob, eve):
     fields = {"conversationId": conversation, "messageId": message["id"], "content": "x", "message": "x",
               "type": "direct", "participants": [bob.id], "token": ann.token, "isTyping": True,
               "userId": eve.id, "userIds": [eve.id], "role": "admin", "name": "New",
-              "emoji": "👍", "cursors": {conversation: 0}, "text": "x", "draftId": "d"}  # fmt: skip
+              "emoji": "👍", "audioUrl": "https://a.example/b.m4a",
+              "document": {"url": "https://a.example/c.pdf"}, "cursors": {conversation: 0},
+              "text": "x", "draftId": "d"}  # fmt: skip
     order = [
         "removeMember",
         "addMembers",
