@@ -13,4 +13,5 @@ def up(db: Database[dict[str, Any]]) -> None:
     db.media_uses.create_index([("media_id", 1), ("conversation_id", 1)], name="of_file")
     db.media_uses.create_index([("conversation_id", 1), ("kind", 1), ("_id", 1)], name="gallery")
     db.media_uses.create_index([("is_checked", 1), ("created_at", 1)], name="unchecked")
+    db.media.create_index([("used", 1), ("changed_at", 1)], name="unused")
     db.media.create_index([("state", 1), ("changed_at", 1)], name="by_state")

@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from chatapp import errors
 from chatapp.services import access
+from chatapp.services.log import foreign
 from chatapp.services.log.append import append_entry
 from chatapp.services.log.draft import Appended, Draft
 from chatapp.services.media import attaching
@@ -38,6 +39,7 @@ def append(conversation_id: ObjectId, draft: Draft, files: Files | None) -> Appe
     """Append a message, with these files if it has any. Raises what `append_entry` raises, Gone MEDIA_GONE."""
     if files is None:
         return append_entry(conversation_id, draft)
+    foreign.require_understood(foreign.FILES)
     access.known_for_member(draft.sender_id, str(conversation_id))
     draft.client_msg_id = draft.client_msg_id or uuid4().hex
     key = conversation_id, draft.sender_id, draft.client_msg_id

@@ -86,7 +86,7 @@ def claim(media_id: ObjectId, owner: ObjectId) -> bool:
 
 def find_unused(before: datetime, limit: int) -> list[MediaDocument]:
     """Return some that have been ready since before this time, and that no message may have."""
-    return all_of(db().media.find({"state": "ready", "used": False, "changed_at": {"$lt": before}}).limit(limit))
+    return all_of(db().media.find({"used": False, "state": "ready", "changed_at": {"$lt": before}}).limit(limit))
 
 
 def iterate_all() -> Iterator[MediaDocument]:

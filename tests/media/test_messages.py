@@ -202,3 +202,16 @@ def test_the_log_verifies(acts, ann, bob, chat, file, run):
     assert run("verify").exit_code == 0
     acts.delete(ann, sent["id"])
     assert run("verify").exit_code == 0, run("verify").output
+
+
+def test_files_that_an_older_process_has_left_are_erased_by_repair(acts, ann, chat, file, files, run, monkeypatch):
+    sent = acts.send(ann, chat, "look", attachments=[file["id"]])["data"]
+    stored(files)
+    with monkeypatch.context() as patch:
+        patch.setattr("chatapp.services.log.changes.erasing.erase_from_message", lambda *_: None)
+        patch.setattr("chatapp.services.log.changes.changed_messages.erase_media", lambda *_: None)
+        acts.delete(ann, sent["id"])
+    verified = run("verify")
+    assert verified.exit_code == 1 and "Its files should be erased" in verified.output
+    run("repair")
+    assert keys(files) == [] and run("verify").exit_code == 0

@@ -22,6 +22,7 @@ from chatapp.stores.head import Head, sent_in
 _MOST_CHARACTERS = 1_000_000
 _CLOSE_SECONDS = 5.0
 _LIVED_SECONDS = 0.5  # in which a process that lives stores the heads that it has told of
+FILES = "message with files"  # among the types: a process that does not know it would not erase them
 _CREATED = 1  # the seq of the entry that creates a conversation, which is not announced in its order
 
 
@@ -85,7 +86,7 @@ def hear_others(exchange: Exchange) -> None:
 
 def description() -> Document:
     """Return which types of entries this process knows, for the others."""
-    return {"entry_types": sorted(ENTRY_TYPES)}
+    return {"entry_types": sorted({*ENTRY_TYPES, FILES})}
 
 
 def require_understood(kind: str) -> None:

@@ -10,6 +10,7 @@ from chatapp import database
 from chatapp.services.log import changes
 from chatapp.services.log.apply import OF_MESSAGES
 from chatapp.services.log.state import MOST_DELETED
+from chatapp.services.media import erasing
 from chatapp.stores import changed_messages
 from chatapp.stores import entries as entry_store
 from chatapp.stores.documents.entries import Entry, Now
@@ -82,6 +83,8 @@ class Changes:
         for seq in sorted(self._erased - self._blank):
             yield Problem(seq, "Its text should be erased", is_derived=True)
         for seq, changed in sorted(self._changed.items()):
+            if changed.wanted["deleted"] and "media" in changed.message:
+                yield Problem(seq, "Its files should be erased", is_derived=True)
             if not _is_same(changed.found, changed.wanted):
                 yield Problem(seq, "What it is now is not what the log amounts to", is_derived=True)
         for seq in sorted(self._with_now.keys() - self._changed.keys()):
@@ -98,6 +101,10 @@ class Changes:
             changed_messages.erase(self.conversation_id, missing)
             database.forget_traces()
         for changed in self._changed.values():
+            if changed.wanted["deleted"] and "media" in changed.message:
+                erasing.erase_from_message(changed.message)
+                changed_messages.erase_media(self.conversation_id, changed.message["_id"])
+                erasing.wait()
             if not _is_same(changed.found, changed.wanted):
                 changed_messages.replace_now(self.conversation_id, changed.message["_id"], changed.wanted)
         for seq, message_id in self._with_now.items():

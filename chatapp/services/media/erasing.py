@@ -25,6 +25,7 @@ _BLANK: dict[str, object] = {
     "thumbs": {},
     "thumbhash": None,
     "waveform": None,
+    "used": None,
     "sha256": "",
 }
 

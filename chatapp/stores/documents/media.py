@@ -26,7 +26,7 @@ class MediaDocument(TypedDict):
     parts: list[str]
     created_at: datetime
     changed_at: datetime
-    used: NotRequired[bool]
+    used: NotRequired[bool | None]
     blob: NotRequired[str]
     thumbs: NotRequired[dict[str, int]]
     kind: NotRequired[str]
