@@ -1,10 +1,12 @@
 """Files by their addresses: who gets them, for how long, and which part."""
 
 from datetime import timedelta
+from io import BytesIO
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from PIL import Image
 
 from chatapp import clock
 from chatapp.media_inspection.inspect import Inspected
@@ -89,6 +91,23 @@ def test_only_what_is_harmless_is_shown_in_a_page(client, ann, chat, uploads, mo
     headers = get(client, url)[1]
     assert headers["Content-Disposition"].startswith("inline" if inline else "attachment")
     assert headers["Content-Type"] == (mime if inline else "application/octet-stream")
+
+
+def test_a_picture_has_small_ones_and_they_go_with_it(client, files, ann, chat, uploads):
+    drawn = BytesIO()
+    Image.new("RGB", (2_000, 1_000), "teal").save(drawn, "JPEG")
+    media = uploads.whole(drawn.getvalue(), filename="a.jpg", filetype="text/html")
+    sent = ann.send(chat, "", attachments=[media["id"]])["data"]
+    (shown,) = sent["attachments"]
+    assert (sent["kind"], shown["kind"], shown["width"], shown["height"]) == ("image", "image", 2_000, 1_000)
+    assert shown["thumbhash"] and len(list(files.keys())) == 3
+    for address, width in ((shown["url"], 2_000), (shown["previewUrl"], 1_280), (shown["thumbUrl"], 320)):
+        status, headers, data = get(client, address)
+        assert status == 200 and headers["Content-Disposition"].startswith("inline")
+        assert Image.open(BytesIO(data)).size == (width, width // 2)
+        assert headers["Content-Type"] == ("image/jpeg" if width == 2_000 else "image/webp")
+    ann.rest("DELETE", f"/api/messages/{sent['id']}")
+    assert list(files.keys()) == [] and code(client, shown["thumbUrl"]) == "MEDIA_NOT_FOUND"
 
 
 def test_a_changed_address_opens_nothing(client, url, ann, eve):

@@ -26,7 +26,7 @@ _INLINE = frozenset(  # all of them decode as what they say, and none of them ca
         "image/webp",
         "image/gif",
         "image/avif",
-        *("video/mp4", "video/webm"),
+        *("video/mp4", "video/webm", "video/ogg"),
         *("audio/mp4", "audio/ogg", "audio/webm", "audio/mpeg", "audio/wav"),
     }
 )
