@@ -7,6 +7,7 @@ from typing import Any
 
 import litemongo
 
+from chatapp.database.process_lock import exclusive
 from config import Config, keep_private
 
 
@@ -20,9 +21,13 @@ def open_store(config: Config, collections: Iterable[str]) -> Any:
 
 
 def overwrite_freed(database: Any, collections: Iterable[str]) -> None:
-    """Let SQLite overwrite what is deleted or replaced in the files of these collections, from now on."""
-    for name in collections:
-        database[name]._store._connection.execute("PRAGMA secure_delete = ON")
+    """Let SQLite overwrite what is deleted or replaced in the files of these collections, from now on.
+
+    Missing files are made by it, by one process at a time: two at once would fail over the same new file.
+    """
+    with exclusive("open"):
+        for name in collections:
+            database[name]._store._connection.execute("PRAGMA secure_delete = ON")
 
 
 def forget_traces(database: Any, collections: Iterable[str]) -> None:

@@ -81,8 +81,8 @@ def test_events_lists_all(run):
     output = run("events").output
     assert "Sent by the server:" in output and "userTyping {" in output
     assert (
-        "newMessage {conversationId, content?, attachment?, replyTo?, mentions?, forwardOf?, clientMsgId?, tempId?}"
-        in output
+        "newMessage {conversationId, content?, attachment?, replyTo?, mentions?, attachments?, forwardOf?, "
+        "clientMsgId?, tempId?}" in output
     )
 
 

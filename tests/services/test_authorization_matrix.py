@@ -93,6 +93,18 @@ ROUTES: dict[str, tuple[dict[str, object] | None, dict[str, str]]] = {
     "PUT /api/messages/<message_id>/star": ({}, of_messages()),
     "DELETE /api/messages/<message_id>/star": (None, of_messages(former="OK")),
     "GET /api/user/stars": (None, signed_in("OK")),
+    "GET /api/conversations/<conversation_id>/media": (None, of_members(former="OK")),
+    "GET /api/media/<media_id>": (None, signed_in("MEDIA_NOT_FOUND")),
+    "POST /api/media/<media_id>/url": (
+        {"conversationId": "{conversation}"},
+        of_members("MEDIA_NOT_FOUND", "MEDIA_NOT_FOUND"),
+    ),
+    "GET /media/<media_id>/<name>": (None, everybody("MEDIA_FORBIDDEN")),
+    "POST /api/upload": ({}, signed_in(INVALID)),
+    "POST /api/upload/voice": ({}, signed_in(INVALID)),
+    "POST /api/uploads": ({}, signed_in("UPLOAD_VERSION")),
+    "PATCH /api/uploads/<media_id>": ({}, signed_in("UPLOAD_VERSION")),
+    "DELETE /api/uploads/<media_id>": (None, signed_in("UPLOAD_VERSION")),
     "GET /api/sync": (None, signed_in("OK")),
     "POST /api/sync": ({}, signed_in("OK")),
     "GET /api/user/presence": (None, signed_in("OK")),
@@ -170,6 +182,11 @@ EVENT_TABLE: dict[str, tuple[object, dict[str, str]]] = {
     "onlineUsers": (None, signed_in("OK")),
     "rejoinConversations": (None, signed_in("OK")),
     "sendMessage": ({"conversationId": "{conversation}", "message": "hello"}, of_members()),
+    "voice:send": ({"conversationId": "{conversation}", "audioUrl": "https://a.example/b.m4a"}, of_members()),
+    "document:send": (
+        {"conversationId": "{conversation}", "document": {"url": "https://a.example/b.pdf"}},
+        of_members(),
+    ),
     "testSocket": (None, signed_in("OK")),
     "typing": ({"conversationId": "{conversation}", "isTyping": True}, of_members()),
     "updateProfile": ({}, signed_in("OK")),
@@ -245,7 +262,7 @@ def test_route(scene, client, route, caller):
     method, rule = route.split()
     path = rule.replace("<conversation_id>", scene.conversation).replace("<session_id>", "f" * 24)
     path = path.replace("<message_id>", scene.message).replace("<user_id>", scene.owner.id)
-    path = path.replace("<emoji>", "👍")
+    path = path.replace("<emoji>", "👍").replace("<media_id>", "f" * 24).replace("<name>", "nothing")
     headers = {} if caller == ANONYMOUS else {"Authorization": f"Bearer {scene.caller.token}"}
     if caller == EXPIRED:
         clock.move(timedelta(days=8))
