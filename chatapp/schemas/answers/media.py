@@ -28,7 +28,7 @@ class Media(Schema):
 
 
 class Attachment(Schema):
-    """A file of a message. The addresses run out, as said in docs/protocol.md, section 15."""
+    """A file of a message. The addresses run out, as said in docs/protocol.md, section 16."""
 
     id = identifier()
     kind = text(metadata={"enum": list(MEDIA_KINDS)})
