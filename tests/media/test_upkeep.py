@@ -1,5 +1,7 @@
 """The gallery, and what an operator does with files."""
 
+import uuid
+
 import boto3
 import pytest
 
@@ -75,12 +77,14 @@ def test_a_folder_moves_to_a_bucket_in_any_number_of_attempts(app, ann, settings
     settings(INSTANCE_DIR=str(tmp_path))
     choice.forget()
     assert run("media", "move").exit_code == 1
-    uploads = Uploader(ann)
+    uploads, bucket_name = Uploader(ann), f"moved-{uuid.uuid4().hex[:8]}"
     for number in range(4):
         uploads.whole(b"%d" % number)
     keys = {"aws_access_key_id": "tests", "aws_secret_access_key": "only-for-tests"}
-    boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys).create_bucket(Bucket="moved")
-    settings(MEDIA_S3_BUCKET="moved", MEDIA_S3_ENDPOINT=s3, MEDIA_S3_KEY_ID="tests", MEDIA_S3_SECRET="only-for-tests")
+    boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys).create_bucket(Bucket=bucket_name)
+    settings(
+        MEDIA_S3_BUCKET=bucket_name, MEDIA_S3_ENDPOINT=s3, MEDIA_S3_KEY_ID="tests", MEDIA_S3_SECRET="only-for-tests"
+    )
     choice.forget()
     bucket = blobs.current()
     put, calls = bucket.put, []

@@ -1,6 +1,7 @@
 """Every query of the product names the shard key of its collection, but those that docs/scale.md lists."""
 
 import ast
+import io
 import re
 from datetime import timedelta
 
@@ -87,6 +88,14 @@ def _talk(ann, bob, eve, direct, group):
     assert ann.rest("PUT", f"/api/conversations/{direct}/draft", json=draft).status_code == 200
     assert ann.rest("PUT", f"/api/conversations/{direct}/settings", json={"pinned": True}).status_code == 200
     bob.socket().call("typing", {"conversationId": group, "isTyping": True})
+    _send_a_file(ann, direct)
+
+
+def _send_a_file(ann, direct):
+    media = ann.rest("POST", "/api/upload", data={"file": (io.BytesIO(b"notes"), "notes.txt")}).json["data"]
+    sent = ann.send(direct, "", attachments=[media["id"]])["data"]
+    assert ann.get(f"/api/conversations/{direct}/media")["data"]
+    assert ann.rest("DELETE", f"/api/messages/{sent['id']}").status_code == 200
 
 
 def _sync(ann, bob, settings, direct, group):
