@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chatapp.bus.exchange import Exchange
 
-ALL = 1.0  # the share with which everything is lost
+ALL, WHOLE = 1.0, 0.0  # the shares with which everything is lost, and nothing
 
 
 class BadBus:

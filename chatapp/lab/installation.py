@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import gevent
+
 from chatapp.lab import redis
 from chatapp.lab.forks import Fork
 from chatapp.lab.plan import Plan
 from chatapp.lab.proxy import Proxy
 from chatapp.lab.redis import Redis
-from chatapp.lab.server import Server
+from chatapp.lab.server import LOOK_SECONDS, Server
 
 
 class Installation:
@@ -64,10 +66,11 @@ class Installation:
                 server.kill()
                 server.start()
 
-    def set_bus_silent(self, silent: bool) -> None:
-        """Let the bus lose all that is said, or nothing any more; the servers see it in a moment."""
+    def hold_bus(self, share: float | None) -> None:
+        """Let the bus lose that share of what is said, or as much as the faults want; return when the servers know."""
         for server in self.servers:
-            server.set_bus_silent(silent)
+            server.hold_bus(share)
+        gevent.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
         """End everything."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import gevent
 from gevent.pool import Group
 
+from chatapp.lab.bad_bus import ALL, WHOLE
 from chatapp.lab.checker import judge
 from chatapp.lab.devices import Device
 from chatapp.lab.faults import Places, Schedule
@@ -19,7 +20,6 @@ from chatapp.lab.people import People
 from chatapp.lab.plan import Plan
 from chatapp.lab.reactions import EMOJI
 from chatapp.lab.records import Records
-from chatapp.lab.server import LOOK_SECONDS
 from chatapp.lab.verdict import Verdict
 
 _LULLS_APART = 6  # times as long as one lasts
@@ -124,16 +124,17 @@ class Run:
 
     def _fall_silent(self, chosen: dict[tuple[str, str], Device]) -> None:
         """Let everybody say a last message that the bus loses, with the receipts that follow, and be silent: nothing
-        betrays the loss then."""
+        betrays the loss then. Before it all have heard all, or a process would look for what it knows to be missing."""
+        self.installation.hold_bus(WHOLE)
+        self._wait_for_answers()
+        gevent.sleep(_LAST_WORD_SECONDS)
         with self.records.fault(SILENT_BUS):
-            self.installation.set_bus_silent(True)
-            gevent.sleep(LOOK_SECONDS)
+            self.installation.hold_bus(ALL)
             for pair, device in chosen.items():
                 device.send(pair[0])
             self._wait_for_answers()
             gevent.sleep(_LAST_WORD_SECONDS)
-            self.installation.set_bus_silent(False)
-            gevent.sleep(LOOK_SECONDS)
+            self.installation.hold_bus(None)
         gevent.sleep(self.plan.lull_seconds)
 
     def _wait_for_answers(self) -> None:

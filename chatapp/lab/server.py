@@ -16,7 +16,6 @@ from pathlib import Path
 import gevent
 from gevent.subprocess import PIPE, STDOUT, Popen
 
-from chatapp.lab.bad_bus import ALL
 from chatapp.lab.forks import ROOT, Fork
 
 PATIENCE_SECONDS = 30
@@ -78,7 +77,7 @@ class Server:
     _process: Popen | Fork | None = None
     _clock: float = 0.0
     _bad_bus: float = 0.0
-    _is_bus_silent: bool = False
+    _held_bus: float | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -199,9 +198,9 @@ class Server:
         self.bad_bus = 0.0
         self.set_bad_bus(0.0)
 
-    def set_bus_silent(self, is_silent: bool) -> None:
-        """Let all that comes from other processes be lost."""
-        self._is_bus_silent = is_silent
+    def hold_bus(self, share: float | None) -> None:
+        """Let that share of what comes from other processes be lost, whatever the faults want; None: as they want."""
+        self._held_bus = share
         self._write_control()
 
     def _write_control(self) -> None:
@@ -209,7 +208,7 @@ class Server:
         wanted = {
             "clock": self._clock,
             "sabotage": self.sabotage,
-            "bad_bus": ALL if self._is_bus_silent else max(self._bad_bus, self.bad_bus),
+            "bad_bus": max(self._bad_bus, self.bad_bus) if self._held_bus is None else self._held_bus,
         }
         written.write_text(json.dumps(wanted))
         written.replace(self._control)

@@ -157,7 +157,9 @@ def test_every_sabotage_between_processes_is_seen_and_named():
     kinds = ("websocket",)  # the calls of others are counted, and the counts told: each shows what was lost before it
 
     def breach(name):
-        verdict = run_on_mongo(seed=3, seconds=7, faults=["bus spoiled"], lull_seconds=5, kinds=kinds, sabotage=name)
+        verdict = run_on_mongo(
+            seed=3, seconds=7, faults=["bus spoiled"], bad_bus=0.2, lull_seconds=5, kinds=kinds, sabotage=name
+        )
         return name, len(getattr(verdict, BREACHES_OF_SEVERAL[name]))
 
     assert set(BREACHES_OF_SEVERAL) == set(SABOTAGES_OF_SEVERAL)
