@@ -13,6 +13,8 @@ from chatapp.schemas.pushed import DeletedOut, EditedOut, ReactedOut
 from chatapp.schemas.sync import MessageIdIn
 from chatapp.schemas.views.entries import MessageChanged
 from chatapp.services import actions
+from chatapp.services.accounts import sessions
+from chatapp.services.log.old_events import message_of
 from chatapp.sockets.dispatch import Answer, Caller, event
 
 
@@ -74,4 +76,6 @@ def answer_of(caller: Caller, event_name: str, answer: MessageChanged, told: dic
     is_told = "entry" in answer and "duplicate" not in answer
     if not is_told and told.get("deleteFor") != "me":
         emitting.reply(caller.sid, event_name, {"success": True, **told})
-    return {**answer, **told}
+    if sessions.is_of_old_app(caller.identity.session_id):
+        message = message_of(message)
+    return {**answer, "data": message, **told}

@@ -56,6 +56,24 @@ def test_a_new_app_sees_the_kind_and_an_old_one_a_type(register, ann, bob):
     assert {row["type"] for row in synced} == {"message"}
 
 
+@pytest.mark.parametrize(
+    ("event", "more"),
+    [
+        ("message:edit", {"newContent": "look here"}),
+        ("reaction:add", {"emoji": "👍"}),
+        ("message:pin", {}),
+        ("message:unpin", {}),
+    ],
+)
+def test_what_an_act_answers_has_it_as_well(register, ann, bob, event, more):
+    new = register("pat", protocol=2)
+    team = ann.group(bob, new)
+    for person, shown in ((ann, "image"), (new, "message")):
+        message = person.send(team, "look", attachment=PICTURE)["data"]
+        answer = person.socket().call(event, {"messageId": message["id"], **more})
+        assert (answer["success"], answer["data"]["type"], answer["data"]["kind"]) == (True, shown, "image")
+
+
 def test_text_is_a_message_for_everybody_and_so_is_a_tombstone(ann, bob, chat):
     socket = bob.socket()
     ann.send(chat, "hello")
