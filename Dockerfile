@@ -22,7 +22,7 @@ COPY config.py gunicorn.conf.py wsgi.py ./
 COPY migrations_seed migrations_seed
 COPY chatapp chatapp
 COPY --from=web /build/clients/web/dist clients/web/dist
-RUN /venv/bin/python -m compileall -q .
+RUN /venv/bin/python -m compileall -q . && install -d -o chatapp -m 0700 instance instance/media
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -60,6 +60,13 @@ def test_compose_pins_what_it_runs(compose):
     assert {images["chatapp-1"], images["chatapp-2"]} == {"chatapp:local"}
 
 
+def test_both_servers_of_compose_have_the_same_files(compose):
+    image = " ".join(word for words in instructions("RUN") for word in words)
+    assert "install -d -o chatapp -m 0700 instance instance/media" in image
+    for name in ("chatapp-1", "chatapp-2"):
+        assert compose[name]["volumes"] == ["media:/app/instance/media"]
+
+
 def test_compose_holds_no_secret(compose):
     text = (DEPLOY / "compose.yaml").read_text()
     for name in SECRETS:
