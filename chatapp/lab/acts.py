@@ -59,6 +59,12 @@ class Acts:
         self._records.private_acts.append(act)
         self._until_answered(act, self._change_private_once)
 
+    def keep_draft(self, row: Send) -> None:
+        """Keep the draft of an own message: before it is sent, meanwhile or later, as calls overtake each other."""
+        act = private.draft(row, self._chance)
+        self._records.private_acts.append(act)
+        self._until_answered(act, self._change_private_once)
+
     def _change_private_once(self, act: PrivateAct, _: str) -> Answer:
         http = self._http()
         try:

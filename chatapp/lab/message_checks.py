@@ -50,6 +50,7 @@ def judge_acts(verdict: Verdict, records: Records, histories: Histories) -> None
     messages = {row["id"]: row for log in longest_logs(histories).values() for row in seen(log)}
     lost, alien = lost_and_alien(records.reacts, messages)
     verdict.lost += [*lost, *private.lost(records, histories.told)]
+    verdict.stale += private.came_back(records, histories.told)
     verdict.alien += alien + pins.alien(records.pins, messages)
     acts: dict[str, list[Act]] = {}
     for act in records.acts:

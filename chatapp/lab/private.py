@@ -19,6 +19,7 @@ class Private:
 
     settings: Facts = field(default_factory=_NOTHING.copy)
     stars: list[str] = field(default_factory=list)
+    draft: tuple[str, str] | None = None  # its id and its text
     hidden: set[int] = field(default_factory=set)  # seqs; what is hidden stays so
     _versions: dict[str, int] = field(default_factory=dict)
 
@@ -29,6 +30,9 @@ class Private:
             self.settings = {name: given["settings"][name] for name in _STORED}
         if "stars" in given and self._is_next("stars", given["version"]):
             self.stars = list(given["stars"])
+        if "draft" in given and self._is_next("draft", given["version"]):
+            draft = given["draft"]
+            self.draft = (draft["draftId"], draft["text"]) if draft else None
 
     def _is_next(self, name: str, version: int) -> bool:
         if version < self._versions.get(name, 0):
@@ -38,7 +42,12 @@ class Private:
 
     def shown(self) -> Facts:
         """Return all of it, to be compared."""
-        return {**self.settings, "stars": sorted(self.stars), "hidden messages": sorted(self.hidden)}
+        return {
+            **self.settings,
+            "stars": sorted(self.stars),
+            "draft": self.draft,
+            "hidden messages": sorted(self.hidden),
+        }
 
 
 def choose(user_id: str, row: Send, chance: random.Random) -> PrivateAct:
@@ -59,6 +68,22 @@ def choose(user_id: str, row: Send, chance: random.Random) -> PrivateAct:
         )
     )
     return PrivateAct(user_id, row.conversation, row.seq or 0, method, path, body)
+
+
+def draft(row: Send, chance: random.Random) -> PrivateAct:
+    """Return a draft of a message to keep, or its removal."""
+    body = {"text": chance.choice(("", "Shall we", "Shall we meet")), "draftId": row.client_msg_id}
+    return PrivateAct(row.sender, row.conversation, 0, "PUT", f"/api/conversations/{row.conversation}/draft", body)
+
+
+def came_back(records: Records, told: Mapping[str, Mapping[str, Facts]]) -> Iterable[str]:
+    """Yield drafts that are kept though they were sent."""
+    sent = {(row.sender, row.conversation, row.client_msg_id) for row in records.sends if row.outcome == "ok"}
+    for user, conversations in told.items():
+        for conversation, known in conversations.items():
+            draft: Any = known["draft"]
+            if draft is not None and (user, conversation, draft[0]) in sent:
+                yield f"{conversation}: {user} has a draft that was sent: {draft[1]}"
 
 
 def lost(records: Records, told: Mapping[str, Mapping[str, Facts]]) -> Iterable[str]:

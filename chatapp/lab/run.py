@@ -27,7 +27,8 @@ _LAST_WORD_SECONDS = 2.5
 _SETTLE_SECONDS = 120
 _READS_A_SECOND = 20
 _ACTS_A_SECOND = 10  # edits, deletions, reactions, pins, and what is one's own
-_ACTED_ON = 1_000  # of the newest messages
+_DRAFTS_A_SECOND = 5  # of messages that are on their way, or were sent lately
+_ACTED_ON, _DRAFTED = 1_000, 20  # of the newest messages
 Told = Callable[[str], None]
 
 
@@ -93,6 +94,9 @@ class Run:
                 self._doing.spawn(device.read, conversation)
             if self.people.chance.random() < _ACTS_A_SECOND * self.plan.pause:
                 self._act(by_user)
+            if self.records.sends and self.people.chance.random() < _DRAFTS_A_SECOND * self.plan.pause:
+                row = self.people.chance.choice(self.records.sends[-_DRAFTED:])
+                self._doing.spawn(self.people.chance.choice(by_user[row.sender]).acts.keep_draft, row)
             if time.monotonic() - told_at > 5:
                 told_at = time.monotonic()
                 self.told(f"{len(self.records.sends)} sends, faults: {self.records.faults}")

@@ -13,11 +13,12 @@ from bson import ObjectId
 
 from chatapp.bus.exchange import Exchange
 from chatapp.database import db
+from chatapp.realtime import publish
 from chatapp.realtime.order import Order, Tell
 from chatapp.schemas.views.entries import MessageAnswer, MessageView
 from chatapp.schemas.views.envelope import Data
 from chatapp.schemas.views.sync import Synced
-from chatapp.services import messages
+from chatapp.services import drafts, messages, sending_files
 from chatapp.services.log import announcements, rounds
 from chatapp.services.log.append import append_entry
 from chatapp.services.log.catch_up import load
@@ -43,7 +44,7 @@ def _acknowledge_before_the_write() -> None:
         gevent.spawn(write, conversation_id, draft)
         return Appended(entry, state, duplicate=False)
 
-    messages.append_entry = promise  # type: ignore[attr-defined]
+    sending_files.append_entry = promise  # type: ignore[attr-defined]
 
 
 def _count_instead_of_append() -> None:
@@ -133,6 +134,26 @@ def _miss_a_receipt() -> None:
     sync.answer = answer
 
 
+def _keep_private_state_from_other_devices() -> None:
+    """Tell no device of what is changed on another one, now or later."""
+    real = sync.answer
+
+    def answer(user_id: ObjectId, seconds: float, **has: Any) -> Data[Synced]:
+        found = real(user_id, seconds, **has)
+        for row in found["data"]["conversations"] if has.get("since") else ():
+            row.pop("own", None)
+        return found
+
+    sync.answer = answer
+    publish.own_changed = lambda *_: None
+
+
+def _keep_drafts_that_were_sent() -> None:
+    """Let a draft stay where its message was sent, whichever comes first."""
+    drafts.was_sent = lambda *_: None
+    drafts._keep = drafts._store
+
+
 def _send_no_heartbeat() -> None:
     """Let nobody know of a lost last batch, or that this process lives."""
     Exchange._send_heartbeat = lambda *_: None  # type: ignore[method-assign]
@@ -155,6 +176,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "drop on reconnect": _drop_on_reconnect,
     "unread counter": _count_unread,
     "missed receipt": _miss_a_receipt,
+    "private state untold": _keep_private_state_from_other_devices,
+    "drafts that come back": _keep_drafts_that_were_sent,
 }
 
 SABOTAGES_OF_SEVERAL: dict[str, Callable[[], None]] = {

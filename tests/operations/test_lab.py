@@ -81,6 +81,8 @@ BREACHES = {
     "drop on reconnect": "lost",
     "unread counter": "unread",
     "missed receipt": "stale",
+    "private state untold": "stale",
+    "drafts that come back": "stale",
 }
 
 
