@@ -49,7 +49,8 @@ class Folder:
         return self._root / require_key(key)[22:24] / key
 
     def _put(self, place: Path, path: Path) -> None:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._root, place.parent):  # of folders above it, `mkdir` gives none the mode
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = place.parent / f".{uuid4().hex}"
         try:
             _move(path, new)

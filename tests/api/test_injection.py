@@ -6,7 +6,7 @@ import pytest
 from marshmallow import fields
 
 from chatapp import schemas
-from chatapp.api import actions, auth, conversations, groups, link_previews, own, pins, sync, users
+from chatapp.api import actions, auth, conversations, files, groups, link_previews, media, own, pins, sync, users
 from chatapp.schemas.fields import In
 from chatapp.sockets import EVENTS
 
@@ -32,7 +32,16 @@ HOSTILE = {
 # (schema, field): what it legitimately takes.
 NULLS = {
     (schema.__name__, field.data_key)
-    for module in (schemas.accounts, schemas.actions, schemas.conversations, schemas.groups, schemas.own, schemas.sync)
+    for module in (
+        schemas.accounts,
+        schemas.actions,
+        schemas.conversations,
+        schemas.groups,
+        schemas.link_previews,
+        schemas.media,
+        schemas.own,
+        schemas.sync,
+    )
     for schema in vars(module).values()
     if isinstance(schema, type) and issubclass(schema, In)
     for field in schema().fields.values()
@@ -69,6 +78,7 @@ BODIES = {
     ("POST", "/api/conversations/{conversation}/messages"): ({"content": "hello"}, conversations.send_message),
     ("PATCH", "/api/messages/{message}"): ({"content": "hello again"}, actions.edit_message),
     ("PUT", "/api/messages/{message}/reactions/👍"): ({}, actions.set_reaction),
+    ("POST", "/api/media/0123456789abcdef01234567/url"): ({"conversationId": "{conversation}"}, files.sign),
     ("POST", "/api/messages/{message}/forward"): (
         {"conversationIds": ["{conversation}"]},
         actions.forward_message,
@@ -93,6 +103,7 @@ QUERIES = {
     "/api/conversations/{conversation}/messages": conversations.get_messages,
     "/api/conversations/{conversation}/entries": sync.get_entries,
     "/api/conversations/{conversation}/proof": sync.get_proof,
+    "/api/conversations/{conversation}/media": media.get_gallery,
     "/api/user/stars": own.get_stars,
     "/api/link-preview": link_previews.get_link_preview,
     "/api/sync": sync.get_sync,

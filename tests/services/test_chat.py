@@ -270,8 +270,8 @@ def test_requests_without_payload_answer_as_event_and_ack(ann, bob, event):
 
 def test_events_not_there_yet_say_so(ann):
     socket = ann.socket()
-    assert socket.call("voice:send", {"audioUrl": "x"})["error"]["code"] == "NOT_IMPLEMENTED"
-    assert socket.received("voice:error")[0]["error"]["statusCode"] == 501
+    assert socket.call("story:post", {"mediaUrl": "x"})["error"]["code"] == "NOT_IMPLEMENTED"
+    assert socket.received("story:error")[0]["error"]["statusCode"] == 501
 
 
 def test_recovery_announces_what_a_crash_left(ann, bob, chat, monkeypatch):
