@@ -160,7 +160,7 @@ def beat(processes: list[Process]) -> None:
 
 
 def meet(processes: list[Process]) -> None:
-    """Let them beat until everybody has heard everybody."""
+    """Let them beat until everybody has heard everybody. On a busy machine they meet late, which is a gap of its own."""
 
     def all_met() -> bool:
         beat(processes)
@@ -168,6 +168,8 @@ def meet(processes: list[Process]) -> None:
         return all(len(process.exchange.peers) == len(processes) - 1 for process in processes)
 
     eventually(all_met)
+    for process in processes:
+        process.gaps.clear()
 
 
 def test_everybody_hears_everybody_in_order(processes):
