@@ -17,6 +17,9 @@ class Limits(Schema):
     maxTextBytes = fields.Integer(required=True)
     maxFrameBytes = fields.Integer(required=True)
     maxGroupSize = fields.Integer(required=True)
+    maxFileBytes = fields.Integer(required=True)
+    editWindowSeconds = fields.Integer(required=True, metadata={"description": "0: a message may be edited for ever."})
+    deleteWindowSeconds = fields.Integer(required=True, metadata={"description": "0: it may be deleted for ever."})
 
 
 class ReadyPushed(Schema):

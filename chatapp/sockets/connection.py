@@ -102,6 +102,9 @@ def _limits() -> dict[str, int]:
         "maxTextBytes": settings.MAX_TEXT_BYTES,
         "maxFrameBytes": settings.MAX_FRAME_BYTES,
         "maxGroupSize": settings.MAX_GROUP_SIZE,
+        "maxFileBytes": settings.MAX_FILE_BYTES,
+        "editWindowSeconds": settings.EDIT_WINDOW_SECONDS,
+        "deleteWindowSeconds": settings.DELETE_WINDOW_SECONDS,
     }
 
 
