@@ -9,7 +9,7 @@ import re
 import unicodedata
 from unicodedata import category, normalize
 
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")  # letters and symbols that leave an empty place
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")  # letters and symbols that leave an empty place
 _MOST_MARKS = 5  # on one letter
 _ZWNJ, _ZWJ, _BLACK_FLAG = "\u200c", "\u200d", "\U0001f3f4"
 _VARIATION = re.compile("[\ufe00-\ufe0f]")
@@ -20,7 +20,7 @@ _VIRAMA = 9
 _WITHOUT_MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]"
 )  # not those that other scripts spell with
-_BASE_LETTERS = str.maketrans(
+BASE_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "æ": "ae", "œ": "oe", "ħ": "h"}
 )
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc]")
@@ -32,14 +32,14 @@ _LONGEST_KEY = 64
 
 def is_blank(text: str) -> bool:
     """Return whether nothing in it can be seen: white space, controls, zero width, fillers, lone marks."""
-    if text[:1].isalnum() and text[0] not in _BLANKS:  # nearly always
+    if text[:1].isalnum() and text[0] not in BLANKS:  # nearly always
         return False
     return not any(map(_is_visible, text))
 
 
 def _is_visible(character: str) -> bool:
     kind = category(character)
-    return (kind[0] in "LNPS" or kind in ("Mc", "Co") or _is_unassigned(character, kind)) and character not in _BLANKS
+    return (kind[0] in "LNPS" or kind in ("Mc", "Co") or _is_unassigned(character, kind)) and character not in BLANKS
 
 
 def _is_unassigned(character: str, kind: str) -> bool:
@@ -73,7 +73,7 @@ def _may_stand(name: str, place: int) -> bool:
     character = name[place]
     kind = category(character)
     if kind[0] in "LNPSZ":
-        return character not in _BLANKS
+        return character not in BLANKS
     before = name[place - 1] if place else ""
     if kind[0] == "M":
         return _is_mark_allowed(name, place, before)
@@ -133,14 +133,14 @@ def search_prefix(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     plain = _WITHOUT_MARKS.sub("", normalize("NFKD", normalize("NFKC", text).casefold()))
-    folded = normalize("NFKC", plain.translate(_BASE_LETTERS))
+    folded = normalize("NFKC", plain.translate(BASE_LETTERS))
     return "".join(map(_as_part_of_words, folded)).split()
 
 
 def _as_part_of_words(character: str) -> str:
     kind = category(character)
     if kind[0] in "LNM":
-        return "" if character in _BLANKS or _VARIATION.match(character) else character
+        return "" if character in BLANKS or _VARIATION.match(character) else character
     if kind[0] == "S" or kind == "Cn":
         return f" {character} "  # an emoji is a word of its own
     return "" if kind[0] == "C" else " "

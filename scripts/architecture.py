@@ -36,7 +36,7 @@ ROWS: list[tuple[str, dict[str, str]]] = [
         },
     ),
     ("what goes out", {"realtime": "who is connected, what is pushed", "schemas": "what comes in and goes out"}),
-    ("what is kept", {"stores": "one module for each collection"}),
+    ("what is kept", {"stores": "one module for each collection", "search": "terms of texts, and queries"}),
     (
         "beneath",
         {

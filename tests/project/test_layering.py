@@ -18,6 +18,7 @@ LAYERS = {
     "schemas": 1,
     "blobs": 0,
     "database": 0,
+    "search": 0,
 }
 DOMAIN = ("services", "stores", "schemas", "database", "sockets")  # they know nothing of how bytes come and go
 CALLS_OUT = ("outbound", "cli", "lab")  # the rooms that may use a client for HTTP
@@ -118,6 +119,7 @@ def test_every_module_keeps_to_its_layer():
         ("chatapp/stores/x.py", "from chatapp import realtime"),
         ("chatapp/realtime/x.py", "from chatapp.services import messages"),
         ("chatapp/database/x.py", "from chatapp.stores import users"),
+        ("chatapp/search/x.py", "from chatapp.stores import entries"),
         ("chatapp/engine/x.py", "from chatapp import limits"),
         ("chatapp/engine/x.py", "from chatapp.services.log.state import Conversation"),
         ("chatapp/services/x.py", "from chatapp.engine import packets"),
