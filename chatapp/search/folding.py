@@ -45,10 +45,11 @@ def _is_mark(code: int) -> bool:
 
 
 _JAMO = "\u1160-\u11ff\ud7b0-\ud7ff"  # vowels and final consonants of Hangul, which make syllables
+_VOWELS = "\u0e33\u0eb3"  # am of Thai and Lao, which begins with a mark
 _SOUNDS = "\uff9e\uff9f"  # voicing marks of katakana of half width
 _SKIN_TONES = "\U0001f3fb-\U0001f3ff"
 _LATER = (  # belong to the character before them; the far ones are many ranges, so most characters are kept from them
-    f"[{_JAMO}{_SOUNDS}{_SKIN_TONES}{_marks(range(0xAD, 0x10000))}]"
+    f"[{_JAMO}{_VOWELS}{_SOUNDS}{_SKIN_TONES}{_marks(range(0xAD, 0x10000))}]"
     f"|(?=[\U00010000-\U0001ffff\U000e0000-\U000e0fff])[{_marks((*range(0x10000, 0x20000), *range(0xE0000, 0xE1000)))}]"
 )
 _PIECE = re.compile(f"([{_AS_FOLDED}]+)(?!{_LATER})|((?s:.)(?:{_LATER}){{0,{_MOST_MARKS}}})")
