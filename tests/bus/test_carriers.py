@@ -160,7 +160,7 @@ def beat(processes: list[Process]) -> None:
 
 
 def meet(processes: list[Process]) -> None:
-    """Let them beat until everybody has heard everybody. On a busy machine they meet late, which is a gap of its own."""
+    """Let them beat until all have heard each other. On a busy machine they meet late, which is a gap of its own."""
 
     def all_met() -> bool:
         beat(processes)
