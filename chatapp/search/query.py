@@ -88,9 +88,14 @@ def _required(words: list[str], is_open: bool) -> Iterator[str]:
 
 
 def _occurrences(phrase: str, words: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of a phrase in " the words ", counted from the first of them, without the spaces around it."""
+    """Yield the spans of a phrase in " the words ", counted from the first of them, without the spaces around it.
+
+    Of occurrences that overlap, those are left out that others cover: a run of one character has very many.
+    """
     before, length = phrase.startswith(" "), len(phrase.strip())
     at = words.find(phrase)
     while at >= 0:
         yield at + before - 1, at + before - 1 + length
-        at = words.find(phrase, at + 1)
+        end = at + len(phrase)
+        last = words.rfind(phrase, at + 1, end - 1 + len(phrase))
+        at = last if last >= 0 else words.find(phrase, end)
