@@ -5,6 +5,7 @@
 
 from chatapp.blobs.choice import current
 from chatapp.blobs.folder import Folder
-from chatapp.blobs.store import PIECE_BYTES, Store, in_thread
+from chatapp.blobs.store import PIECE_BYTES, Store
+from chatapp.threads import in_thread
 
 __all__ = ["PIECE_BYTES", "Folder", "Store", "current", "in_thread"]

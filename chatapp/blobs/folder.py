@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from chatapp.blobs.store import KEY, PIECE_BYTES, in_thread, require_key
+from chatapp.blobs.store import KEY, PIECE_BYTES, require_key
+from chatapp.threads import in_thread
 
 
 class Folder:

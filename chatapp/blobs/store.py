@@ -1,17 +1,12 @@
 """The interface that both stores of files have."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
-
-import gevent
+from typing import Protocol
 
 KEY = re.compile(r"[0-9a-f]{24}\.[a-z0-9-]{1,40}")  # of a file: the id of its media, and which of its files this is
 PIECE_BYTES = 65_536  # of a file at a time
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Store(Protocol):
@@ -43,20 +38,3 @@ def require_key(key: str) -> str:
     if KEY.fullmatch(key) is None:
         raise ValueError(f"{key!r} is no key of a file")
     return key
-
-
-def in_thread(work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    """Return what `work` returns, done in a thread beside the event loop: work on files waits for the disk."""
-    result, error = gevent.get_hub().threadpool.apply(_outcome, (work, arguments, named))
-    if error is not None:
-        raise error
-    done: R = result
-    return done
-
-
-def _outcome(work: Callable[..., R], arguments: Any, named: Any) -> tuple[R | None, Exception | None]:
-    """Return the result or the error: gevent would print an error, whoever expects it."""
-    try:
-        return work(*arguments, **named), None
-    except Exception as error:
-        return None, error
