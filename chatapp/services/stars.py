@@ -1,15 +1,12 @@
 """Stars: messages that somebody wants to find again, for themselves alone."""
 
-from datetime import UTC, datetime, timedelta
-
 from bson import ObjectId
 
 from chatapp import clock, errors, limits
-from chatapp.ids import object_id
 from chatapp.realtime import publish
 from chatapp.schemas.views.entries import MessageAnswer, MessageView, StarsPage
 from chatapp.schemas.views.own import OwnChanged
-from chatapp.services import access, own
+from chatapp.services import access, own, places
 from chatapp.services.log import cache, changes, own_views
 from chatapp.services.log.entry_views import Views
 from chatapp.services.log.member import Member
@@ -20,12 +17,11 @@ from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
 from chatapp.stores.documents.entries import Entry
 from chatapp.stores.documents.memberships import StarredMessage
+from chatapp.stores.documents.search import Place
 from chatapp.stores.key_locks import turn
 
 MOST_STARRED = 500
 PAGE, LARGEST_PAGE = 50, 100
-_EPOCH = datetime(1970, 1, 1)
-_Place = tuple[datetime, ObjectId]  # when it was starred, and which message
 
 
 def star(user_id: ObjectId, message_text: str, on: bool, conversation_text: str | None = None) -> MessageAnswer:
@@ -82,17 +78,17 @@ def page(user_id: ObjectId, *, after: str | None = None, limit: int = PAGE) -> S
 
     As they may see them now: what is deleted, or not theirs to see any more, is left out, and the page filled past it.
     """
-    before = _place(after)
+    before = places.from_text(after, "after", "Send pagination.nextAfter of the page before.")
     rows = {
         (star["at"], star["id"]): (found["conversation_id"], star)
         for found in membership_store.find_starred(user_id)
         for star in found["starred"]
     }
     limits.charge(user_id, rows=len(rows))
-    places = sorted((place for place in rows if before is None or place < before), reverse=True)
-    shown: list[tuple[_Place, MessageView]] = []
-    while places and len(shown) <= limit:
-        step, places = places[: limit + 1], places[limit + 1 :]
+    left = sorted((place for place in rows if before is None or place < before), reverse=True)
+    shown: list[tuple[Place, MessageView]] = []
+    while left and len(shown) <= limit:
+        step, left = left[: limit + 1], left[limit + 1 :]
         messages = _messages(user_id, [rows[place] for place in step])
         shown += [(place, messages[place[1]]) for place in step if place[1] in messages]
     has_more = len(shown) > limit
@@ -101,7 +97,7 @@ def page(user_id: ObjectId, *, after: str | None = None, limit: int = PAGE) -> S
         "pagination": {
             "limit": limit,
             "hasMore": has_more,
-            "nextAfter": _text(shown[limit - 1][0]) if has_more else None,
+            "nextAfter": places.to_text(shown[limit - 1][0]) if has_more else None,
         },
     }
 
@@ -126,23 +122,3 @@ def _messages(user_id: ObjectId, rows: list[tuple[ObjectId, StarredMessage]]) ->
         if "deleted" not in message:
             found[star["id"]] = message
     return found
-
-
-def _text(place: _Place) -> str:
-    moment, message_id = place
-    return f"{round(moment.replace(tzinfo=UTC).timestamp() * 1000)}-{message_id}"
-
-
-def _place(text: str | None) -> _Place | None:
-    """Return the place that a client's text names. Raises BadRequest."""
-    if text is None:
-        return None
-    milliseconds, _, last = text.partition("-")
-    message_id = object_id(last)
-    try:
-        moment = _EPOCH + timedelta(milliseconds=int(milliseconds))
-    except (ValueError, OverflowError):
-        message_id = None
-    if message_id is None:
-        raise errors.invalid("after", "Send pagination.nextAfter of the page before.")
-    return moment, message_id
