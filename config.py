@@ -129,6 +129,7 @@ class Config:
     MAX_SOCKETS_PER_USER: int = 20
     RATE_GROUP_ADDS: str = "300 per hour"
     RATE_ADDRESS_LOOKUPS: str = "120 per hour"
+    RATE_SEARCHES: str = "60 per minute; 1000 per hour"
     RATE_LINK_PREVIEWS: str = "30 per minute; 300 per hour"
 
     ENGINE: str = "chatapp"
@@ -236,6 +237,7 @@ class TestConfig(Config):
     MAX_SOCKETS_PER_USER: int = 10_000
     RATE_GROUP_ADDS: str = "100000 per minute"
     RATE_ADDRESS_LOOKUPS: str = "100000 per minute"
+    RATE_SEARCHES: str = "100000 per minute"
     RATE_LINK_PREVIEWS: str = "100000 per minute"
     LINK_PREVIEWS: bool = False  # a test that wants them allows the server that it calls
     METRICS_REPORT_SECONDS: int = 0

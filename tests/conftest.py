@@ -29,6 +29,7 @@ from chatapp.services import migrations
 from chatapp.services.accounts import passwords
 from chatapp.settings import config as current_config
 from chatapp.stores import heads as head_store
+from chatapp.stores import search as search_store
 from config import TestConfig
 
 MONGO = os.environ.get("TEST_MONGO_URI", "")
@@ -185,6 +186,7 @@ def app(_app: Flask, config: TestConfig) -> Iterator[Flask]:
     clock.reset()
     for name in COLLECTIONS:
         database.db()[name].delete_many({})
+    search_store.clear()
     state.reset_caches()
     yield _app
     clock.reset()

@@ -16,6 +16,7 @@ from chatapp.api import (
     own,
     pins,
     requests,
+    search,
     sync,
     uploads,
     users,
@@ -36,6 +37,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(own.bp, url_prefix="/api")
     app.register_blueprint(groups.bp, url_prefix="/api")
     app.register_blueprint(sync.bp, url_prefix="/api")
+    app.register_blueprint(search.bp, url_prefix="/api")
     app.register_blueprint(link_previews.bp, url_prefix="/api")
     app.register_blueprint(uploads.bp, url_prefix="/api")
     app.register_blueprint(media.bp, url_prefix="/api")

@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from chatapp.cli import chaos, check_users, docs, doctor, events, media, migrate, new_epoch, processes, seed, verify
+from chatapp.cli import (
+    chaos,
+    check_users,
+    docs,
+    doctor,
+    events,
+    media,
+    migrate,
+    new_epoch,
+    processes,
+    reindex,
+    seed,
+    verify,
+)
 
 
 def register(app: Flask) -> None:
@@ -20,5 +33,6 @@ def register(app: Flask) -> None:
         new_epoch.new_epoch,
         processes.processes,
         media.media,
+        reindex.reindex,
     ):
         app.cli.add_command(command)

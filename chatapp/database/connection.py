@@ -26,6 +26,7 @@ COLLECTIONS = (
     "media_uses",
     "meta",
 )
+OF_MONGODB = ("search", "search_marks")  # the embedded store has a file for them
 WITH_TEXTS = ("entries", "conversations", "departures", "media")  # collections that have texts of messages
 
 
@@ -54,7 +55,8 @@ def start(config: Config) -> None:
         _current = OpenDatabase(client, database, is_embedded=True)
     else:
         client = mongodb.connect(config)
-        _current = OpenDatabase(client, mongodb.open_database(client, config, COLLECTIONS), is_embedded=False)
+        names = (*COLLECTIONS, *OF_MONGODB)
+        _current = OpenDatabase(client, mongodb.open_database(client, config, names), is_embedded=False)
     metrics.database_up.set_function(is_reachable)
     state.reset_caches()
 

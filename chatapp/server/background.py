@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import gevent
 import structlog
@@ -16,6 +17,7 @@ from chatapp.services.accounts import sessions
 from chatapp.services.log import rounds
 from chatapp.services.log.catch_up import recover
 from chatapp.services.media import tidying
+from chatapp.services.search import healing, indexing
 from chatapp.services.sync import change_times, epoch
 from chatapp.settings import config
 from chatapp.stores import heads as head_store
@@ -26,6 +28,7 @@ _RECOVER_ENTRIES = 1_000
 _RECOVER_SECONDS = 60  # between searches for work that another process has left in a crash
 _FIRST_SECONDS = 2.0  # that the start waits for the work that has to precede the first request
 _LOOK_SECONDS = 2  # at most, between attempts to reach a database that was away at the start
+_INDEX_SECONDS = 0.5  # after which a message can be found
 own_database = Event()  # it was looked at, and is no other program's
 _EPOCH_SECONDS = 3
 BOOT_ERROR = 3  # to gunicorn: stop, instead of starting another worker
@@ -57,6 +60,8 @@ def start() -> None:
     every(1, "typing and presence", presence.sweep)
     every(60, "last seen", presence.renew)
     every(60, "files", _if_leader(tidying.tidy))
+    every(_INDEX_SECONDS, "index of messages", _index)
+    supervisor.keep_running("healing of the index", _heal_index)
     every(3600, "tidy sessions", _if_leader(sessions.tidy))
     if not database.is_embedded():  # nobody else writes to the embedded store
         every(_RECOVER_SECONDS, "recovery", _if_leader(_recover))
@@ -134,6 +139,30 @@ def _tidy_files() -> None:
     _require_own_database()
     if others.current().is_nobody:
         tidying.tidy_all()
+
+
+def _index() -> None:
+    """Index what has moved."""
+    _require_own_database()
+    indexing.index_waiting()
+
+
+def _heal_index() -> None:
+    """Index all that is behind once this process is the one that does so for all, and later what others have left."""
+    heals = partial(_until_done, "healing of the index")
+    gevent.sleep(_FIRST_SECONDS)
+    while not others.current().is_leader():
+        gevent.sleep(_RECOVER_SECONDS)
+    heals(_heal_all)
+    while True:
+        gevent.sleep(_RECOVER_SECONDS)
+        if not database.is_embedded():  # nobody else writes to the embedded store
+            quietly("healing of the index", _if_leader(partial(healing.heal_newest, _RECOVER_ENTRIES)))
+
+
+def _heal_all() -> None:
+    _require_own_database()
+    healing.heal_all()
 
 
 def _if_leader(work: Callable[[], object]) -> Callable[[], object]:

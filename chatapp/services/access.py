@@ -14,7 +14,7 @@ from chatapp.services.log.member import Member
 from chatapp.services.log.state import Conversation
 from chatapp.stores import entries as entry_store
 from chatapp.stores import memberships as membership_store
-from chatapp.stores.documents.entries import Entry
+from chatapp.stores.documents.entries import Entry, ShownEntry
 
 
 def parse_conversation_id(text: object) -> ObjectId:
@@ -126,7 +126,7 @@ def load_message_in(conversation: Conversation, member: Member, message_text: st
     return entry
 
 
-def is_visible(conversation: Conversation, member: Member, entry: Entry) -> bool:
+def is_visible(conversation: Conversation, member: Member, entry: ShownEntry) -> bool:
     """Return whether the member may see this entry, and it is a message."""
     visible = range(member.first_visible, member.last_visible(conversation.seq) + 1)
     return entry["type"] == "message" and entry["seq"] in visible and entry["mseq"] not in member.hidden

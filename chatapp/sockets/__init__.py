@@ -13,6 +13,7 @@ from chatapp.sockets import (
     not_implemented,
     own,
     pins,
+    search,
     sync,
     users,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "own",
     "pins",
     "register",
+    "search",
     "sync",
     "users",
 ]

@@ -281,4 +281,4 @@ def _active_since(moment: datetime | None) -> Document:
 
 def find_all_ids() -> set[ObjectId]:
     """Return ids of all conversations."""
-    return {row["_id"] for row in db().conversations.find({}, {"_id": 1})}
+    return {row["_id"] for row in all_of(db().conversations.find({}, {"_id": 1}))}

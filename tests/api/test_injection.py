@@ -6,7 +6,20 @@ import pytest
 from marshmallow import fields
 
 from chatapp import schemas
-from chatapp.api import actions, auth, conversations, files, groups, link_previews, media, own, pins, sync, users
+from chatapp.api import (
+    actions,
+    auth,
+    conversations,
+    files,
+    groups,
+    link_previews,
+    media,
+    own,
+    pins,
+    search,
+    sync,
+    users,
+)
 from chatapp.schemas.fields import In
 from chatapp.sockets import EVENTS
 
@@ -105,6 +118,7 @@ QUERIES = {
     "/api/conversations/{conversation}/proof": sync.get_proof,
     "/api/conversations/{conversation}/media": media.get_gallery,
     "/api/user/stars": own.get_stars,
+    "/api/search": search.get_search,
     "/api/link-preview": link_previews.get_link_preview,
     "/api/sync": sync.get_sync,
 }

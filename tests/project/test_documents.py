@@ -117,7 +117,7 @@ def test_acks_and_events_have_the_documented_shapes(asyncapi, ann, bob, eve):
               "userId": eve.id, "userIds": [eve.id], "role": "admin", "name": "New",
               "emoji": "👍", "audioUrl": "https://a.example/b.m4a",
               "document": {"url": "https://a.example/c.pdf"}, "cursors": {conversation: 0},
-              "text": "x", "draftId": "d"}  # fmt: skip
+              "text": "x", "draftId": "d", "q": "x"}  # fmt: skip
     order = [
         "removeMember",
         "addMembers",

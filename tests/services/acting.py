@@ -79,6 +79,12 @@ class Acts:
             return person.socket().call("getStars", page)
         return person.rest("GET", "/api/user/stars", query_string=page).json
 
+    def search(self, person, text, **wanted):
+        """Return a page of the messages that match."""
+        if self._is_socket:
+            return person.socket().call("searchMessages", {"q": text, **wanted})
+        return person.rest("GET", "/api/search", query_string={"q": text, **wanted}).json
+
     def draft(self, person, conversation, text, draft_id=None):
         """Keep somebody's draft in a conversation."""
         body = {"text": text} | ({"draftId": draft_id} if draft_id else {})

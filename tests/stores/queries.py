@@ -15,6 +15,8 @@ SHARD_KEYS = {
     "conversations": "_id",
     "memberships": "conversation_id",
     "receipts": "conversation_id",
+    "search": "conversation_id",
+    "search_marks": "_id",
     "departures": "_id",
     "older_conversations": "_id",
     "sessions": "user_id",

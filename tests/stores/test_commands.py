@@ -10,6 +10,7 @@ from chatapp import clock
 from chatapp.database import db, is_embedded
 from chatapp.services import presence
 from chatapp.services.log import cache, recent, rounds
+from chatapp.services.search import indexing
 from chatapp.stores import heads as head_store
 from chatapp.stores.conversations import touch
 
@@ -98,6 +99,19 @@ def test_starred_replies_of_several_conversations_take_one_more(ann, bob, eve, c
         taken.append(commands.count("entries.find"))
     if not store_uri.startswith("litemongo:"):
         assert taken == [1, 2]
+
+
+def test_a_search_over_all_conversations_takes_three(ann, bob, eve, commands, store_uri):
+    for chat in (ann.direct(bob), ann.direct(eve)):
+        for number in range(15):
+            ann.send(chat, f"word {number}")
+    indexing.index_waiting()
+    begin(commands)
+    assert len(ann.get("/api/search?q=wo")["data"]) == 20
+    if store_uri.startswith("litemongo:"):  # its index is no collection
+        assert set(commands) == {"memberships.find", "entries.find"}
+    else:
+        assert commands == ["memberships.find", "search.find", "entries.find"]
 
 
 def test_a_reaction_to_a_reply_reads_what_it_quotes_once(ann, bob, commands):

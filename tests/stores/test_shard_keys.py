@@ -13,12 +13,14 @@ from chatapp.database import db, is_embedded
 from chatapp.services import migrations, presence
 from chatapp.services.accounts import sessions
 from chatapp.services.log import catch_up, recent, rounds, verify
+from chatapp.services.search import healing, indexing
 from chatapp.services.sync import change_times
 from chatapp.stores import changed_messages
 from chatapp.stores import conversations as conversation_store
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
 from chatapp.stores import memberships as membership_store
+from chatapp.stores import search as search_store
 from chatapp.stores import sessions as session_store
 from tests.conftest import PASSWORD
 from tests.server import ROOT
@@ -89,6 +91,9 @@ def _talk(ann, bob, eve, direct, group):
     assert ann.rest("PUT", f"/api/conversations/{direct}/settings", json={"pinned": True}).status_code == 200
     bob.socket().call("typing", {"conversationId": group, "isTyping": True})
     _send_a_file(ann, direct)
+    indexing.index_waiting()
+    found = [ann.get(f"/api/search?q=mended{more}")["data"] for more in ("", f"&in={direct}")]
+    assert len(found[0]) == len(found[1]) == 1
 
 
 def _send_a_file(ann, direct):
@@ -176,6 +181,8 @@ def _keep_house(group):
     change_times.keep_order()
     head_store.settle()
     catch_up.recover(100)
+    healing.heal_all()
+    healing.heal_newest(100)
     assert verify.count(clock.now() - timedelta(days=1)) and verify.count(None)
     for report in (*verify.verify(), *verify.verify(group)):
         assert not report.faults
@@ -197,6 +204,7 @@ def _do_what_is_rare(group):
     conversation_store.find_older(ObjectId())
     conversation_store.advance_head(group, 0, {"name": "x"})
     membership_store.find_in_conversations([group])
+    search_store.clear()
     session_store.find_live(ObjectId(), ObjectId(), clock.now())
 
 

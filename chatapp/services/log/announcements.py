@@ -14,6 +14,7 @@ from chatapp.services.log.conversation_views import LISTED_FOR_OLD_APPS
 from chatapp.services.log.conversation_views import view as conversation_view
 from chatapp.services.log.quotes import Quoted, hidden, reference_of
 from chatapp.services.log.state import Conversation
+from chatapp.services.search import waiting
 from chatapp.stores.documents.entries import AddedBody, Entry, GoneBody
 
 logger = structlog.get_logger("chatapp.log")
@@ -28,6 +29,7 @@ def announce(
     where one is needed and not given, it is read. Return the message as they were shown it; None for another entry, and
     when that failed. The entry is stored, so a failure fails nobody's call; clients get the entry by their next sync.
     """
+    waiting.note(conversation.id)
     try:
         return publish(conversation, entry, target, quoted)
     except Exception:

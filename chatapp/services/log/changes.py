@@ -15,6 +15,7 @@ from chatapp.services.log import pins, reactions, recent
 from chatapp.services.log.apply import OF_MESSAGES
 from chatapp.services.log.state import ERASED, Conversation
 from chatapp.services.media import erasing
+from chatapp.services.search import erasing as search_erasing
 from chatapp.stores import changed_messages
 from chatapp.stores import departures as departure_store
 from chatapp.stores import entries as entry_store
@@ -153,6 +154,7 @@ def _store(state: Conversation, entry: Entry, target: Entry | None) -> bool:
             changed_messages.erase_media(state.id, message["_id"])
         if erased:
             _erase(state, entry, erased)
+            search_erasing.erase(state.id, [entry["target_id"]])
         if changed_messages.set_now(state.id, message["_id"], before, now):
             _note(target, now)
             return bool(erased)

@@ -12,6 +12,7 @@ from chatapp.realtime import announcing, others
 from chatapp.services.log import announcements, cache, recent
 from chatapp.services.log.apply import ENTRY_TYPES, OF_MEMBERS, OF_MESSAGES, apply
 from chatapp.services.log.state import Conversation
+from chatapp.services.search import waiting
 from chatapp.stores import entries as entry_store
 from chatapp.stores import heads as head_store
 from chatapp.stores.documents.entries import Entry, content_of
@@ -122,6 +123,8 @@ def _forget_changed(entries: list[Entry] | None) -> None:
     for entry in entries or ():
         if entry["type"] in OF_MESSAGES:
             recent.forget(entry["target_id"])
+        if entry["type"] == "message_deleted":  # an earlier version does not take it out of the index
+            waiting.note(entry["conversation_id"])
 
 
 def _bring_forward(state: Conversation, entries: list[Entry] | None) -> bool:

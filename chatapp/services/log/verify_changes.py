@@ -11,8 +11,10 @@ from chatapp.services.log import changes
 from chatapp.services.log.apply import OF_MESSAGES
 from chatapp.services.log.state import MOST_DELETED
 from chatapp.services.media import erasing
+from chatapp.services.search import erasing as search_erasing
 from chatapp.stores import changed_messages
 from chatapp.stores import entries as entry_store
+from chatapp.stores import search as search_store
 from chatapp.stores.documents.entries import Entry, Now
 
 
@@ -90,6 +92,12 @@ class Changes:
         for seq in sorted(self._with_now.keys() - self._changed.keys()):
             yield Problem(seq, "It should be as it was sent: nothing has changed it", is_derived=True)
 
+    def _take_out_of_index(self, erased: set[int]) -> None:
+        """Take the messages of these entries out of the index; what is left of them is indexed anew."""
+        gone = [row.message for row in self._changed.values() if not erased.isdisjoint(_seqs_of(row))]
+        search_erasing.erase(self.conversation_id, [message["_id"] for message in gone])
+        search_store.set_watermarks({self.conversation_id: 0})
+
     def not_read_by_all(self, least: int) -> list[tuple[int, int]]:
         """Return (mseq, seq of the deletion) of the newest deletions above the mseq that all members have read."""
         return sorted((mseq, seq) for mseq, seq in self.deleted.items() if mseq > least)[-MOST_DELETED:]
@@ -99,6 +107,7 @@ class Changes:
         missing = sorted(self._erased - self._blank)
         if missing:
             changed_messages.erase(self.conversation_id, missing)
+            self._take_out_of_index(set(missing))
             database.forget_traces()
         for changed in self._changed.values():
             if changed.wanted["deleted"] and "media" in changed.message:
@@ -110,6 +119,10 @@ class Changes:
         for seq, message_id in self._with_now.items():
             if seq not in self._changed:
                 changed_messages.replace_now(self.conversation_id, message_id, None)
+
+
+def _seqs_of(changed: _Changed) -> list[int]:
+    return [changed.message["seq"], *changed.wanted["edits"]]
 
 
 def _is_same(found: Now | None, wanted: Now) -> bool:
