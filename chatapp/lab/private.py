@@ -81,7 +81,7 @@ def came_back(records: Records, told: Mapping[str, Mapping[str, Facts]]) -> Iter
     sent = {(row.sender, row.conversation, row.client_msg_id) for row in records.sends if row.outcome == "ok"}
     for user, conversations in told.items():
         for conversation, known in conversations.items():
-            draft: Any = known["draft"]
+            draft: Any = known.get("draft")
             if draft is not None and (user, conversation, draft[0]) in sent:
                 yield f"{conversation}: {user} has a draft that was sent: {draft[1]}"
 
