@@ -7,6 +7,7 @@ import { listenToPlatform } from "./platform.js";
 import type { ConversationMessages } from "./timeline.js";
 import type { Chat, ChatEvents } from "./types/chat.js";
 import type { Unsubscribe } from "./types/observable.js";
+import type { FoundPage, SearchQuery } from "./types/search.js";
 
 /** A chat with the server at `url`. It needs no start: it reads its storage and connects by itself. */
 export function createChat(options: ChatOptions): Chat {
@@ -36,6 +37,10 @@ class ChatClient implements Chat {
     this.stopListening = listenToPlatform(parts.connection, () => lifecycle.saveDrafts());
     lifecycle.start();
     this.ready = lifecycle.ready;
+  }
+
+  search(query: SearchQuery): Promise<FoundPage> {
+    return this.parts.search(query);
   }
 
   messages(conversationId: string): ConversationMessages {

@@ -14,5 +14,6 @@ export type * from "./types/lists.js";
 export type * from "./types/messages.js";
 export type * from "./types/observable.js";
 export type * from "./types/people.js";
+export type * from "./types/search.js";
 export type * from "./types/stars.js";
 export type * from "./types/timeline.js";

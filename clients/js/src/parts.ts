@@ -24,6 +24,7 @@ import { PresenceStore, TypingIndicator, TypingStore } from "./people.js";
 import { pushHandlers } from "./pushed-events.js";
 import { Receipts } from "./receipts.js";
 import { isWrittenByAnyTab } from "./records.js";
+import { searchMessages } from "./search.js";
 import { Session } from "./session/session.js";
 import { SharedDrafts } from "./shared-drafts.js";
 import { StarList } from "./stars.js";
@@ -34,6 +35,7 @@ import type { Account } from "./types/accounts.js";
 import type { ChatEvents } from "./types/chat.js";
 import type { ConnectionState } from "./types/connection.js";
 import type { Presence } from "./types/people.js";
+import type { SearchQuery } from "./types/search.js";
 
 export type Parts = ReturnType<typeof createParts>;
 
@@ -97,6 +99,7 @@ export function createParts(options: ChatOptions) {
     limits,
     messages,
     presence,
+    search: (query: SearchQuery) => searchMessages(core, query),
     stars,
   };
 }

@@ -1,9 +1,9 @@
 /** The list of the starred messages: loaded from the server, and again when a star comes or goes on any device. */
 import { type Core, isConnected, signedOutError } from "./core.js";
 import { asChatError, type ChatError } from "./errors.js";
-import { MessageViews } from "./message-views.js";
 import { Source } from "./observable.js";
 import type { ConversationRecord } from "./records.js";
+import { loadedMessage } from "./search.js";
 import type { Message } from "./types/messages.js";
 import type { StarredMessages, Stars } from "./types/stars.js";
 import type { Entry } from "./wire.js";
@@ -70,10 +70,8 @@ export class StarList implements Stars {
   private view(entry: Entry): Message | null {
     const record = this.core.delivery.record(entry.conversationId);
     if (record?.stars && !record.stars.includes(entry.id)) return null;
-    const views = new MessageViews(this.core.me);
-    if (record) views.setRecord(record);
-    const item = views.item(entry, this.core.acts);
-    return item?.kind === "message" && item.starred ? item : null;
+    const message = loadedMessage(this.core, entry);
+    return message?.starred ? message : null;
   }
 
   async refresh(): Promise<void> {

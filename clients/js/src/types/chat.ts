@@ -7,6 +7,7 @@ import type { Conversations } from "./conversations.js";
 import type { Draft, Message, Refused } from "./messages.js";
 import type { Observable, Unsubscribe } from "./observable.js";
 import type { PresenceMap, Typing } from "./people.js";
+import type { FoundPage, SearchQuery } from "./search.js";
 import type { Stars } from "./stars.js";
 import type { Messages } from "./timeline.js";
 
@@ -38,6 +39,11 @@ export interface Chat {
   readonly stars: Stars;
   readonly connection: Connection;
   readonly limits: Observable<ServerLimits>;
+  /**
+   * Searches the messages that the user may see. Throws ChatError: NETWORK_ERROR without a connection, because a device stores
+   * only what was looked at; VALIDATION_ERROR for a text without a word.
+   */
+  search(query: SearchQuery): Promise<FoundPage>;
   messages(conversationId: string): Messages;
   draft(conversationId: string): Draft;
   typing(conversationId: string): Typing;

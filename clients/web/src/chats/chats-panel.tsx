@@ -22,7 +22,7 @@ import { go } from "../lib/navigation";
 import { routes } from "../lib/routes";
 import { useSignOut } from "../settings/sign-out";
 import { ConnectionBanner } from "../shell/connection-banner";
-import { isHelpOpen, searchWishes } from "../shell/shortcuts";
+import { isHelpOpen, searchedIn, searchWishes } from "../shell/shortcuts";
 import { UpdateBanner } from "../shell/update-banner";
 import { Avatar } from "../ui/avatar";
 import { Button, IconButton } from "../ui/button";
@@ -32,7 +32,7 @@ import { PanelHeader } from "../ui/panel";
 import { SearchField } from "../ui/search-field";
 import { Skeleton } from "../ui/skeleton";
 import css from "./chats-panel.module.css";
-import { ConversationList, focusFirstRow } from "./conversation-list";
+import { ConversationList, firstRow } from "./conversation-list";
 
 const SearchResults = lazy(() => import("./search-results"));
 const Starred = lazy(() => import("./starred"));
@@ -43,6 +43,7 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
   const field = useRef<HTMLInputElement>(null);
   const panel = useRef<HTMLDivElement>(null);
   const wishes = useObservable(searchWishes);
+  const inside = useObservable(searchedIn);
   const isHelp = useObservable(isHelpOpen);
   useEffect(() => {
     if (wishes > 0) field.current?.select();
@@ -50,7 +51,9 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
   const pressed = (event: KeyboardEvent) => {
     if (isComposing(event.nativeEvent)) return;
     if (event.key === "Escape" && query) setQuery("");
-    else if (event.key === "ArrowDown") focusFirstRow(panel.current);
+    else if (event.key === "Escape" && inside) searchedIn.set(null);
+    else if (event.key === "ArrowDown") firstRow(panel.current)?.focus();
+    else if (event.key === "Enter" && query) firstRow(panel.current)?.click();
     else return;
     event.preventDefault();
   };
@@ -60,9 +63,9 @@ export function ChatsPanel({ open }: { open: string | undefined }) {
       <SearchField label="Search" value={query} onChange={setQuery} onKeyDown={pressed} ref={field} />
       <ConnectionBanner />
       <UpdateBanner />
-      {query.trim() ? (
+      {query.trim() || inside ? (
         <Suspense fallback={<Skeleton label="Searching" />}>
-          <SearchResults query={query} open={open} onChosen={() => setQuery("")} />
+          <SearchResults query={query} inside={inside} open={open} onChosen={() => setQuery("")} />
         </Suspense>
       ) : (
         <Conversations open={open} />

@@ -84,7 +84,7 @@ function focusRow(scroller: HTMLElement | null, index: number): void {
   else requestAnimationFrame(() => row()?.focus({ preventScroll: true })); // it is drawn with the next frame
 }
 
-/** From the search field into the list below it. */
-export function focusFirstRow(panel: HTMLElement | null): void {
-  panel?.querySelector<HTMLElement>("li a, li button")?.focus();
+/** Return the first row of the list below the search field. */
+export function firstRow(panel: HTMLElement | null): HTMLElement | null | undefined {
+  return panel?.querySelector<HTMLElement>("li a, li button");
 }

@@ -1,6 +1,12 @@
 import type { Conversation } from "@chatapp/client";
 import { useAccount, useTyping } from "@chatapp/client/react";
-import { ArrowLeftIcon, EllipsisVerticalIcon, InformationCircleIcon, TrashIcon } from "@heroicons/react/24/outline";
+import {
+  ArrowLeftIcon,
+  EllipsisVerticalIcon,
+  InformationCircleIcon,
+  MagnifyingGlassIcon,
+  TrashIcon,
+} from "@heroicons/react/24/outline";
 import { Link } from "wouter";
 import { useOwnSettings } from "../chats/use-own-settings";
 import { useRemoveConversation } from "../group/use-remove-conversation";
@@ -10,11 +16,17 @@ import { useKnownPresence } from "../lib/presence";
 import { routes } from "../lib/routes";
 import { listed } from "../lib/text";
 import { lastSeenTime, useToday } from "../lib/time";
+import { focusSearch, searchedIn } from "../shell/shortcuts";
 import { Avatar } from "../ui/avatar";
 import { IconButton } from "../ui/button";
 import { Menu } from "../ui/menu";
 import { Name } from "../ui/name";
 import css from "./header.module.css";
+
+function searchIn(conversationId: string): void {
+  searchedIn.set(conversationId);
+  focusSearch();
+}
 
 export function Header({ conversation }: { conversation: Conversation }) {
   const { id, title, avatar, type, partner } = conversation;
@@ -26,6 +38,7 @@ export function Header({ conversation }: { conversation: Conversation }) {
       icon: InformationCircleIcon,
       onSelect: () => go(routes.info(id)),
     },
+    { label: "Search in this chat", icon: MagnifyingGlassIcon, onSelect: () => searchIn(id) },
     ...useOwnSettings(conversation),
     { label: "Delete chat", icon: TrashIcon, isDangerous: true, onSelect: remove },
   ];

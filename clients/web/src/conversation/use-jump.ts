@@ -22,7 +22,7 @@ export function useJump(
   timeline: Timeline,
   messages: Messages,
   rows: readonly Row[],
-  focusRow: (index: number) => void,
+  focusRow: (index: number, isJump: boolean) => void,
 ): (seq: number) => void {
   const { conversationId } = messages;
   const wanted = useObservable(wish);
@@ -31,7 +31,7 @@ export function useJump(
   useEffect(() => {
     if (seq === undefined || isReaching) return;
     wish.set(null);
-    focusRow(indexOf(rows, seq));
+    focusRow(indexOf(rows, seq), true);
   }, [seq, isReaching, rows, focusRow]);
   return useCallback((there: number) => jumpTo(conversationId, there), [conversationId]);
 }

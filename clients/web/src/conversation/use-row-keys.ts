@@ -17,6 +17,14 @@ export function focusComposer(): void {
   document.querySelector<HTMLElement>("[data-composer]")?.focus();
 }
 
+const FLASH = 2000;
+
+/** The message that somebody was led to stands out for a moment. */
+function flash(element: HTMLElement | null | undefined): void {
+  element?.setAttribute("data-flash", "");
+  setTimeout(() => element?.removeAttribute("data-flash"), FLASH);
+}
+
 /** Arrows move from message to message, Enter opens what can be done with one, End leads to the newest. */
 export function useRowKeys(
   scroller: RefObject<HTMLDivElement | null>,
@@ -25,13 +33,18 @@ export function useRowKeys(
   onMenu: (at: MenuAt) => void,
 ) {
   const focusRow = useCallback(
-    (index: number) => {
+    (index: number, isJump = false) => {
       const key = rows[index]?.key;
       if (key === undefined) return;
-      view.intoSight(key);
+      if (isJump) view.intoMiddle(key);
+      else view.intoSight(key);
       const element = () => scroller.current?.querySelector<HTMLElement>(`li[data-key="${CSS.escape(key)}"]`);
-      if (element()) element()?.focus({ preventScroll: true });
-      else requestAnimationFrame(() => element()?.focus({ preventScroll: true })); // it is drawn with the next frame
+      const take = () => {
+        element()?.focus({ preventScroll: true });
+        if (isJump) flash(element());
+      };
+      if (element()) take();
+      else requestAnimationFrame(take); // it is drawn with the next frame
     },
     [scroller, view, rows],
   );

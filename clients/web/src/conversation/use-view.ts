@@ -16,7 +16,7 @@ type Aim =
   | { readonly to: "end" }
   /** The first message that nobody has seen here; the end, where that is all in sight. */
   | { readonly to: "unread" }
-  | { readonly to: "sight"; readonly key: string }
+  | { readonly to: "sight" | "middle"; readonly key: string }
   | { readonly to: "top"; readonly key: string; readonly above: number };
 
 interface Loaded {
@@ -72,7 +72,8 @@ function indexOf(aim: Aim, { rows, isApart }: Loaded, seen: number): number {
 function targetOf(aim: Aim, element: HTMLElement, virtualizer: Rows, index: number): number {
   const end = element.scrollHeight - element.clientHeight;
   if (index === -1) return end;
-  if (aim.to === "sight") return virtualizer.getOffsetForIndex(index, "auto")?.[0] ?? end;
+  if (aim.to === "sight" || aim.to === "middle")
+    return virtualizer.getOffsetForIndex(index, aim.to === "sight" ? "auto" : "center")?.[0] ?? end;
   virtualizer.getTotalSize(); // measures anew what has changed
   const start = virtualizer.measurementsCache[index]?.start ?? end;
   return Math.max(0, Math.min(end, start + (aim.to === "top" ? aim.above : 0)));
@@ -83,6 +84,8 @@ export interface View {
   readonly isSettled: () => boolean;
   readonly toEnd: () => void;
   readonly intoSight: (key: string) => void;
+  /** With what surrounds it. */
+  readonly intoMiddle: (key: string) => void;
 }
 
 /**
@@ -153,6 +156,7 @@ export function useView(
       isSettled: () => aim.current === undefined,
       toEnd: () => take({ to: "end" }),
       intoSight: (key: string) => take({ to: "sight", key }),
+      intoMiddle: (key: string) => take({ to: "middle", key }),
     }),
     [take],
   );

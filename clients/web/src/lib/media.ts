@@ -11,6 +11,12 @@ export function useMedia(query: string): boolean {
 }
 
 /** One pane at a time: the same width as in shell/messenger.module.css. */
+const NARROW = "(max-width: 760px)";
+
 export function useIsNarrow(): boolean {
-  return useMedia("(max-width: 760px)");
+  return useMedia(NARROW);
+}
+
+export function isNarrow(): boolean {
+  return matchMedia(NARROW).matches;
 }

@@ -5,7 +5,7 @@ import { useChat, useContacts } from "@chatapp/client/react";
 import { MagnifyingGlassIcon, ShareIcon, UserGroupIcon, UsersIcon } from "@heroicons/react/24/outline";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { focusFirstRow } from "../chats/conversation-list";
+import { firstRow } from "../chats/conversation-list";
 import { copyText } from "../lib/device";
 import { isComposing } from "../lib/keys";
 import { go } from "../lib/navigation";
@@ -27,7 +27,7 @@ export default function ContactsPanel() {
   const pressed = (event: KeyboardEvent) => {
     if (event.key !== "ArrowDown" || isComposing(event.nativeEvent)) return;
     event.preventDefault();
-    focusFirstRow(panel.current);
+    firstRow(panel.current)?.focus();
   };
   return (
     <div className={css.panel} ref={panel}>

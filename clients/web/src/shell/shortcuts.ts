@@ -2,6 +2,7 @@
 import type { Chat } from "@chatapp/client";
 import { useEffect } from "react";
 import { isComposing, isInText } from "../lib/keys";
+import { isNarrow } from "../lib/media";
 import { go } from "../lib/navigation";
 import { type Place, placeOf, routes } from "../lib/routes";
 import { createStore } from "../lib/store";
@@ -22,8 +23,11 @@ export const isHelpOpen = createStore(false);
 /** Counts the wishes to search; whoever has the field takes the focus. */
 export const searchWishes = createStore(0);
 
+/** The id of the conversation to search in alone. */
+export const searchedIn = createStore<string | null>(null);
+
 export function focusSearch(): void {
-  if (placeOf(window.location.pathname).panel !== "chats") go(routes.home);
+  if (placeOf(window.location.pathname).panel !== "chats" || isNarrow()) go(routes.home);
   searchWishes.set(searchWishes.getSnapshot() + 1);
 }
 

@@ -35,7 +35,15 @@ interface MenuContentProps {
 export function MenuContent({ items, align, children }: MenuContentProps) {
   return (
     <Radix.Portal>
-      <Radix.Content className={css.menu} align={align} sideOffset={4} collisionPadding={8}>
+      <Radix.Content
+        className={css.menu}
+        align={align}
+        sideOffset={4}
+        collisionPadding={8}
+        onCloseAutoFocus={(event) => {
+          if (document.activeElement instanceof HTMLInputElement) event.preventDefault(); // an item has led there
+        }}
+      >
         {children}
         {items.map(({ label, icon: Picture, onSelect, isDangerous }) => (
           <Radix.Item key={label} className={css.item} data-dangerous={isDangerous} onSelect={onSelect}>
