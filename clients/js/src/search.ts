@@ -22,7 +22,7 @@ export async function searchMessages(core: Core, query: SearchQuery, next?: stri
       data: data.flatMap(({ message, highlights }) => {
         const found = loadedMessage(core, message);
         return found
-          ? [{ message: found, highlights: highlights.map(([offset, length]) => ({ offset, length })) }]
+          ? [{ message: found, highlights: highlights.map(([offset = 0, length = 0]) => ({ offset, length })) }]
           : [];
       }),
       more: pagination.hasMore,
