@@ -18,13 +18,15 @@ export async function searchMessages(core: Core, query: SearchQuery, next?: stri
   try {
     const { data, pagination } = await core.http.get("/api/search", { q: text, ...filters, ...times, next }, call);
     const last = pagination.next;
+    const found = data.flatMap(({ message, highlights }) => {
+      const shown = loadedMessage(core, message);
+      return shown
+        ? [{ message: shown, highlights: highlights.map(([offset = 0, length = 0]) => ({ offset, length })) }]
+        : [];
+    });
+    if (found.length === 0 && last !== null) return await searchMessages(core, query, last); // all of them were hidden
     return {
-      data: data.flatMap(({ message, highlights }) => {
-        const found = loadedMessage(core, message);
-        return found
-          ? [{ message: found, highlights: highlights.map(([offset = 0, length = 0]) => ({ offset, length })) }]
-          : [];
-      }),
+      data: found,
       more: pagination.hasMore,
       next: async (stop) => {
         return last === null ? NOTHING : searchMessages(core, { ...query, ...(stop && { signal: stop }) }, last);

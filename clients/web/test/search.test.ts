@@ -116,6 +116,8 @@ test("within one chat, from somebody, of a kind; and nothing", async () => {
   await field(here).fill("nowhere");
   await here.page.getByText("Nothing found").waitFor();
   expect(await faults(here.page)).toEqual([]);
+  await field(here).fill("!!");
+  await here.page.getByText("Nothing found").waitFor();
   await here.button(/Search in Lighthouse crew/).click();
   await here.page.getByLabel("Kind of message").selectOption({ label: "All kinds" });
   await field(here).fill("lighthouse");

@@ -1,4 +1,4 @@
-/** Which messages are searched: in one conversation, from somebody, of a kind. */
+/** The filters of the search: one conversation, a sender, a kind of message. */
 import type { ContentKind, Conversation } from "@chatapp/client";
 import { useAccount } from "@chatapp/client/react";
 import { XMarkIcon } from "@heroicons/react/24/outline";
@@ -51,34 +51,36 @@ export function SearchFilters({ scope, filters, onChange }: SearchFiltersProps) 
           <XMarkIcon width={16} aria-hidden="true" />
         </button>
       )}
-      <select
-        className={css.select}
-        aria-label="Sender"
-        data-set={filters.from !== ""}
-        value={filters.from}
-        onChange={({ target }) => onChange({ ...filters, from: target.value })}
-      >
-        <option value="">From anyone</option>
-        {user && <option value={user.id}>From you</option>}
-        {others.map(({ id, name }) => (
-          <option key={id} value={id}>
-            From {isolated(name)}
-          </option>
-        ))}
-      </select>
-      <select
-        className={css.select}
-        aria-label="Kind of message"
-        data-set={filters.kind !== ""}
-        value={filters.kind}
-        onChange={({ target }) => onChange({ ...filters, kind: target.value as Filters["kind"] })}
-      >
-        {KINDS.map(([kind, name]) => (
-          <option key={kind} value={kind}>
-            {name}
-          </option>
-        ))}
-      </select>
+      <span className={css.selects}>
+        <select
+          className={css.select}
+          aria-label="Sender"
+          data-set={filters.from !== ""}
+          value={filters.from}
+          onChange={({ target }) => onChange({ ...filters, from: target.value })}
+        >
+          <option value="">From anyone</option>
+          {user && <option value={user.id}>From you</option>}
+          {others.map(({ id, name }) => (
+            <option key={id} value={id}>
+              From {isolated(name)}
+            </option>
+          ))}
+        </select>
+        <select
+          className={css.select}
+          aria-label="Kind of message"
+          data-set={filters.kind !== ""}
+          value={filters.kind}
+          onChange={({ target }) => onChange({ ...filters, kind: target.value as Filters["kind"] })}
+        >
+          {KINDS.map(([kind, name]) => (
+            <option key={kind} value={kind}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </span>
     </div>
   );
 }

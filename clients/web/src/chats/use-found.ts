@@ -35,7 +35,11 @@ export function useFound(query: Pick<SearchQuery, "text" | "in" | "from" | "kind
     const timer = setTimeout(() => {
       chat.search({ ...query, signal }).then(
         (page) => show({ status: "ready", data: page.data, page, loadingMore: false }),
-        (thrown) => show({ status: "error", data: [], loadingMore: false, error: toChatError(thrown) }),
+        (thrown) => {
+          const error = toChatError(thrown);
+          const isWordless = error.code === "VALIDATION_ERROR"; // signs alone are in no index
+          show({ data: [], loadingMore: false, ...(isWordless ? { status: "ready" } : { status: "error", error }) });
+        },
       );
     }, PAUSE);
     return () => {
