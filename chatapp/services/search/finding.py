@@ -10,6 +10,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from chatapp import errors, limits
+from chatapp.idle_turns import give_way
 from chatapp.ids import object_id
 from chatapp.schemas.views.search import FoundMessage, SearchPage
 from chatapp.search import query as queries
@@ -28,6 +29,7 @@ from chatapp.stores.documents.search import FoundRow, Place, Wanted
 
 PAGE = 20
 _MOST_SEEN = 500  # messages of the index for one page, as a rule; the next page goes on behind them
+_LONG = 1_000  # characters: a text that is held against the query in a turn of its own, 100 ms at the worst
 _SPARE = 10  # that may be for somebody else, or match no more
 
 
@@ -137,6 +139,8 @@ class _Reader:
         visible = [entry for entry in entries if access.is_visible(state, member, entry)]
         found: dict[ObjectId, FoundMessage] = {}
         for entry, message in zip(visible, Views(state, self.user_id, quoted).of_messages(visible), strict=True):
+            if len(message["content"]) > _LONG:
+                give_way()
             matches = None if "deleted" in message else self._query.matches(message["content"])
             if matches is not None:
                 found[entry["_id"]] = {"message": message, "highlights": [list(match) for match in matches]}
