@@ -6,6 +6,7 @@ A call costs nothing, a turn of the loop two clock readings.
 """
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import FrameType
@@ -29,7 +30,7 @@ class Watchdog:
 
     limit: float
     began: float | None = None  # when the loop began to work; None while it waits
-    name: str = UNKNOWN  # what was seen working in this turn
+    name: str = UNKNOWN  # what was seen working most often in this turn
     is_over: bool = False
     _lines: list[float] = field(default_factory=list)
 
@@ -70,13 +71,17 @@ class Watchdog:
 
     def _watch(self, ident: int) -> None:
         sleep: Any = get_original("time", "sleep")
+        turn, seen = 0.0, Counter[str]()
         while not self.is_over:
             sleep(self.limit * _LOOK)
             began = self.began
             if began is not None and perf_counter() - began > self.limit * (1 - _LOOK):
                 name = name_of(sys._current_frames().get(ident))
                 if began == self.began and name != UNKNOWN:
-                    self.name = name
+                    if began != turn:
+                        turn, seen = began, Counter()
+                    seen[name] += 1
+                    self.name = seen.most_common(1)[0][0]
 
 
 def name_of(frame: FrameType | None) -> str:
