@@ -80,6 +80,6 @@ test("an edit of a message whose acknowledgement was lost follows it", async () 
   expect(here.getSnapshot().data).toMatchObject([{ content: "Found", changing: true }]);
   proxy.heal();
   await edited;
-  await until(bdbb.chat.messages(id), (now) => message(now).content === "Found");
+  await until(bdbb.chat.messages(id), (now) => message(now)?.content === "Found");
   await until(here, (now) => now.data.length === 1 && message(now).content === "Found" && !message(now).changing);
 });

@@ -31,7 +31,7 @@ test("a reaction shows on every device until it is taken back", async () => {
     ]);
   }
   await there.react(message(there.getSnapshot()), "❤", false);
-  await until(here, (now) => message(now).reactions.length === 1);
+  await until(here, (now) => message(now)?.reactions.length === 1);
   const { data } = bdbb.chat.conversations.getSnapshot();
   expect(data[0]).toMatchObject({ unreadCount: 1, lastMessage: { content: "Nine?" } });
 });
@@ -63,7 +63,7 @@ test("a reaction made offline shows at once, and arrives", async () => {
   const here = tini.chat.messages(id);
   here.send("Nine?");
   await sees(bdbb.chat, id, "Nine?");
-  await until(here, (now) => message(now).seq !== null);
+  await until(here, (now) => message(now)?.seq !== null);
   await proxy.down();
   const [on, off] = [here.react(message(here.getSnapshot()), "👍"), here.react(message(here.getSnapshot()), "🎉")];
   expect(message(here.getSnapshot()).reactions.map(({ emoji }) => emoji)).toEqual(["👍", "🎉"]);
@@ -71,7 +71,7 @@ test("a reaction made offline shows at once, and arrives", async () => {
   expect(message(here.getSnapshot()).reactions.map(({ emoji }) => emoji)).toEqual(["🎉"]);
   await proxy.up();
   await Promise.all([on, off, back]);
-  const now = await until(bdbb.chat.messages(id), (now) => message(now).reactions[0]?.emoji === "🎉");
+  const now = await until(bdbb.chat.messages(id), (now) => message(now)?.reactions[0]?.emoji === "🎉");
   expect(message(now).reactions).toHaveLength(1);
 });
 
