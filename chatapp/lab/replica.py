@@ -92,7 +92,7 @@ class Log:
             self._keep_quote(entry)
             if "edits" in entry or entry.get("deleted"):
                 text = None if entry.get("deleted") else entry["content"]
-                self._change(entry["seq"], entry["changedSeq"], text)
+                self._change(entry["seq"], entry.get("changedSeq", entry["seq"]), text)
         elif entry["type"] == "message_edited" and "withheld" not in entry["change"]:
             self._change(entry["change"]["targetSeq"], entry["seq"], entry["change"]["content"])
         elif entry["type"] == "message_deleted":
